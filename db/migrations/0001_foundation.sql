@@ -1,0 +1,559 @@
+-- Holdfast's tables. Forward only: never edit a migration that has landed, add the next number.
+--
+-- Habits: organisation first in every key of a table that belongs to one; ids are uuidv7 made in Node (ordered by
+-- time, so B-trees grow at their right edge); text that is compared is stored folded (lower case, A-labels) with
+-- COLLATE "C"; closed sets are smallint with the words in server/src/platform/codes.ts; the database's clock is the only
+-- clock for leases and schedules. Hot tables carry no foreign keys: `holdfast check` proves what they would.
+
+-- ---------------------------------------------------------------- installation
+
+CREATE TABLE installation (
+  singleton        boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  installation_id  uuid        NOT NULL,
+  -- A new epoch begins after every restore or import; UIDVALIDITY and JMAP states derive from it.
+  epoch            integer     NOT NULL DEFAULT 1 CHECK (epoch > 0),
+  -- Set by `export --close`: the source promises never to run again, so an import may keep the epoch.
+  closed_at        timestamptz,
+  created_at       timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row per running process; a row whose heartbeat is old belongs to a dead node, or nobody could write for a while.
+CREATE TABLE node (
+  node_id       uuid PRIMARY KEY,
+  roles         text        NOT NULL,
+  started_at    timestamptz NOT NULL DEFAULT now(),
+  seen_at       timestamptz NOT NULL DEFAULT now(),
+  -- Since when its heartbeat has come without a gap: only then may it call others dead.
+  steady_since  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Moves on every change to what RCPT and routing look up; processes drop their cached answers when it has moved.
+CREATE TABLE directory_generation (
+  singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  generation  bigint NOT NULL DEFAULT 1
+);
+INSERT INTO directory_generation DEFAULT VALUES;
+
+-- ---------------------------------------------------------------- organisation, routes, domains, people
+
+CREATE TABLE organisation (
+  organisation_id  uuid PRIMARY KEY,
+  slug             text COLLATE "C" NOT NULL UNIQUE,
+  name             text        NOT NULL,
+  retention_days   integer     NOT NULL DEFAULT 14 CHECK (retention_days BETWEEN 1 AND 3650),
+  -- Scopes at their widest level; domain, group and person may narrow or widen them (null there = inherit).
+  scope_filtering  boolean     NOT NULL DEFAULT true,
+  scope_copy       boolean     NOT NULL DEFAULT true,
+  scope_emergency  boolean     NOT NULL DEFAULT true,
+  -- Where mail to the outside world leaves; a route of kind mx or smarthost.
+  outbound_route_id uuid,
+  settings         jsonb       NOT NULL DEFAULT '{}',
+  created_at       timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE route (
+  organisation_id  uuid        NOT NULL REFERENCES organisation,
+  route_id         uuid        NOT NULL UNIQUE,
+  name             text        NOT NULL,
+  kind             smallint    NOT NULL,              -- codes.ts RouteKind: primary, smarthost, mx
+  -- Hosts with priorities, port, protocol, TLS policy, limits, probe, sensitivity, waits: core/directory/route-settings.ts
+  settings         jsonb       NOT NULL DEFAULT '{}',
+  -- Credentials sealed under the master key.
+  secret_sealed    bytea,
+  -- How mail goes home: codes.ts WayBack (smtp; imap comes later).
+  way_back         smallint    NOT NULL DEFAULT 1,
+  last_ehlo        jsonb,
+  -- Whether it takes mail for anybody, found by a probe for a made-up recipient: then nothing is learned from it (promise
+  -- 7). null: not found out yet. Since when it answers so, and when it was last asked.
+  accepts_all        boolean,
+  accepts_all_since  timestamptz,
+  accepts_all_at     timestamptz,
+  PRIMARY KEY (organisation_id, route_id),
+  UNIQUE (organisation_id, name)
+);
+ALTER TABLE organisation ADD FOREIGN KEY (organisation_id, outbound_route_id) REFERENCES route;
+
+CREATE TABLE domain (
+  organisation_id      uuid    NOT NULL REFERENCES organisation,
+  domain_id            uuid    NOT NULL UNIQUE,
+  name                 text COLLATE "C" NOT NULL UNIQUE,   -- folded, A-label
+  kind                 smallint NOT NULL,                  -- codes.ts DomainKind: authoritative, shared, alias-of
+  alias_of_domain_id   uuid,
+  -- shared: where recipients unknown here go.
+  other_route_id       uuid,
+  catch_all            text COLLATE "C",
+  subaddress_separator text    NOT NULL DEFAULT '+',       -- '' = none
+  route_id             uuid,
+  -- Promise 7: complete list -> 550 for strangers; incomplete -> callout, else 450 or park.
+  recipients_complete  boolean NOT NULL DEFAULT false,
+  unknown_policy       smallint NOT NULL DEFAULT 1,        -- codes.ts UnknownPolicy: later (450), park
+  -- Unprotected people's mail in an emergency: warn the sender after N hours, or hold and warn the admin (null).
+  warn_after_hours     integer,
+  scope_filtering      boolean,
+  scope_copy           boolean,
+  scope_emergency      boolean,
+  dkim_selector        text COLLATE "C",
+  dkim_public          text,
+  dkim_private_sealed  bytea,
+  PRIMARY KEY (organisation_id, domain_id),
+  FOREIGN KEY (organisation_id, route_id) REFERENCES route,
+  FOREIGN KEY (organisation_id, other_route_id) REFERENCES route,
+  FOREIGN KEY (organisation_id, alias_of_domain_id) REFERENCES domain
+);
+
+CREATE TABLE person_group (
+  organisation_id  uuid NOT NULL REFERENCES organisation,
+  group_id         uuid NOT NULL,
+  name             text NOT NULL,
+  route_id         uuid,
+  scope_filtering  boolean,
+  scope_copy       boolean,
+  scope_emergency  boolean,
+  PRIMARY KEY (organisation_id, group_id),
+  UNIQUE (organisation_id, name),
+  FOREIGN KEY (organisation_id, route_id) REFERENCES route
+);
+
+CREATE TABLE person (
+  organisation_id  uuid     NOT NULL REFERENCES organisation,
+  person_id        uuid     NOT NULL UNIQUE,
+  name             text     NOT NULL,
+  source           smallint NOT NULL DEFAULT 1,       -- codes.ts PersonSource: manual, csv, ldap, scim, learned
+  source_key       text COLLATE "C",                  -- stable id at the source
+  upn              text COLLATE "C",                  -- folded
+  locale           text     NOT NULL DEFAULT 'en',
+  group_id         uuid,
+  route_id         uuid,
+  scope_filtering  boolean,
+  scope_copy       boolean,
+  scope_emergency  boolean,
+  -- codes.ts Role: person, helpdesk, auditor, admin. Operators are in the table operator.
+  role             smallint NOT NULL DEFAULT 1,
+  disabled_at      timestamptz,
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, group_id) REFERENCES person_group,
+  FOREIGN KEY (organisation_id, route_id) REFERENCES route
+);
+CREATE UNIQUE INDEX person_upn ON person (upn) WHERE upn IS NOT NULL;
+
+CREATE TABLE address (
+  organisation_id  uuid     NOT NULL,
+  address          text COLLATE "C" PRIMARY KEY,      -- folded local part @ A-label domain
+  person_id        uuid     NOT NULL,
+  domain_id        uuid     NOT NULL,
+  is_primary       boolean  NOT NULL DEFAULT false,
+  display          text     NOT NULL,                 -- as the admin wrote it
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person,
+  FOREIGN KEY (organisation_id, domain_id) REFERENCES domain
+);
+CREATE INDEX address_person ON address (organisation_id, person_id);
+CREATE UNIQUE INDEX address_primary ON address (organisation_id, person_id) WHERE is_primary;
+
+-- Recipients known without a directory, each with source and age (promise 7).
+CREATE TABLE known_recipient (
+  organisation_id  uuid     NOT NULL,
+  address          text COLLATE "C" NOT NULL,
+  route_id         uuid     NOT NULL,
+  source           smallint NOT NULL,                 -- codes.ts KnownSource: delivered, callout
+  known            boolean  NOT NULL DEFAULT true,    -- false: the primary refused it (callout cache, negative)
+  first_seen_at    timestamptz NOT NULL DEFAULT now(),
+  seen_at          timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, address)
+);
+
+-- ---------------------------------------------------------------- sign-in
+
+CREATE TABLE operator (
+  operator_id    uuid PRIMARY KEY,
+  name           text COLLATE "C" NOT NULL UNIQUE,    -- folded sign-in name
+  display        text NOT NULL,
+  locale         text NOT NULL DEFAULT 'en',
+  disabled_at    timestamptz,
+  created_at     timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE credential (
+  credential_id    uuid PRIMARY KEY,
+  organisation_id  uuid,                              -- null for an operator
+  subject_id       uuid     NOT NULL,                 -- person_id or operator_id
+  kind             smallint NOT NULL,                 -- codes.ts CredentialKind: password (argon2id)
+  verifier         text     NOT NULL,
+  must_change      boolean  NOT NULL DEFAULT false,
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  last_used_at     timestamptz
+);
+CREATE INDEX credential_subject ON credential (subject_id, kind);
+
+CREATE TABLE session (
+  token_hash       bytea PRIMARY KEY,                 -- SHA-256 of the cookie's value
+  organisation_id  uuid,
+  subject_id       uuid        NOT NULL,
+  is_operator      boolean     NOT NULL,
+  csrf             text        NOT NULL,
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  seen_at          timestamptz NOT NULL DEFAULT now(),
+  expires_at       timestamptz NOT NULL,
+  client_ip        text,
+  user_agent       text
+);
+CREATE INDEX session_subject ON session (subject_id);
+CREATE INDEX session_expiry ON session (expires_at);
+
+-- Where a name has signed in: what strangers try elsewhere, or beside it, does not slow it down there. Aged, and bounded
+-- for each subject.
+CREATE TABLE sign_in_place (
+  place        bytea PRIMARY KEY,                     -- SHA-256 of sign-in name and network
+  subject_id   uuid        NOT NULL,
+  seen_at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX sign_in_place_subject ON sign_in_place (subject_id, seen_at);
+CREATE INDEX sign_in_place_age ON sign_in_place (seen_at);
+
+-- One-time links (set-up of the first administrator); only the hash is stored.
+CREATE TABLE one_time_link (
+  token_hash   bytea PRIMARY KEY,
+  purpose      smallint    NOT NULL,                  -- codes.ts LinkPurpose: setup
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  expires_at   timestamptz NOT NULL,
+  used_at      timestamptz
+);
+
+-- ---------------------------------------------------------------- bytes
+-- One row (body) up to 48 KB, rows of 256 KB (body_chunk) above, the blob store above 8 MB. The id is a uuidv7, so
+-- partitions by day are ranges of ids. Bytes are let go row by row (store/sweep.ts); no partition is dropped yet.
+-- A message's own bytes have body_id = message_id.
+
+CREATE TABLE body (
+  organisation_id  uuid  NOT NULL,
+  body_id          uuid  NOT NULL,
+  bytes            bytea NOT NULL
+) PARTITION BY RANGE (body_id);
+-- uncompressed, out of line: mail does not gain what pglz costs (measured -15 %). Partitions take it from here; written
+-- as ALTER because PostgreSQL 15 does not know STORAGE in CREATE TABLE.
+ALTER TABLE body ALTER COLUMN bytes SET STORAGE EXTERNAL;
+CREATE INDEX body_id ON body (body_id);
+CREATE TABLE body_default PARTITION OF body DEFAULT;
+
+CREATE TABLE body_chunk (
+  organisation_id  uuid    NOT NULL,
+  body_id          uuid    NOT NULL,
+  seq              integer NOT NULL,
+  bytes            bytea NOT NULL
+) PARTITION BY RANGE (body_id);
+ALTER TABLE body_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
+CREATE INDEX body_chunk_id ON body_chunk (body_id, seq);
+CREATE TABLE body_chunk_default PARTITION OF body_chunk DEFAULT;
+
+-- Bytes on their way into the blob store: reserved before the first write, gone in the commit that links them; a
+-- reservation that stays an hour is swept, and its blob when it is half a day old (store/sweep.ts).
+CREATE TABLE blob_reservation (
+  blob_key         text COLLATE "C" PRIMARY KEY,
+  organisation_id  uuid        NOT NULL,
+  reserved_at      timestamptz NOT NULL DEFAULT now()
+);
+
+-- How far the sweep has come on each of its walks (store/sweep.ts): the next page begins after this key.
+CREATE TABLE sweep_mark (
+  walk             text COLLATE "C" PRIMARY KEY,
+  organisation_id  uuid NOT NULL,
+  id               uuid NOT NULL
+);
+
+-- ---------------------------------------------------------------- messages, deliveries, attempts
+
+CREATE TABLE message (
+  organisation_id    uuid        NOT NULL,
+  message_id         uuid        NOT NULL,
+  received_at        timestamptz NOT NULL,
+  direction          smallint    NOT NULL,            -- codes.ts Direction: inbound, outbound, dsn, draft
+  envelope_from      text        NOT NULL,            -- '' = null sender
+  header_from        text,
+  subject            text,
+  message_id_header  text,
+  header_date        timestamptz,
+  in_reply_to        text,
+  size               bigint      NOT NULL,            -- of the original, bytes
+  sha256             bytea       NOT NULL,            -- of the original
+  body_store         smallint    NOT NULL,            -- codes.ts BodyStore: row, chunks, blob
+  blob_key           text COLLATE "C",
+  prefix             bytea       NOT NULL,            -- trace headers written once at accept
+  client_ip          text,
+  helo               text,
+  tls                text,
+  -- Facts needed later and not in columns: dsn {ret, envid}, smtputf8, eightbit, submission {person, draft copy}.
+  facts              jsonb       NOT NULL DEFAULT '{}',
+  PRIMARY KEY (organisation_id, message_id)
+);
+
+CREATE TABLE delivery (
+  organisation_id  uuid        NOT NULL,
+  delivery_id      uuid        NOT NULL,
+  message_id       uuid        NOT NULL,
+  recipient        text        NOT NULL,              -- as sent to the next hop
+  person_id        uuid,
+  route_id         uuid        NOT NULL,
+  state            smallint    NOT NULL,              -- codes.ts DeliveryState
+  reason           text,                              -- codes.ts Reason: why it is in this state
+  attempts         integer     NOT NULL DEFAULT 0,
+  next_attempt     timestamptz NOT NULL,              -- while leased: the end of the lease
+  lease            uuid,                              -- the holder's node id
+  -- true once the primary has been away while this was open: it belongs to a return
+  held             boolean     NOT NULL DEFAULT false,
+  accepted_at      timestamptz NOT NULL,
+  finished_at      timestamptz,
+  notify           smallint    NOT NULL DEFAULT 0,    -- bit set, codes.ts Notify (0 = not given)
+  orcpt            text,
+  dsn_sent         smallint    NOT NULL DEFAULT 0,    -- bit set of DSNs already made: delayed 1, final 2
+  PRIMARY KEY (organisation_id, delivery_id)
+) WITH (fillfactor = 90);
+-- Open work only: waiting mail of closed routes costs the pollers nothing.
+CREATE INDEX delivery_due ON delivery (route_id, next_attempt, delivery_id) WHERE state < 10;
+CREATE INDEX delivery_open_person ON delivery (organisation_id, person_id, delivery_id) WHERE state < 10;
+-- Leases that ran out or whose holder died become unsure; found without wading through waiting mail.
+CREATE INDEX delivery_leased ON delivery (next_attempt) WHERE state = 1;
+-- Refused after our 250: a DSN or the parking lot is due (promise 9).
+CREATE INDEX delivery_dsn_due ON delivery (finished_at) WHERE state = 11 AND dsn_sent < 2;
+-- The sender asked to hear of a delay (NOTIFY=DELAY): rare, so the index is nearly always empty.
+CREATE INDEX delivery_delay_due ON delivery (accepted_at) WHERE state < 10 AND dsn_sent = 0 AND (notify & 8) <> 0;
+CREATE INDEX delivery_message ON delivery (organisation_id, message_id);
+CREATE INDEX delivery_parked ON delivery (organisation_id, delivery_id) WHERE state = 13;
+
+CREATE TABLE attempt (
+  organisation_id  uuid        NOT NULL,
+  delivery_id      uuid        NOT NULL,
+  attempt_no       integer     NOT NULL,
+  at               timestamptz NOT NULL DEFAULT now(),
+  outcome          smallint    NOT NULL,              -- codes.ts AttemptOutcome
+  reason           text        NOT NULL,
+  host             text,
+  smtp_code        smallint,
+  enhanced         text,
+  reply            text,
+  remote_id        text,
+  tls              text,
+  took_ms          integer     NOT NULL DEFAULT 0,
+  PRIMARY KEY (organisation_id, delivery_id, attempt_no)
+);
+
+-- What an admin must look at: never a silent drop.
+CREATE TABLE parking (
+  organisation_id  uuid        NOT NULL,
+  delivery_id      uuid        NOT NULL,
+  reason           text        NOT NULL,
+  parked_at        timestamptz NOT NULL DEFAULT now(),
+  seen_by          text,
+  seen_at          timestamptz,
+  PRIMARY KEY (organisation_id, delivery_id)
+);
+
+-- ---------------------------------------------------------------- copies, folders, placements
+
+CREATE TABLE copy (
+  organisation_id  uuid        NOT NULL,
+  copy_id          uuid        NOT NULL,              -- its time is the mailbox's received time (INTERNALDATE)
+  message_id       uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  source           smallint    NOT NULL,              -- codes.ts CopySource: received, sent, draft, imported
+  expires_at       timestamptz NOT NULL,              -- 'infinity' where it ends when nothing is owed
+  policy           text        NOT NULL,              -- what set expires_at, e.g. 'organisation:14d', 'owed'
+  held_by          text,                              -- legal hold
+  delivery_id      uuid,                              -- the delivery to this person, where there is one
+  thread_id        uuid        NOT NULL,
+  -- Whether it was given a place in a mailbox (placement, live or tombstone); false: a rolling copy without one.
+  placed           boolean     NOT NULL DEFAULT true,
+  PRIMARY KEY (organisation_id, copy_id)
+);
+CREATE INDEX copy_message ON copy (organisation_id, message_id);
+CREATE INDEX copy_expiry ON copy (expires_at);
+
+-- A person's folders, numbered from 1 and never reused; 1 is the Inbox.
+CREATE TABLE folder (
+  organisation_id  uuid     NOT NULL,
+  person_id        uuid     NOT NULL,
+  folder_no        integer  NOT NULL,
+  parent_no        integer,
+  name             text     NOT NULL,
+  role             smallint,                          -- codes.ts FolderRole: inbox, drafts, sent, trash, junk, archive
+  uidvalidity      bigint   NOT NULL,
+  uidnext          bigint   NOT NULL DEFAULT 1,
+  modseq           bigint   NOT NULL DEFAULT 1,
+  total            integer  NOT NULL DEFAULT 0,
+  unseen           integer  NOT NULL DEFAULT 0,
+  bytes            bigint   NOT NULL DEFAULT 0,
+  removed_modseq   bigint,
+  PRIMARY KEY (organisation_id, person_id, folder_no)
+) WITH (fillfactor = 20);  -- counters move with every message: room for HOT updates
+
+-- A copy's place in a folder. Rows with a tombstone stay as the change log: what IMAP and JMAP clients ask
+-- "changed since" about. flags is a bit set (codes.ts Flag), keywords the rest.
+CREATE TABLE placement (
+  organisation_id  uuid     NOT NULL,
+  person_id        uuid     NOT NULL,
+  folder_no        integer  NOT NULL,
+  uid              bigint   NOT NULL,
+  copy_id          uuid     NOT NULL,
+  message_id       uuid     NOT NULL,
+  flags            integer  NOT NULL DEFAULT 0,
+  keywords         text[],
+  created_modseq   bigint   NOT NULL,
+  modseq           bigint   NOT NULL,
+  tombstone        timestamptz,
+  -- Where it was before it was moved to Trash, so that undo knows the way back.
+  moved_from       integer,
+  size             bigint   NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, folder_no, uid)
+) WITH (fillfactor = 90);
+CREATE INDEX placement_copy ON placement (organisation_id, person_id, folder_no, copy_id);
+CREATE INDEX placement_changes ON placement (organisation_id, person_id, folder_no, modseq) WHERE modseq > created_modseq;
+CREATE INDEX placement_message ON placement (organisation_id, message_id);
+
+-- Files a person uploads before they are part of a message (JMAP upload); swept after a day.
+CREATE TABLE upload (
+  organisation_id  uuid        NOT NULL,
+  upload_id        uuid        NOT NULL,              -- bytes are in body / body_chunk under this id
+  person_id        uuid        NOT NULL,
+  type             text        NOT NULL,
+  size             bigint      NOT NULL,
+  body_store       smallint    NOT NULL,
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, upload_id)
+);
+
+-- What a person sent by webmail: links the author's copy to the message that left.
+CREATE TABLE submission (
+  organisation_id  uuid        NOT NULL,
+  submission_id    uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  copy_id          uuid        NOT NULL,              -- the author's copy (draft, later Sent)
+  message_id       uuid        NOT NULL,              -- the message that left
+  identity_address text        NOT NULL,
+  envelope_digest  bytea,                             -- of recipients given beside the message; null: those it names
+  sent_at          timestamptz NOT NULL DEFAULT now(),
+  undo_status      smallint    NOT NULL DEFAULT 1,    -- codes.ts UndoStatus: final, pending, canceled
+  PRIMARY KEY (organisation_id, submission_id)
+);
+CREATE INDEX submission_person ON submission (organisation_id, person_id, submission_id);
+CREATE INDEX submission_copy ON submission (organisation_id, copy_id);
+-- One try at a time for a draft, whichever process has it: the second is a conflict, not a second message.
+CREATE UNIQUE INDEX submission_pending ON submission (organisation_id, copy_id) WHERE undo_status = 2;
+
+-- ---------------------------------------------------------------- continuity
+
+CREATE TABLE route_mode (
+  organisation_id  uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  mode             smallint    NOT NULL,              -- codes.ts Mode
+  since            timestamptz NOT NULL DEFAULT now(),
+  version          bigint      NOT NULL DEFAULT 1,    -- one setter, with a version check
+  cause            text        NOT NULL,              -- codes.ts Reason
+  detail           text,
+  pin              smallint,                          -- codes.ts Pin: emergency, normal, hold
+  pin_reason       text,
+  pin_author       text,
+  pin_until        timestamptz,
+  -- The machine's memory: evidence window, pace of the return. Shape: core/continuity/machine.ts
+  memory           jsonb       NOT NULL DEFAULT '{}',
+  -- Who judges this route now, until when (a lease, not an owner).
+  judge            uuid,
+  judge_until      timestamptz NOT NULL DEFAULT '-infinity',
+  return_event_id  uuid,
+  PRIMARY KEY (organisation_id, route_id)
+);
+
+-- A person's own mode (pins; partial outages come with the engine). No row = the route's.
+CREATE TABLE person_mode (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  pin              smallint    NOT NULL,
+  pin_reason       text        NOT NULL,
+  pin_author       text        NOT NULL,
+  pin_until        timestamptz,
+  since            timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, person_id)
+);
+
+-- Counted per route, kind and second: not a row per observation.
+CREATE TABLE evidence (
+  organisation_id  uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  second           timestamptz NOT NULL,
+  kind             smallint    NOT NULL,              -- codes.ts EvidenceKind
+  seen             integer     NOT NULL,
+  last_text        text,
+  PRIMARY KEY (organisation_id, route_id, second, kind)
+);
+
+-- One outage of one route, from the first held message to the last one home.
+CREATE TABLE return_event (
+  organisation_id  uuid        NOT NULL,
+  return_event_id  uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  began_at         timestamptz NOT NULL DEFAULT now(),
+  recovering_at    timestamptz,
+  finished_at      timestamptz,
+  owed_at_start    integer,
+  PRIMARY KEY (organisation_id, return_event_id)
+);
+CREATE INDEX return_event_route ON return_event (organisation_id, route_id, began_at);
+
+-- What the primary has yet to receive besides open deliveries: sent mail, changes.
+CREATE TABLE owed_item (
+  organisation_id  uuid        NOT NULL,
+  owed_id          uuid        NOT NULL,
+  route_id         uuid,                              -- null: the person has no primary; it stays here
+  person_id        uuid        NOT NULL,
+  kind             smallint    NOT NULL,              -- codes.ts OwedKind: sent
+  copy_id          uuid        NOT NULL,
+  state            smallint    NOT NULL,              -- codes.ts OwedState: owed, home, stays-here, cancelled
+  reason           text        NOT NULL,
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  finished_at      timestamptz,
+  PRIMARY KEY (organisation_id, owed_id)
+);
+-- Of a person, owed or staying here: what the page of that person counts.
+CREATE INDEX owed_item_person ON owed_item (organisation_id, person_id) WHERE state IN (1, 3);
+CREATE UNIQUE INDEX owed_item_copy ON owed_item (organisation_id, copy_id, kind);
+
+-- Append-only: a row per attempt to bring something home, with outcome and proof.
+CREATE TABLE ledger (
+  organisation_id  uuid        NOT NULL,
+  ledger_id        uuid        NOT NULL,
+  return_event_id  uuid,
+  route_id         uuid        NOT NULL,
+  person_id        uuid,
+  delivery_id      uuid,
+  owed_id          uuid,
+  message_id       uuid        NOT NULL,
+  attempt_no       integer     NOT NULL,
+  at               timestamptz NOT NULL DEFAULT now(),
+  outcome          smallint    NOT NULL,              -- codes.ts AttemptOutcome
+  proof            text        NOT NULL,              -- the primary's own words, e.g. its reply to the final dot
+  PRIMARY KEY (organisation_id, ledger_id)
+);
+CREATE INDEX ledger_event ON ledger (organisation_id, return_event_id, ledger_id);
+CREATE INDEX ledger_delivery ON ledger (organisation_id, delivery_id);
+-- What a return brought home to a person: every page of every person asks while it runs.
+CREATE INDEX ledger_home ON ledger (organisation_id, return_event_id, person_id, delivery_id) WHERE outcome = 1;
+-- What a person deleted before it went home, by time: asked at each deletion.
+CREATE INDEX ledger_cancelled ON ledger (organisation_id, person_id, ledger_id) WHERE outcome = 5;
+
+-- ---------------------------------------------------------------- audit
+
+-- One chain per organisation; the zero uuid is the installation's own. Only the head row is ever locked.
+CREATE TABLE audit_head (
+  organisation_id  uuid PRIMARY KEY,
+  seq              bigint NOT NULL DEFAULT 0,
+  hash             bytea  NOT NULL
+);
+CREATE TABLE audit (
+  organisation_id  uuid        NOT NULL,
+  seq              bigint      NOT NULL,
+  at               timestamptz NOT NULL,
+  actor            text        NOT NULL,              -- 'engine', 'cli:root', 'person:<id>', 'operator:<name>'
+  action           text        NOT NULL,              -- closed list in core/audit/actions.ts
+  subject          text        NOT NULL,
+  detail           jsonb       NOT NULL,
+  hash             bytea       NOT NULL,              -- SHA-256 over the previous hash and this row's canonical JSON
+  PRIMARY KEY (organisation_id, seq)
+);

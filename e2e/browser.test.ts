@@ -1,0 +1,222 @@
+/**
+ * The story in a real browser, on a phone's width and on a desk's: sign in, read HTML that means harm, answer with an
+ * attachment, delete and take it back, watch the banner through an outage, and follow the return in the control panel.
+ * No scene may have a serious accessibility fault.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { sendMail } from '../server/testkit/smtp-send.ts'
+import { startStandIn } from '../server/testkit/stand-in/stand-in.ts'
+import type { StandIn } from '../server/testkit/stand-in/stand-in.ts'
+import { createInstallation } from './kit/holdfast.ts'
+import type { Installation, RunningHoldfast } from './kit/holdfast.ts'
+import { makeOperator, operator } from './kit/operator.ts'
+import { declareOrganisation, passwordFor } from './kit/organisation.ts'
+import { openScreen, startBrowser } from './peers/chromium.ts'
+import type { Screen } from './peers/chromium.ts'
+import { missing } from './peers/needs.ts'
+
+const skip = missing('chromium')
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+let installation: Installation
+let server: RunningHoldfast
+let primary: StandIn
+let sink: StandIn
+let browser: Browser
+
+const harmful = (nonce: string): string =>
+  [
+    'From: "Stranger" <stranger@outside.test>',
+    'To: alice@pages.test',
+    `Subject: harmful ${nonce}`,
+    `Message-ID: <harmful-${nonce}@outside.test>`,
+    'MIME-Version: 1.0',
+    'Content-Type: text/html; charset=utf-8',
+    '',
+    '<p id="good">A good paragraph.</p>',
+    '<script>top.hacked = 1; document.title = "hacked"</script>',
+    '<img src="https://tracker.outside.test/pixel.gif" onerror="top.hacked = 2">',
+    '<a href="javascript:top.hacked=3">press</a><form action="https://outside.test/steal"><input name="password"></form>',
+    '<style>@import "https://tracker.outside.test/x.css"; body { background: url(https://tracker.outside.test/y.png) }</style>',
+    '<iframe src="https://outside.test/"></iframe><meta http-equiv="refresh" content="0;url=https://outside.test/">',
+    '',
+  ].join('\r\n')
+const plain = (subject: string): string =>
+  `From: Customer <customer@outside.test>\r\nTo: alice@pages.test\r\nSubject: ${subject}\r\nMessage-ID: <${subject.replaceAll(' ', '-')}@outside.test>\r\n\r\nDear Alice,\r\n\r\na question.\r\n`
+const send = (bytes: string) =>
+  sendMail(server.ports.mx, { from: 'customer@outside.test', to: ['alice@pages.test'] }, bytes)
+
+beforeAll(async () => {
+  if (skip) return
+  primary = await startStandIn()
+  sink = await startStandIn()
+  installation = createInstallation({ name: 'pages' })
+  server = await installation.start()
+  await makeOperator(server)
+  await declareOrganisation(installation, {
+    domain: 'pages.test',
+    people: ['alice', 'bob'],
+    primaryPort: primary.port,
+    outboundPort: sink.port,
+    route: { retryFirst: 1, retryMax: 3, return: { perSecond: 4 } },
+  })
+  browser = await startBrowser()
+})
+afterAll(async () => {
+  if (skip) return
+  await browser.close()
+  await server.stop()
+  await installation.remove()
+  await primary.close()
+  await sink.close()
+})
+
+async function accessible(page: Page, scene: string): Promise<void> {
+  // the CSP forbids foreign scripts: axe goes in as the debugger, not as a tag
+  await page.evaluate(axe)
+  const found: { id: string; impact: string; nodes: { html: string }[] }[] = await page.evaluate(async () => {
+    const { violations } = await (globalThis as any).axe.run({ exclude: [['iframe']] })
+    return violations
+      .filter((one: any) => one.impact === 'serious' || one.impact === 'critical')
+      .map((one: any) => ({
+        id: one.id,
+        impact: one.impact,
+        nodes: one.nodes.map((node: any) => ({ html: node.html.slice(0, 200) })),
+      }))
+  })
+  expect(found, `${scene}: ${JSON.stringify(found, null, 1)}`).toEqual([])
+}
+
+async function signIn(page: Page, name: string, password: string): Promise<void> {
+  await page.goto(`http://127.0.0.1:${server.ports.http}/`)
+  await page.getByLabel('E-mail address or name').fill(name)
+  await page.locator('input[type=password]').fill(password)
+  await accessible(page, 'sign-in')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+const row = (page: Page, subject: string) => page.getByRole('option').filter({ hasText: subject }).first()
+const back = async (page: Page): Promise<void> => {
+  await page.goto(`http://127.0.0.1:${server.ports.http}/mail`)
+  await page.getByRole('option').first().waitFor()
+}
+const noSidewaysScroll = async (page: Page): Promise<void> => {
+  const over = await page.evaluate<number>(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  )
+  expect(over).toBeLessThanOrEqual(1)
+}
+
+describe.skipIf(skip).each([
+  ['a phone', 360, 740],
+  ['a desk', 1280, 860],
+] as const)('on %s (%i px)', (_name, width, height) => {
+  let screen: Screen
+  beforeAll(async () => {
+    screen = await openScreen(browser, width, height)
+  })
+  afterAll(() => screen.close())
+  // for looking into a failure: HOLDFAST_E2E_SHOTS=FOLDER
+  afterEach(async ({ task }) => {
+    const shots = process.env.HOLDFAST_E2E_SHOTS
+    if (shots && task.result?.state === 'fail')
+      await screen.page.screenshot({ path: `${shots}/${width}-${task.name.slice(0, 12).replaceAll(' ', '-')}.png` })
+  })
+
+  test('signs in and reads HTML safely', async () => {
+    const { page, strangers } = screen
+    await send(harmful(String(width)))
+    await send(plain(`question ${width}`))
+    await send(plain(`deletable ${width}`))
+    await signIn(page, 'alice@pages.test', passwordFor('alice'))
+    await row(page, `harmful ${width}`).waitFor()
+    await accessible(page, 'list')
+    await noSidewaysScroll(page)
+    await row(page, `harmful ${width}`).click()
+    const frame = page.frameLocator('iframe')
+    await frame.getByText('A good paragraph.').waitFor()
+    await page.waitForTimeout(500)
+    expect(await page.evaluate(() => (globalThis as any).hacked ?? null)).toBeNull()
+    expect(await page.title()).not.toContain('hacked')
+    expect(strangers).toEqual([])
+    expect(await page.locator('iframe').first().getAttribute('sandbox')).not.toMatch(/allow-scripts/)
+    await accessible(page, 'reader')
+    await noSidewaysScroll(page)
+    await back(page)
+  })
+
+  test('answers with an attachment', async () => {
+    const { page } = screen
+    await back(page)
+    await row(page, `question ${width}`).click()
+    await page.getByRole('button', { name: 'Reply', exact: true }).filter({ visible: true }).first().click()
+    const text = page.getByRole('textbox', { name: 'Text', exact: true })
+    await text.waitFor()
+    await text.press('Control+Home')
+    await text.pressSequentially('Here is what you asked for. ')
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'answer-é.txt', mimeType: 'text/plain', buffer: Buffer.from(`attached on ${width}`) })
+    await page.getByText('answer-é.txt').first().waitFor()
+    await page.waitForTimeout(800)
+    await accessible(page, 'writer')
+    const answer = page.waitForResponse((response) =>
+      (response.request().postData() ?? '').includes('EmailSubmission/set'),
+    )
+    await page.getByRole('button', { name: 'Send', exact: true }).click()
+    const said = await (await answer).text()
+    expect(said).not.toMatch(/"notCreated":\{/)
+    const left = await sink.store.waitFor((mail) => mail.bytes.includes(`question ${width}`), 20_000)
+    expect(left.recipients).toEqual(['customer@outside.test'])
+    expect(left.bytes.toString()).toContain('Here is what you asked for.')
+    expect(left.bytes.toString()).toMatch(/filename\*?/)
+    await page.getByText('Sent. A copy is in Sent.').first().waitFor()
+    await back(page)
+  })
+
+  test('deletes and takes it back', async () => {
+    const { page } = screen
+    await back(page)
+    await row(page, `deletable ${width}`).click()
+    await page.getByRole('button', { name: 'Delete', exact: true }).filter({ visible: true }).first().click()
+    await page.getByText('1 message is in the Trash.').first().waitFor()
+    await page.getByRole('button', { name: 'Undo' }).first().click()
+    await back(page)
+    await row(page, `deletable ${width}`).waitFor()
+  })
+
+  test('the banner tells of an outage and of its end; the control panel follows the return', async () => {
+    const { page, errors } = screen
+    onTestFinished(() => primary.setFault(null))
+    await back(page)
+    const banner = page.getByRole('region', { name: 'State of your mail system' })
+    await banner.waitFor()
+    await primary.setFault('off')
+    await banner.getByText(/is not taking mail/).waitFor({ timeout: 30_000 })
+    for (let i = 0; i < 12; i++) await send(plain(`waiting ${width} ${i}`))
+    await row(page, `waiting ${width} 11`).waitFor({ timeout: 30_000 })
+    await accessible(page, 'emergency')
+
+    const panel = await openScreen(browser, width, height)
+    await signIn(panel.page, operator.name, operator.password)
+    await panel.page.getByRole('region', { name: 'primary' }).waitFor()
+    await panel.page.getByText('Emergency').first().waitFor()
+    // a way out has no mode to switch
+    const switchOf = (name: string) =>
+      panel.page.getByRole('region', { name, exact: true }).getByRole('button', { name: 'Switch' })
+    expect([await switchOf('primary').count(), await switchOf('outside').count()]).toEqual([1, 0])
+    await accessible(panel.page, 'board')
+    await noSidewaysScroll(panel.page)
+    await primary.setFault(null)
+    await panel.page.getByRole('progressbar').first().waitFor({ timeout: 30_000 })
+    await banner.getByText(/is answering again|This is the standby/).waitFor({ timeout: 30_000 })
+    await primary.store.waitFor((mail) => mail.bytes.includes(`waiting ${width} 11`), 40_000)
+    await banner.getByText(/This is the standby/).waitFor({ timeout: 40_000 })
+    expect(panel.errors).toEqual([])
+    expect(panel.strangers).toEqual([])
+    await panel.close()
+    expect(errors).toEqual([])
+  })
+})

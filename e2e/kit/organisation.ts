@@ -1,0 +1,62 @@
+/** One organisation declared from a file with `holdfast apply`, as an operator would. Sign-in: the address, and `passwordFor`. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CliResult, Installation } from './holdfast.ts'
+
+export interface OrganisationWish {
+  domain: string
+  /** local parts */
+  people: readonly string[]
+  primaryPort: number
+  outboundPort: number
+  sensitivity?: 'quick' | 'balanced' | 'patient'
+  probe?: boolean
+  /** more settings of the primary's route */
+  route?: object
+  slug?: string
+}
+
+export const passwordFor = (name: string): string => `amber-ferry-${name}-42`
+
+export function organisationFile(wish: OrganisationWish): object {
+  const { domain, people } = wish
+  return {
+    organisations: [
+      {
+        slug: wish.slug ?? domain.split('.')[0],
+        name: `The people of ${domain}`,
+        routes: [
+          {
+            name: 'primary',
+            kind: 'primary',
+            settings: {
+              hosts: [{ host: '127.0.0.1', port: wish.primaryPort }],
+              tls: 'none',
+              sensitivity: wish.sensitivity ?? 'quick',
+              ...(wish.probe === false ? { probe: { enabled: false } } : {}),
+              ...wish.route,
+            },
+          },
+          {
+            name: 'outside',
+            kind: 'smarthost',
+            settings: { hosts: [{ host: '127.0.0.1', port: wish.outboundPort }], tls: 'none' },
+          },
+        ],
+        outboundRoute: 'outside',
+        domains: [{ name: domain, route: 'primary', recipientsComplete: true, dkim: { selector: 'proof' } }],
+        people: people.map((name) => ({
+          name: name[0]!.toUpperCase() + name.slice(1),
+          addresses: [`${name}@${domain}`],
+          password: passwordFor(name),
+        })),
+      },
+    ],
+  }
+}
+
+export async function declareOrganisation(installation: Installation, wish: OrganisationWish): Promise<CliResult> {
+  const file = join(installation.data, `${wish.domain}.yaml`)
+  writeFileSync(file, JSON.stringify(organisationFile(wish), null, 2))
+  return installation.must(['apply', '-f', file, '--json'])
+}

@@ -1,0 +1,27 @@
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openDemoFolder, writeMarker } from './folder.ts'
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'demo-folder-'))
+
+test('a folder with something else in it is never touched', () => {
+  const path = folder()
+  writeFileSync(join(path, 'thesis.txt'), 'years of work')
+  expect(() => openDemoFolder(path, true)).toThrow('not a demo')
+  writeFileSync(join(path, 'demo.json'), '{"what":"something else"}')
+  expect(() => openDemoFolder(path, true)).toThrow('not a demo')
+  expect(existsSync(join(path, 'thesis.txt'))).toBe(true)
+})
+
+test('keeps what there was, and begins anew when asked', () => {
+  const path = folder()
+  const marker = openDemoFolder(path, false)
+  writeMarker(path, { ...marker, history: true, ports: { http: 1234 } })
+  writeFileSync(join(path, 'kept'), 'x')
+  expect(openDemoFolder(path, false)).toMatchObject({ history: true, ports: { http: 1234 } })
+  expect(existsSync(join(path, 'kept'))).toBe(true)
+  expect(openDemoFolder(path, true)).toMatchObject({ history: false, ports: {} })
+  expect(existsSync(join(path, 'kept'))).toBe(false)
+})

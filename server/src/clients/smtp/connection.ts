@@ -1,0 +1,213 @@
+/**
+ * A kept SMTP or LMTP client connection: greeting, EHLO, STARTTLS, AUTH once, then one transaction after another.
+ * MAIL, RCPT and DATA travel in one write where the server pipelines (RFC 2920); body and final dot follow corked.
+ *
+ * Promises: the body's bytes are sent unchanged but for dot-stuffing (RFC 5321 section 4.5.2). Every recipient gets a
+ * result of its own. Once the final dot has been handed to the kernel a missing reply is `unsure`, never `deferred`;
+ * before that a broken connection is `deferred`, and a refusal that came before it is the outcome. The minimum time-outs
+ * of RFC 5321 section 4.5.3.2 are kept.
+ */
+import type { Clock } from '../../platform/clock.ts'
+import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
+import type { Reply } from '../../protocols/smtp/reply.ts'
+import { refuseBeforeMail } from './before-mail.ts'
+import { mailLine, rcptLine, type OutgoingMail } from './envelope.ts'
+import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
+import { isGood, openSession } from './session.ts'
+import { sendBody } from './send-body.ts'
+import { signIn } from './sign-in.ts'
+import { targetKey } from './target.ts'
+
+export type { OutgoingMail } from './envelope.ts'
+
+export interface SmtpConnection {
+  /** targetKey of what it was opened to: it may carry nothing that is meant for another */
+  readonly key: string
+  readonly capabilities: Capabilities
+  /** protocol and cipher; null: not encrypted; beginning with `clear: `: not encrypted, and why TLS failed */
+  readonly tls: string | null
+  /** One result per recipient, in order. Never throws for what the server answers or when it breaks. */
+  send(mail: OutgoingMail, hooks?: SendHooks): Promise<RecipientResult[]>
+  /** False: throw it away. */
+  usable(): boolean
+  /** Ends a transaction whose final dot has not been sent, as deferred; one that waits for its last reply goes on. */
+  cut(): void
+  destroy(): void
+  quit(): void
+}
+
+export interface SendHooks {
+  /** called once when an answer has been missing for `slowMs`: evidence, while the wait goes on */
+  onSlow?: (stage: Stage) => void
+  slowMs?: number
+}
+
+/** RFC 5321 section 4.5.3.2, milliseconds. */
+export const TIMEOUTS = {
+  connect: 30_000,
+  greeting: 300_000,
+  command: 300_000,
+  data: 120_000,
+  block: 180_000,
+  final: 600_000,
+} as const
+
+const verdict = (code: number): RecipientResult['outcome'] =>
+  code >= 200 && code < 300 ? 'delivered' : code >= 500 ? 'refused' : 'deferred'
+
+const CLEAR = 'clear: '
+
+/** Opens a connection ready for `send`. Throws SmtpFailure with the stage it failed at. */
+export async function openSmtpConnection(options: {
+  target: SmtpTarget
+  helo: string
+  clock: Clock
+  timeouts?: Partial<typeof TIMEOUTS>
+}): Promise<SmtpConnection> {
+  const { target, clock } = options
+  const wait = { ...TIMEOUTS, ...options.timeouts }
+  const session = await openSession({ target, helo: options.helo, clock, wait: (step) => wait[step] })
+  const { socket, capabilities, tlsFailure } = session
+  const { username, password = '' } = target
+  try {
+    if (username !== undefined) await signIn(session, { username, password }, wait.command)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+
+  let slow: { ms: number; tell: (stage: Stage) => void } | null = null
+  let current = { value: false }
+  async function answer(ms: number, stage: Stage): Promise<Reply> {
+    if (!slow) return socket.reply(ms, stage)
+    const { ms: after, tell } = slow
+    const timer = clock.after(after, () => {
+      slow = null
+      tell(stage)
+    })
+    try {
+      return await socket.reply(ms, stage)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  /** After 354: the message, and what became of it for each recipient who was accepted. */
+  async function message(
+    mail: OutgoingMail,
+    accepted: number[],
+    dotSent: { value: boolean },
+    done: (RecipientResult | null)[],
+  ): Promise<void> {
+    const isLmtp = target.protocol === 'lmtp'
+    const early = await sendBody(socket, mail.body(), wait.block, dotSent)
+    if (early.length > 0) {
+      // LMTP: one for each recipient, or one for the message.
+      const ofEach = isLmtp && early.length >= accepted.length
+      for (const [n, i] of accepted.entries()) {
+        const reply = early[ofEach ? n : 0]!
+        done[i] = resultOf(verdict(reply.code), 'data', reply)
+      }
+      return
+    }
+    let reply: Reply | null = null
+    for (const i of accepted) {
+      // RFC 2033 section 4.2: LMTP has one reply for each accepted recipient.
+      if (reply === null || isLmtp) reply = await answer(wait.final, 'final')
+      done[i] = resultOf(verdict(reply.code), 'final', reply)
+    }
+  }
+
+  async function transaction(
+    mail: OutgoingMail,
+    progress: { said: boolean; dotSent: { value: boolean } },
+    done: (RecipientResult | null)[],
+  ): Promise<void> {
+    for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
+    const asked = mail.recipients.map((_, i) => i).filter((i) => done[i] === null)
+    if (asked.length === 0) return
+    progress.said = true
+    const recipients = asked.map((i) => mail.recipients[i]!)
+    const mailFrom = mailLine(mail, recipients, capabilities)
+    const rcptTo = recipients.map((one) => rcptLine(one, capabilities))
+    const rest = (outcome: RecipientResult): void => asked.forEach((i) => (done[i] ??= outcome))
+    const pipelined = capabilities.pipelining
+    if (pipelined) socket.write([mailFrom, ...rcptTo, 'DATA', ''].join('\r\n'))
+    else socket.write(`${mailFrom}\r\n`)
+    const mailReply = await answer(wait.command, 'mail')
+    const mailGood = isGood(mailReply)
+    if (!mailGood) rest(resultOf(verdict(mailReply.code), 'mail', mailReply))
+    if (!mailGood && !pipelined) return
+    for (const [n, i] of asked.entries()) {
+      if (!pipelined) socket.write(`${rcptTo[n]!}\r\n`)
+      const reply = await answer(wait.command, 'rcpt')
+      const outcome = verdict(reply.code)
+      if (outcome !== 'delivered') done[i] ??= resultOf(outcome, 'rcpt', reply)
+    }
+    const accepted = asked.filter((i) => done[i] === null)
+    if (!pipelined) {
+      if (accepted.length === 0) return
+      socket.write('DATA\r\n')
+    }
+    const dataReply = await answer(wait.data, 'data')
+    if (dataReply.code !== 354) {
+      const outcome = dataReply.code < 400 ? 'deferred' : verdict(dataReply.code)
+      rest(resultOf(outcome, 'data', dataReply))
+      return
+    }
+    if (accepted.length === 0) {
+      // RFC 2920 section 3.1: DATA was taken although no recipient was; the server must refuse the empty message.
+      socket.write('.\r\n')
+      await answer(wait.final, 'final')
+      return
+    }
+    await message(mail, accepted, progress.dotSent, done)
+  }
+
+  return {
+    key: targetKey(target),
+    capabilities,
+    tls: tlsFailure === null ? socket.tlsName() : `${CLEAR}${tlsFailure.slice(0, 200)}`,
+    async send(mail, hooks) {
+      const done: (RecipientResult | null)[] = mail.recipients.map(() => null)
+      const dotSent = { value: false }
+      const progress = { said: false, dotSent }
+      current = dotSent
+      slow = hooks?.onSlow && hooks.slowMs ? { ms: hooks.slowMs, tell: hooks.onSlow } : null
+      try {
+        await transaction(mail, progress, done)
+        // A transaction that ended before DATA leaves state behind at the server (RFC 5321 section 4.1.1.5).
+        if (progress.said && !dotSent.value && socket.usable()) {
+          socket.write('RSET\r\n')
+          await socket.reply(wait.command, 'mail')
+        }
+      } catch (error) {
+        socket.destroy()
+        const failure =
+          error instanceof SmtpFailure ? error : new SmtpFailure('data', 'local', (error as Error).message)
+        const text = {
+          code: failure.code,
+          enhanced: failure.enhanced,
+          lines: [failure.kind === 'timeout' ? `timeout: ${failure.message}` : failure.message],
+        }
+        const lost: RecipientResult = dotSent.value
+          ? { ...resultOf('unsure', 'final', text), failure: failure.kind }
+          : { ...resultOf('deferred', failure.stage, text), failure: failure.kind }
+        return done.map((one) => one ?? lost)
+      } finally {
+        slow = null
+      }
+      if (done.some((one) => one?.code === 421)) socket.destroy()
+      return done.map((one) => one!)
+    },
+    usable: () => socket.usable(),
+    cut() {
+      if (!current.value) socket.destroy()
+    },
+    destroy: () => socket.destroy(),
+    quit() {
+      if (socket.usable()) socket.write('QUIT\r\n')
+      clock.after(200, () => socket.destroy(), { hold: false })
+    },
+  }
+}

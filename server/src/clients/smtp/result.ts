@@ -1,0 +1,64 @@
+/** What became of a transaction at the next hop: per recipient, with the stage it was decided at and the reply's own words. */
+import type { Reply } from '../../protocols/smtp/reply.ts'
+
+export type Stage = 'dns' | 'connect' | 'tls' | 'greeting' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'final'
+
+export interface RecipientResult {
+  /** unsure: the final dot was (or may have been) sent and no reply came (promise 2) */
+  outcome: 'delivered' | 'deferred' | 'refused' | 'unsure'
+  stage: Stage
+  /** 0: no reply, the connection failed */
+  code: number
+  enhanced: string | null
+  text: string
+  /** how the connection failed (local: our own reading of the bytes did); null where the server answered */
+  failure: FailureKind | null
+}
+
+export type FailureKind = 'refused' | 'timeout' | 'tls' | 'dns' | 'dropped' | 'reply' | 'protocol' | 'local'
+
+export interface SmtpTarget {
+  /** the name: certificates and the trace */
+  host: string
+  /** what to connect to, where the name was looked up already */
+  address?: string
+  port: number
+  protocol: 'smtp' | 'lmtp'
+  /** with a username, opportunistic means encrypted as well (target.ts) */
+  tls: 'none' | 'opportunistic' | 'required'
+  username?: string
+  password?: string
+}
+
+/** A server's words are kept up to here: enough for a person, bounded for whoever searches them. */
+export const MOST_TEXT = 1000
+
+export const resultOf = (
+  outcome: RecipientResult['outcome'],
+  stage: Stage,
+  reply: Pick<Reply, 'code' | 'enhanced' | 'lines'>,
+): RecipientResult => ({
+  outcome,
+  stage,
+  code: reply.code,
+  enhanced: reply.enhanced,
+  text: reply.lines.join(' ').slice(0, MOST_TEXT),
+  failure: null,
+})
+
+/** The connection could not be made or broke; nothing of the transaction under way was taken. */
+export class SmtpFailure extends Error {
+  readonly stage: Stage
+  readonly kind: FailureKind
+  readonly code: number
+  readonly enhanced: string | null
+
+  constructor(stage: Stage, kind: FailureKind, text: string, reply?: { code: number; enhanced: string | null }) {
+    super(text.slice(0, MOST_TEXT))
+    this.name = 'SmtpFailure'
+    this.stage = stage
+    this.kind = kind
+    this.code = reply?.code ?? 0
+    this.enhanced = reply?.enhanced ?? null
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * How every conversation of ours begins, a delivery's and a probe's alike: connect, greeting, EHLO (HELO where that is all
+ * that is known, LHLO for LMTP), STARTTLS as the target's policy says, EHLO again.
+ *
+ * Promises: opportunistic TLS is never a reason not to deliver (RFC 7435 section 3): where it was offered and failed, the
+ * host is asked once more in clear, and `tlsFailure` says why. Where encryption is a must (target.ts) nothing but EHLO is
+ * ever said in clear. Failure: SmtpFailure with the stage it happened at; the socket is closed.
+ */
+import { isIP } from 'node:net'
+import type { Clock } from '../../platform/clock.ts'
+import { parseCapabilities, type Capabilities } from '../../protocols/smtp/ehlo.ts'
+import type { Reply } from '../../protocols/smtp/reply.ts'
+import { SmtpFailure, type FailureKind, type SmtpTarget, type Stage } from './result.ts'
+import { connectSmtp, type SmtpSocket } from './socket.ts'
+import { mustEncrypt } from './target.ts'
+
+export interface Session {
+  socket: SmtpSocket
+  /** those of the last EHLO: what was said before TLS is forgotten (RFC 3207 section 4.2) */
+  capabilities: Capabilities
+  /** set when TLS was offered and failed, so that this conversation is in clear */
+  tlsFailure: string | null
+}
+
+export interface SessionOptions {
+  target: Omit<SmtpTarget, 'password'>
+  helo: string
+  clock: Clock
+  /** milliseconds that the next step may take */
+  wait: (step: 'connect' | 'greeting' | 'command') => number
+}
+
+export const isGood = (reply: Reply): boolean => reply.code >= 200 && reply.code < 300
+
+export const badReply = (stage: Stage, kind: FailureKind, reply: Reply): SmtpFailure =>
+  new SmtpFailure(stage, kind, `${reply.code} ${reply.lines.join(' ')}`, reply)
+
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { target } = options
+  try {
+    return await begin(options, target.tls !== 'none')
+  } catch (error) {
+    if (!(error instanceof SmtpFailure) || error.stage !== 'tls' || mustEncrypt(target)) throw error
+    return { ...(await begin(options, false)), tlsFailure: error.message }
+  }
+}
+
+async function begin(options: SessionOptions, secure: boolean): Promise<Session> {
+  const { target, wait } = options
+  const socket = await connectSmtp(target, options.clock, wait('connect'))
+  try {
+    const greeting = await socket.reply(wait('greeting'), 'greeting')
+    if (!isGood(greeting)) throw badReply('greeting', 'reply', greeting)
+    let capabilities = await sayHello(socket, options)
+    if (secure && (capabilities.startTls || mustEncrypt(target))) {
+      socket.write('STARTTLS\r\n')
+      const reply = await socket.reply(wait('command'), 'tls')
+      if (!isGood(reply)) throw badReply('tls', 'tls', reply)
+      await socket.startTls(
+        { servername: isIP(target.host) ? '' : target.host, rejectUnauthorized: target.tls === 'required' },
+        wait('command'),
+      )
+      capabilities = await sayHello(socket, options).catch((error: unknown) => {
+        // TLS 1.3: a server that does not like our side of the handshake says so only after ours is done.
+        if (error instanceof SmtpFailure && error.kind === 'dropped') throw new SmtpFailure('tls', 'tls', error.message)
+        throw error
+      })
+    }
+    return { socket, capabilities, tlsFailure: null }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+async function sayHello(socket: SmtpSocket, { target, helo, wait }: SessionOptions): Promise<Capabilities> {
+  const isLmtp = target.protocol === 'lmtp'
+  socket.write(`${isLmtp ? 'LHLO' : 'EHLO'} ${helo}\r\n`)
+  let reply = await socket.reply(wait('command'), 'ehlo')
+  if (isGood(reply)) return parseCapabilities(reply.lines)
+  if (!isLmtp && reply.code >= 500) {
+    socket.write(`HELO ${helo}\r\n`)
+    reply = await socket.reply(wait('command'), 'ehlo')
+    if (isGood(reply)) return parseCapabilities([])
+  }
+  throw badReply('ehlo', 'reply', reply)
+}

@@ -1,0 +1,20 @@
+/** What follows from a target alone: whether it may be spoken to in clear, and which connections are as good as another. */
+import { createHash } from 'node:crypto'
+import type { SmtpTarget } from './result.ts'
+
+/**
+ * Encrypted or not at all. STARTTLS can be struck from the server's list by whoever sits between (RFC 3207 section 6), so
+ * where a password is to be sent "where offered" is not enough; only a route that says `none` sends it in clear.
+ */
+export const mustEncrypt = (target: Pick<SmtpTarget, 'tls' | 'username'>): boolean =>
+  target.tls === 'required' || (target.tls === 'opportunistic' && target.username !== undefined)
+
+/**
+ * Equal exactly for targets that are the same host, reached in the same way with the same credentials: a kept connection
+ * may carry only what is meant for its own key. A digest, so that the password is not in it.
+ */
+export function targetKey(target: SmtpTarget): string {
+  const { host, address, port, protocol, tls, username, password } = target
+  const parts = [host.toLowerCase(), address ?? null, port, protocol, tls, username ?? null, password ?? null]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}

@@ -1,0 +1,75 @@
+/**
+ * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, the
+ * recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
+ */
+import type { Command } from 'commander'
+import { createAccess, oneTimePassword } from '../core/access/index.ts'
+import type { Access } from '../core/access/index.ts'
+import type { GlobalOptions } from './command.ts'
+import { addCommand, CommandError, exitCodes, show } from './command.ts'
+import type { Context } from './context.ts'
+import { withContext } from './context.ts'
+
+function pagesUrl({ config, running }: Context): string {
+  if (config.publicUrl !== '') return config.publicUrl.replace(/\/+$/, '')
+  const { host, port } = config.listen.http
+  return `http://${host.includes(':') ? `[${host}]` : host}:${running?.ports['http'] ?? port}`
+}
+
+async function withAccess<T>(context: Context, work: (access: Access) => Promise<T>): Promise<T> {
+  const access = createAccess({ db: context.db, clock: context.clock, log: context.log })
+  try {
+    return await work(access)
+  } finally {
+    await access.stop()
+  }
+}
+
+async function setupLink(options: GlobalOptions): Promise<void> {
+  await withContext(options, (context) =>
+    withAccess(context, async (access) => {
+      const token = await access.makeSetupLink(context.db, context.actor)
+      const link = `${pagesUrl(context)}/setup#${token}`
+      show(options, { setupLink: link }, `Make an administrator here (the link works once, for a day):\n  ${link}`)
+    }),
+  )
+}
+
+async function password(name: string, options: GlobalOptions): Promise<void> {
+  await withContext(options, (context) =>
+    withAccess(context, async (access) => {
+      const whose = await access.find(name)
+      if (!whose) throw new CommandError(`Nobody signs in as "${name}".`, exitCodes.failed)
+      const fresh = oneTimePassword()
+      await context.db.transaction((sql) =>
+        access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor }),
+      )
+      show(
+        options,
+        { name, password: fresh },
+        `One-time password for ${name} (must be changed at the first sign-in; sessions were ended):\n  ${fresh}`,
+      )
+    }),
+  )
+}
+
+async function recoverySheet(options: GlobalOptions): Promise<void> {
+  await withContext(options, async (context) => {
+    const sheet = context.keys().recoverySheet()
+    show(options, { recoverySheet: sheet }, sheet)
+  })
+}
+
+export function register(program: Command): void {
+  const admin = addCommand(program, 'admin', 'administrators, passwords, the recovery sheet')
+  // A flag before the subcommand, or one both know, is the group's.
+  addCommand(admin, 'setup-link', 'a new one-time link to make an administrator').action(
+    (_options: GlobalOptions, command: Command) => setupLink(command.optsWithGlobals()),
+  )
+  addCommand(admin, 'password', 'a new one-time password for a person or administrator')
+    .argument('<name>', 'any sign-in name')
+    .action((name: string, _options: GlobalOptions, command: Command) => password(name, command.optsWithGlobals()))
+  addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(
+    (_options: GlobalOptions, command: Command) => recoverySheet(command.optsWithGlobals()),
+  )
+}

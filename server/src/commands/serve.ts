@@ -1,0 +1,139 @@
+/**
+ * `holdfast serve`: the real server. The first start makes data folder, keys, a self-signed certificate and a one-time
+ * link for the first administrator, and says where the recovery sheet is to be had. `--json` prints one line with the
+ * ports when it is ready. SIGTERM and Ctrl-C stop it in order; a second one at once.
+ */
+import type { Command } from 'commander'
+import { systemClock } from '../platform/clock.ts'
+import { roleNames, type Config } from '../platform/config/config.ts'
+import { clearRunning, writeRunning } from '../platform/data-folder.ts'
+import { loadKeys } from '../platform/keys.ts'
+import { startServer, type RunningServer } from '../roles/server.ts'
+import { hasSealedSecrets } from '../store/installation.ts'
+import { addCommand, CommandError, exitCodes, show, type GlobalOptions } from './command.ts'
+import { openSettings } from './context.ts'
+import { openStorage } from './storage.ts'
+import { version } from './version.ts'
+
+interface ServeOptions extends GlobalOptions {
+  roles?: string
+}
+
+function rolesOf(text: string | undefined): Config['roles'] | undefined {
+  if (text === undefined) return undefined
+  return text.split(',').map((word) => {
+    const role = roleNames.find((name) => name === word.trim())
+    if (!role)
+      throw new CommandError(
+        `--roles: "${word}" is not a role. The roles are ${roleNames.join(', ')}.`,
+        exitCodes.usage,
+      )
+    return role
+  })
+}
+
+export interface Serving {
+  server: RunningServer
+  ports: Record<string, number>
+  config: Config
+  dataFolder: string
+  setupLink: string | null
+  firstStart: boolean
+  stop(): Promise<void>
+}
+
+/** Opens everything and starts; used by `serve` and by the demo. */
+export async function startServing(options: ServeOptions, flags: Record<string, unknown> = {}): Promise<Serving> {
+  const roles = rolesOf(options.roles)
+  const { dataFolder, config, log } = openSettings(options, { ...flags, ...(roles ? { roles } : {}) })
+  // Roles apart: the one with `work` runs the embedded database, the others wait for it and join it.
+  const works = config.roles.includes('work')
+  const hold = config.database.url === '' && works
+  const storage = await openStorage({
+    dataFolder,
+    config,
+    clock: systemClock,
+    log,
+    profile: 'serve',
+    hold,
+    join: !works,
+    schema: 'bring',
+  })
+  try {
+    // A new key beside secrets that an older one sealed would lose them silently.
+    const mayMake = !(await hasSealedSecrets(storage.db))
+    const keys = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake })
+    const server = await startServer({ config, dataFolder, db: storage.db, keys, clock: systemClock, log, version })
+    const url =
+      config.publicUrl ||
+      (server.ports.http === undefined
+        ? ''
+        : `http://${config.listen.http.host.includes(':') ? `[${config.listen.http.host}]` : config.listen.http.host}:${server.ports.http}`)
+    const needsSetup = server.ports.http !== undefined && (await server.access.operatorCount()) === 0
+    const setupLink = needsSetup ? `${url}/setup#${await server.access.makeSetupLink(storage.db, 'cli:serve')}` : null
+    if (config.roles.includes('work'))
+      writeRunning(dataFolder, {
+        version,
+        startedAt: new Date(systemClock.now()).toISOString(),
+        ports: server.ports,
+        embedded: storage.server !== null,
+      })
+    return {
+      server,
+      ports: server.ports,
+      config,
+      dataFolder,
+      setupLink,
+      firstStart: keys.isNew,
+      async stop() {
+        if (config.roles.includes('work')) clearRunning(dataFolder)
+        await server.stop()
+        await storage.close()
+      },
+    }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+function story(serving: Serving): string {
+  const { config, ports } = serving
+  const lines = ['Holdfast is running.']
+  if (ports.mx !== undefined) lines.push(`  Mail (MX)   ${config.listen.mx.host}:${ports.mx}`)
+  if (ports.http !== undefined) lines.push(`  Web         http://${config.listen.http.host}:${ports.http}`)
+  lines.push(`  Data        ${serving.dataFolder}`)
+  if (serving.setupLink)
+    lines.push('', 'Make the first administrator here (the link works once, for a day):', `  ${serving.setupLink}`)
+  if (serving.firstStart)
+    lines.push(
+      '',
+      'A master key was made. Without it sealed secrets cannot be opened on another machine.',
+      `Print its recovery sheet and keep it on paper:  npx holdfast admin recovery-sheet --data ${serving.dataFolder}`,
+    )
+  return lines.join('\n')
+}
+
+export function register(program: Command): void {
+  addCommand(program, 'serve', 'run Holdfast')
+    .option('--roles <list>', `what this process does, with commas: ${roleNames.join(', ')} (default all)`)
+    .action(async (options: ServeOptions) => {
+      // Before anything is started: a signal that comes early must still stop in order what has begun.
+      const asked = new Promise<void>((resolve) => {
+        let times = 0
+        for (const signal of ['SIGINT', 'SIGTERM'] as const)
+          process.on(signal, () => {
+            if (++times > 1) process.exit(1)
+            resolve()
+          })
+      })
+      const serving = await startServing(options)
+      show(
+        options,
+        { ready: true, ports: serving.ports, dataFolder: serving.dataFolder, setupLink: serving.setupLink },
+        story(serving),
+      )
+      await asked
+      await serving.stop()
+    })
+}

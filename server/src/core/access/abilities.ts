@@ -1,0 +1,47 @@
+/**
+ * What each role may do: the one table that authorisation, the privilege matrix of the tests and the pages read. A route
+ * declares the ability it asks for; whose organisation is checked beside it (servers/admin/scope.ts).
+ */
+import { Role } from '../../platform/codes.ts'
+
+export const abilities = [
+  /** own session, password, language, standing */
+  'account',
+  /** own mailbox: JMAP */
+  'mail',
+  'organisations:see',
+  'board:see',
+  'board:pin',
+  'queue:see',
+  'queue:act',
+  'parking:see',
+  'parking:act',
+  'returns:see',
+  'trace:see',
+  'people:see',
+  'audit:see',
+  /** metrics from beyond loopback */
+  'metrics:see',
+] as const
+export type Ability = (typeof abilities)[number]
+
+const person = ['account', 'mail'] as const satisfies Ability[]
+const seeing = ['organisations:see', 'board:see', 'returns:see', 'trace:see', 'people:see'] as const satisfies Ability[]
+const acting = ['board:pin', 'queue:act', 'parking:act'] as const satisfies Ability[]
+
+export const roleAbilities = {
+  person,
+  helpdesk: [...person, ...seeing, 'queue:see', 'parking:see'],
+  auditor: [...person, ...seeing, 'queue:see', 'parking:see', 'audit:see'],
+  admin: [...person, ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see'],
+  /** Operators run the installation and see every organisation; they have no mailbox. */
+  operator: ['account', ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see', 'metrics:see'],
+} as const satisfies Record<keyof typeof Role | 'operator', readonly Ability[]>
+export type RoleWord = keyof typeof roleAbilities
+
+/** While a one-time password waits to be replaced, nothing but that can be done. */
+export const abilitiesBeforeChange: readonly Ability[] = ['account']
+
+export function isAbility(word: string): word is Ability {
+  return (abilities as readonly string[]).includes(word)
+}

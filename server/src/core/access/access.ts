@@ -1,0 +1,237 @@
+/**
+ * Signing in and what follows: sessions, passwords, the first administrator. Independent of the primary and its identity
+ * provider (promise 3). A wrong name and a wrong password get the same answer after the same work, and the same brakes.
+ * Secrets are never logged and never in an audit row.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { LinkPurpose } from '../../platform/codes.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
+import type { Id } from '../../platform/ids.ts'
+import { NIL_ID, newId } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import * as store from '../../store/access.ts'
+import { addressesOfPerson } from '../../store/directory.ts'
+import { appendAudit } from '../audit/index.ts'
+import { networkOf } from './delays.ts'
+import { createGuard, placeOf } from './guard.ts'
+import { foldSignInName } from './names.ts'
+import { checkPasswordRules } from './password-rules.ts'
+import { createPasswords } from './passwords.ts'
+import type { Session, Visitor } from './sessions.ts'
+import { beginSession, endSession, findSession } from './sessions.ts'
+
+const SETUP_SECONDS = 24 * 3600
+const SWEEP_MS = 3_600_000
+
+export interface Access {
+  /** Gives the cookie's value. Throws sign-in-failed, sign-in-slow-down (detail: seconds), too-busy. */
+  signIn(attempt: { name: string; password: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
+  session(token: string | undefined): Promise<Session | null>
+  signOut(token: string | undefined): Promise<void>
+  /** Gives a new cookie's value; every other session of the account ends. */
+  changePassword(change: { session: Session; current: string; next: string; visitor: Visitor }): Promise<string>
+  /** By an admin or the command line; ends the account's sessions. */
+  setPassword(
+    sql: Sql,
+    whose: { subjectId: Id; organisationId: Id | null },
+    password: string,
+    how: { mustChange: boolean; actor: string },
+  ): Promise<void>
+  setLocale(session: Session, locale: string): Promise<void>
+  /** A new one-time link's token; an earlier unused one ends. */
+  makeSetupLink(sql: Sql, actor: string): Promise<string>
+  setupLinkValid(token: string): Promise<boolean>
+  /** Uses a link up: the first administrator. Gives the cookie's value. */
+  setUp(first: {
+    token: string
+    name: string
+    display: string
+    password: string
+    locale: string
+    visitor: Visitor
+  }): Promise<string>
+  operatorCount(): Promise<number>
+  /** Who a sign-in name means: for the command line. */
+  find(name: string): Promise<{ subjectId: Id; organisationId: Id | null } | null>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface AccessDeps {
+  db: Database
+  clock: Clock
+  log: Log
+  metrics?: Metrics
+}
+
+const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
+
+export function createAccess(deps: AccessDeps): Access {
+  const { db, clock, log } = deps
+  const passwords = createPasswords()
+  const counter = deps.metrics?.counter('holdfast_sign_ins_total', 'Tries to sign in by outcome', ['outcome'])
+  const guard = createGuard({
+    clock,
+    isKnown: (place) => store.isKnownPlace(db, place),
+    braked: () => counter?.inc({ outcome: 'braked' }),
+  })
+  let sweep: { cancel(): void } | null = null
+
+  async function verifyOwn(session: Session, password: string, visitor: Visitor): Promise<void> {
+    const origin = { name: session.subjectId, network: networkOf(visitor.clientIp ?? '') }
+    const right = await guard.attempt(origin, async () => {
+      const own = await store.verifierOf(db, session.subjectId)
+      return (await passwords.verify(own?.verifier ?? null, password, origin.network)) || null
+    })
+    counter?.inc({ outcome: right ? 'good' : 'failed' })
+    if (!right) throw new WireError('sign-in-failed', 'the current password is not right')
+  }
+
+  async function ownWords(session: Session): Promise<string[]> {
+    const own =
+      session.organisationId === null ? [] : await addressesOfPerson(db, session.organisationId, session.subjectId)
+    return [session.name, ...own.map((each) => each.address)]
+  }
+
+  const newCredential = (
+    whose: { subjectId: Id; organisationId: Id | null },
+    verifier: string,
+    mustChange: boolean,
+  ): store.NewCredential => ({
+    credentialId: newId(clock.now()),
+    organisationId: whose.organisationId,
+    subjectId: whose.subjectId,
+    verifier,
+    mustChange,
+  })
+
+  return {
+    async signIn({ name, password, visitor, presented }) {
+      const folded = foldSignInName(name)
+      // What cannot be a name takes the same way, under one shared key.
+      const origin = { name: folded?.operator ?? '', network: networkOf(visitor.clientIp ?? '') }
+      const found = await guard.attempt(origin, async () => {
+        const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
+        const isRight = await passwords.verify(one?.verifier ?? null, password, origin.network)
+        return isRight && one ? one : null
+      })
+      counter?.inc({ outcome: found ? 'good' : 'failed' })
+      if (!found) {
+        log.info({ clientIp: visitor.clientIp }, 'sign-in refused')
+        throw new WireError('sign-in-failed')
+      }
+      const isNewPlace = await store.rememberPlace(db, placeOf(origin), found.subjectId)
+      if (isNewPlace) guard.credit(origin.network)
+      return db.transaction(async (sql) => {
+        const token = await beginSession(sql, found, visitor, presented)
+        await store.credentialUsed(sql, found.subjectId)
+        await appendAudit(sql, {
+          organisationId: found.organisationId ?? NIL_ID,
+          actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
+          action: 'signed-in',
+          subject: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
+          detail: { clientIp: visitor.clientIp },
+        })
+        return token
+      })
+    },
+
+    session: (token) => findSession(db, token),
+    signOut: (token) => endSession(db, token),
+
+    async changePassword({ session, current, next, visitor }) {
+      await verifyOwn(session, current, visitor)
+      checkPasswordRules(next, await ownWords(session))
+      if (next === current) throw new WireError('bad-request', 'next: take another password than the current one')
+      const verifier = await passwords.hash(next)
+      return db.transaction(async (sql) => {
+        await store.replaceCredential(sql, newCredential(session, verifier, false))
+        await store.deleteSessionsOf(sql, session.subjectId)
+        await appendAudit(sql, {
+          organisationId: session.organisationId ?? NIL_ID,
+          actor: session.actor,
+          action: 'password-changed',
+          subject: session.actor,
+        })
+        return beginSession(sql, session, visitor, undefined)
+      })
+    },
+
+    async setPassword(sql, whose, password, how) {
+      await store.replaceCredential(sql, newCredential(whose, await passwords.hash(password), how.mustChange))
+      const ended = await store.deleteSessionsOf(sql, whose.subjectId)
+      await appendAudit(sql, {
+        organisationId: whose.organisationId ?? NIL_ID,
+        actor: how.actor,
+        action: 'password-set',
+        subject: `${whose.organisationId === null ? 'operator' : 'person'}:${whose.subjectId}`,
+        detail: { mustChange: how.mustChange, sessionsEnded: ended },
+      })
+    },
+
+    setLocale: (session, locale) => store.setLocale(db, session, locale),
+
+    async makeSetupLink(sql, actor) {
+      const token = randomBytes(32).toString('base64url')
+      await store.insertLink(sql, { tokenHash: tokenHash(token), purpose: LinkPurpose.setup, seconds: SETUP_SECONDS })
+      await appendAudit(sql, { organisationId: NIL_ID, actor, action: 'setup-link-made', subject: 'installation' })
+      return token
+    },
+    setupLinkValid: (token) => store.linkIsValid(db, tokenHash(token), LinkPurpose.setup),
+
+    async setUp({ token, name, display, password, locale, visitor }) {
+      const folded = foldSignInName(name)
+      if (!folded) throw new WireError('bad-request', 'name: not a name to sign in with')
+      if (/\s/.test(folded.operator))
+        throw new WireError('bad-request', 'name: a sign-in name has no spaces; take for example "admin"')
+      if (!(await store.linkIsValid(db, tokenHash(token), LinkPurpose.setup)))
+        throw new WireError(
+          'not-found',
+          'this link was used or has ended; make a new one with "holdfast admin setup-link"',
+        )
+      checkPasswordRules(password, [name, display])
+      const verifier = await passwords.hash(password)
+      const operatorId = newId(clock.now())
+      return db.transaction(async (sql) => {
+        if (!(await store.useLink(sql, tokenHash(token), LinkPurpose.setup)))
+          throw new WireError('not-found', 'this link was used or has ended')
+        if (!(await store.insertOperator(sql, { operatorId, name: folded.operator, display, locale })))
+          throw new WireError('conflict', 'name: somebody has this name already')
+        const subject = { subjectId: operatorId, organisationId: null }
+        await store.replaceCredential(sql, newCredential(subject, verifier, false))
+        await appendAudit(sql, {
+          organisationId: NIL_ID,
+          actor: `operator:${operatorId}`,
+          action: 'operator-created',
+          subject: `operator:${operatorId}`,
+          detail: { name: folded.operator },
+        })
+        return beginSession(sql, subject, visitor, undefined)
+      })
+    },
+
+    operatorCount: () => store.operatorCount(db),
+    async find(name) {
+      const folded = foldSignInName(name)
+      const [found] = folded ? await store.candidatesByName(db, folded) : []
+      return found ? { subjectId: found.subjectId, organisationId: found.organisationId } : null
+    },
+
+    async start() {
+      sweep = clock.every(
+        SWEEP_MS,
+        () =>
+          void Promise.all([store.deleteEndedSessions(db), store.forgetOldPlaces(db)]).catch((error: unknown) =>
+            log.debug({ err: String(error) }, 'ended sessions not swept'),
+          ),
+      )
+    },
+    async stop() {
+      sweep?.cancel()
+      guard.stop(new WireError('shutting-down'))
+    },
+  }
+}

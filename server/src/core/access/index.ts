@@ -1,0 +1,12 @@
+/** Access: who is it, what may they do, how do they prove it. */
+export { abilities, isAbility, roleAbilities } from './abilities.ts'
+export type { Ability, RoleWord } from './abilities.ts'
+export { createAccess } from './access.ts'
+export type { Access, AccessDeps } from './access.ts'
+export { networkOf } from './delays.ts'
+export { addressesOfPerson as addressesOf } from '../../store/directory.ts'
+export { checkPasswordRules } from './password-rules.ts'
+export { createPasswords, oneTimePassword } from './passwords.ts'
+export type { Passwords } from './passwords.ts'
+export { csrfMatches, LONGEST_SECONDS } from './sessions.ts'
+export type { Session, Visitor } from './sessions.ts'

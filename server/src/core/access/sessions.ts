@@ -1,0 +1,101 @@
+/**
+ * Browser sessions. The cookie holds 32 random bytes, the database only their SHA-256; signing in always makes a new
+ * token and ends the one that was presented (session fixation); an hour's silence is nothing, twelve end it, a week ends
+ * it in any case. A session is looked up on every request: an ended one is ended everywhere at once.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Database, Sql } from '../../platform/db/database.ts'
+import type { Id } from '../../platform/ids.ts'
+import { Role, wordOf } from '../../platform/codes.ts'
+import { deleteSession, insertSession, sessionByToken, touchSession } from '../../store/access.ts'
+import type { SessionRow } from '../../store/access.ts'
+import type { Ability, RoleWord } from './abilities.ts'
+import { abilitiesBeforeChange, roleAbilities } from './abilities.ts'
+
+export const IDLE_SECONDS = 12 * 3600
+export const LONGEST_SECONDS = 7 * 24 * 3600
+/** The end is moved at most this often: reading mail does not write a row per click. */
+const TOUCH_AFTER_SECONDS = 60
+
+export interface Session {
+  kind: 'person' | 'operator'
+  subjectId: Id
+  organisationId: Id | null
+  organisationName: string | null
+  name: string
+  locale: string
+  role: RoleWord
+  abilities: readonly Ability[]
+  mustChangePassword: boolean
+  csrf: string
+  /** for audit rows: 'person:<id>' or 'operator:<id>' */
+  actor: string
+}
+
+export interface Visitor {
+  clientIp: string | null
+  userAgent: string | null
+}
+
+const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
+const TOKEN = /^[A-Za-z0-9_-]{43}$/
+
+function present(row: SessionRow): Session {
+  const kind = row.isOperator ? 'operator' : 'person'
+  const role: RoleWord = row.isOperator ? 'operator' : wordOf(Role, row.role)
+  return {
+    kind,
+    subjectId: row.subjectId,
+    organisationId: row.organisationId,
+    organisationName: row.organisationName,
+    name: row.name,
+    locale: row.locale,
+    role,
+    abilities: row.mustChange ? abilitiesBeforeChange : roleAbilities[role],
+    mustChangePassword: row.mustChange,
+    csrf: row.csrf,
+    actor: `${kind}:${row.subjectId}`,
+  }
+}
+
+/** Makes a session and gives the cookie's value; the one presented, if any, ends. */
+export async function beginSession(
+  sql: Sql,
+  subject: { subjectId: Id; organisationId: Id | null },
+  visitor: Visitor,
+  presented: string | undefined,
+): Promise<string> {
+  if (presented && TOKEN.test(presented)) await deleteSession(sql, hashOf(presented))
+  const token = randomBytes(32).toString('base64url')
+  await insertSession(sql, {
+    tokenHash: hashOf(token),
+    organisationId: subject.organisationId,
+    subjectId: subject.subjectId,
+    isOperator: subject.organisationId === null,
+    csrf: randomBytes(24).toString('base64url'),
+    idleSeconds: IDLE_SECONDS,
+    clientIp: visitor.clientIp,
+    userAgent: visitor.userAgent?.replaceAll('\0', '').slice(0, 300) ?? null,
+  })
+  return token
+}
+
+export async function findSession(db: Database, token: string | undefined): Promise<Session | null> {
+  if (!token || !TOKEN.test(token)) return null
+  const hash = hashOf(token)
+  const row = await sessionByToken(db, hash)
+  if (!row) return null
+  if (row.idle > TOUCH_AFTER_SECONDS) await touchSession(db, hash, IDLE_SECONDS, LONGEST_SECONDS)
+  return present(row)
+}
+
+export async function endSession(sql: Sql, token: string | undefined): Promise<void> {
+  if (token && TOKEN.test(token)) await deleteSession(sql, hashOf(token))
+}
+
+/** Compares without telling by time how much was right. */
+export function csrfMatches(session: Session, presented: string | undefined): boolean {
+  if (presented === undefined) return false
+  const [a, b] = [Buffer.from(session.csrf), Buffer.from(presented)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

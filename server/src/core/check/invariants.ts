@@ -1,0 +1,123 @@
+/** Every invariant of a data folder by name: what it means, and what to do when it does not hold. */
+import type { SqlInvariant } from '../../store/check.ts'
+import { SWEPT_BY_MS, UNLINKED_MS } from '../../store/sweep.ts'
+
+export interface Meaning {
+  means: string
+  remedy: string
+}
+
+const REPORT =
+  'This is a fault of Holdfast or a change by hand: keep the data folder as it is, make an export, and report it.'
+const BACKUP =
+  'Bytes were lost below Holdfast (disk, file system, restore). Restore the message from a backup; look at the disk.'
+
+const hours = (ms: number): number => ms / 3_600_000
+const SWEPT = `The sweeper removes them in its hourly round, ${hours(UNLINKED_MS)} hours after they began, while Holdfast runs with the role work; if they stay, report it.`
+
+export type InvariantName =
+  SqlInvariant | 'blob-file' | 'blob-size' | 'blob-owner' | 'digest-big' | 'audit-chain' | 'partitions'
+
+export const invariants: Record<InvariantName, Meaning> = {
+  'body-row': { means: 'every message kept as a row has its bytes', remedy: BACKUP },
+  'body-once': { means: "no message's bytes are there twice", remedy: REPORT },
+  'body-size': { means: 'the bytes of a row have the size that was accepted', remedy: BACKUP },
+  'chunks-whole': {
+    means: 'chunks are numbered without a gap and add up to the size that was accepted',
+    remedy: BACKUP,
+  },
+  'body-owner': {
+    means: `no bytes older than ${hours(SWEPT_BY_MS)} hours lie around without a message or an upload`,
+    remedy: SWEPT,
+  },
+  'blob-key': {
+    means: 'a message says where its bytes are, and has a blob key exactly when they are in the blob store',
+    remedy: REPORT,
+  },
+  'blob-reserved': {
+    means: 'a reservation ends with the commit that links its blob, or after an hour',
+    remedy:
+      'The sweeper removes them in its hourly round, while Holdfast runs with the role work; if they stay, report it.',
+  },
+  'upload-bytes': {
+    means: 'every upload has its bytes',
+    remedy: 'The person uploads the file again; uploads live a day.',
+  },
+  'copy-bytes': { means: 'bytes are let go only when nobody has a copy', remedy: BACKUP },
+  'delivery-message': { means: 'every delivery has its message', remedy: BACKUP },
+  'delivery-route': {
+    means: 'open mail has a route to go',
+    remedy: 'Declare the route again (holdfast apply), or cancel the deliveries (holdfast queue).',
+  },
+  'delivery-person': { means: 'the person a delivery is for exists', remedy: REPORT },
+  'delivery-visible': {
+    means: 'whatever waits for a person with an emergency mailbox is visible there',
+    remedy:
+      'Applying a file that gives an emergency mailbox makes visible what waits. What was being accepted in that moment is missed, and delivered like all mail; anything else: report it.',
+  },
+  'delivery-state': { means: 'a delivery is in one of the known states', remedy: REPORT },
+  'delivery-finished': { means: 'a delivery has an end time exactly when it has ended', remedy: REPORT },
+  'delivery-lease': { means: 'a leased delivery has a holder, a finished one has none', remedy: REPORT },
+  'delivery-parked': { means: 'parked mail is on the list an admin looks at', remedy: REPORT },
+  'parking-delivery': { means: 'the list of parked mail names deliveries that exist', remedy: REPORT },
+  'delivery-proof': { means: 'what is delivered has an attempt that says so', remedy: REPORT },
+  'delivery-attempts': { means: 'a delivery counts its attempts', remedy: REPORT },
+  'delivery-reason': { means: 'the reason of a state is one of the closed list', remedy: REPORT },
+  'attempt-delivery': { means: 'every attempt belongs to a delivery', remedy: REPORT },
+  'attempt-words': { means: 'outcome and reason of an attempt are of the closed lists', remedy: REPORT },
+  'delivered-once': { means: 'nothing is delivered twice unless an unsure attempt came before', remedy: REPORT },
+  'copy-message': { means: 'every copy has its message', remedy: BACKUP },
+  'copy-person': { means: 'every copy belongs to a person', remedy: REPORT },
+  'copy-delivery': { means: 'a copy and its delivery are of the same message and person', remedy: REPORT },
+  'copy-placed': {
+    means: 'a copy that was put into a mailbox lies there, or left a tombstone',
+    remedy: REPORT,
+  },
+  'placement-copy': { means: 'what is visible in a mailbox is a copy of that person and message', remedy: REPORT },
+  'placement-once': { means: 'a message is in one folder of a mailbox', remedy: REPORT },
+  'placement-folder': { means: 'mail lies in folders that exist', remedy: REPORT },
+  'folder-counters': { means: "a folder's counters (total, unseen, bytes) are those of its contents", remedy: REPORT },
+  'folder-uidnext': { means: "a folder's next UID is above every UID given", remedy: REPORT },
+  'folder-modseq': { means: "a folder's change number is not below any change in it", remedy: REPORT },
+  'placement-modseq': { means: 'nothing was changed before it was made', remedy: REPORT },
+  'folder-inbox': {
+    means: 'every person with an emergency mailbox has an Inbox',
+    remedy: 'Apply the organisation again: standard folders are made then.',
+  },
+  'mode-route': { means: 'modes are of routes that exist', remedy: REPORT },
+  'mode-words': { means: 'mode and pin are of the closed lists; a pin has a reason and an author', remedy: REPORT },
+  'mode-event': { means: 'a route names the return that is under way, not a finished or foreign one', remedy: REPORT },
+  'person-mode-person': { means: "a person's own mode is of a person who exists", remedy: REPORT },
+  'ledger-event': { means: 'ledger rows belong to a return of their route', remedy: REPORT },
+  'ledger-delivery': { means: 'ledger rows name a delivery of their message', remedy: REPORT },
+  'ledger-state': { means: 'what the ledger says is home is delivered', remedy: REPORT },
+  'ledger-attempt': { means: 'a ledger row and its attempt tell the same outcome', remedy: REPORT },
+  'return-proof': { means: 'everything a return brought home has its proof in the ledger', remedy: REPORT },
+  'return-once': { means: 'nothing is brought home twice unless an unsure attempt came before', remedy: REPORT },
+  'owed-copy': { means: 'what is owed still exists', remedy: REPORT },
+  'owed-finished': { means: 'what is owed has no end time, and everything else has one', remedy: REPORT },
+  'credential-subject': { means: 'credentials belong to somebody', remedy: REPORT },
+  'session-subject': { means: 'sessions belong to somebody', remedy: REPORT },
+  'installation-row': {
+    means: 'the database knows which installation it is',
+    remedy: 'Start Holdfast once: the row is made. If there were several, report it.',
+  },
+  'generation-row': { means: "the directory's generation is there exactly once", remedy: REPORT },
+  'index-valid': { means: 'every index is whole', remedy: 'REINDEX it, and look at the disk.' },
+  'digest-row': { means: 'the bytes of rows are those that were accepted (SHA-256)', remedy: BACKUP },
+  'blob-file': { means: 'every blob a message refers to is there', remedy: BACKUP },
+  'blob-size': { means: 'a blob has the size that was accepted', remedy: BACKUP },
+  'blob-owner': {
+    means: `no blob older than ${hours(SWEPT_BY_MS)} hours lies around without a message`,
+    remedy: SWEPT,
+  },
+  'digest-big': { means: 'the bytes of chunks and blobs are those that were accepted (SHA-256)', remedy: BACKUP },
+  'audit-chain': {
+    means: 'no row of the audit chain was changed or removed',
+    remedy: 'Somebody changed the database by hand. Keep it, and compare with a backup.',
+  },
+  'partitions': {
+    means: 'the body tables have partitions for yesterday to tomorrow',
+    remedy: 'Start Holdfast: they are made hourly. If they stay missing, look at its log.',
+  },
+}

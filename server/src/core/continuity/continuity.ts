@@ -1,0 +1,99 @@
+/**
+ * The engine, wired: board, evidence, judge, probes and pins of one process. Every process has a board and a sink for
+ * evidence; only those with `judging` (role work) take judge leases, probe and run returns.
+ */
+import type { Clock } from '../../platform/clock.ts'
+import { RouteKind } from '../../platform/codes.ts'
+import type { Database } from '../../platform/db/database.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { probeSmtp } from '../../clients/smtp/probe.ts'
+import type { RouteBook } from '../directory/index.ts'
+import { noteAcceptsAll } from './accept-all.ts'
+import { createModeBoard, type LiveBoard } from './board.ts'
+import { createEvidenceSink, type RunningEvidence } from './evidence.ts'
+import { createJudge, type Judge } from './judge.ts'
+import { createOverviews, type Overviews, type RouteOverview } from './overview.ts'
+import { createPauseWatch } from './pause.ts'
+import { createPins, type Pins } from './pins.ts'
+import { createProber, type ProbeSmtp } from './probe.ts'
+
+export interface Continuity {
+  board: LiveBoard
+  evidence: RunningEvidence
+  judge: Judge
+  pins: Pins
+  overview(organisationId: Id): Promise<RouteOverview[]>
+  returnNumbers: Overviews['returnNumbers']
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export function createContinuity(deps: {
+  db: Database
+  clock: Clock
+  log: Log
+  nodeId: Id
+  routes: RouteBook
+  /** name in EHLO */
+  helo: string
+  metrics?: Metrics
+  judging?: boolean
+  probe?: ProbeSmtp
+}): Continuity {
+  const { clock, log, routes } = deps
+  // Modes are judged and read by connections of their own, whatever people search for meanwhile; pages use the pool.
+  const db = deps.db.vital
+  const judging = deps.judging ?? true
+  const pause = createPauseWatch(clock)
+  const board = createModeBoard({ db, clock, log })
+  const evidence = createEvidenceSink({ db, clock, log, pause, ...(deps.metrics ? { metrics: deps.metrics } : {}) })
+  const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause })
+  const prober = createProber({
+    clock,
+    routes,
+    board,
+    evidence,
+    judged: () => judge.judged(),
+    probe: deps.probe ?? ((target) => probeSmtp(target, clock)),
+    helo: deps.helo,
+    onStranger: (route, isTaken) => {
+      noteAcceptsAll(db, route, isTaken).catch((error: unknown) =>
+        log.warn({ err: String(error), route: route.name }, 'what a probe found out could not be stored; asked again'),
+      )
+    },
+  })
+  const overviews = createOverviews({ db: deps.db, clock, routes })
+  const gauge = deps.metrics?.gauge('holdfast_route_mode', 'Mode of each primary route, as a number', ['route'])
+  board.onChange((now) => {
+    overviews.changed(now.organisationId)
+    const route = routes.get(now.routeId)
+    if (route?.kind === RouteKind.primary) gauge?.set({ route: route.name }, now.mode)
+  })
+
+  return {
+    board,
+    evidence,
+    judge,
+    pins: createPins({ db, judge, board }),
+    overview: overviews.routes,
+    returnNumbers: overviews.returnNumbers,
+    async start() {
+      pause.start()
+      await board.start()
+      evidence.start()
+      if (!judging) return
+      await judge.tick()
+      judge.start()
+      prober.start()
+    },
+    async stop() {
+      prober.stop()
+      await judge.stop()
+      await evidence.stop().catch(() => undefined)
+      await board.stop()
+      pause.stop()
+    },
+  }
+}

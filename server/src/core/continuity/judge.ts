@@ -1,0 +1,198 @@
+/**
+ * The judge: whoever holds a route's judge lease reads its evidence every second and steps the machine. A lease, not an
+ * owner: when the holder dies another process takes over within the lease's few seconds; if two ever judged the same
+ * second, the setter's version check lets one of them through.
+ *
+ * Promise 13: after a pause of this process, a jump of a clock or a time without the database, evidence from before is
+ * forgotten and nothing switches.
+ */
+import type { Clock, Timer } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import { evidenceOf, trimEvidence, type EvidenceRow } from '../../store/evidence.ts'
+import {
+  claimJudgement,
+  judgedBy,
+  readMode,
+  releaseJudgement,
+  removeExpiredPersonPins,
+  type ModeRecord,
+} from '../../store/modes.ts'
+import { appendAudit } from '../audit/index.ts'
+import type { RouteBook } from '../directory/index.ts'
+import type { LiveBoard } from './board.ts'
+import { step, stepChanges, type MachineEvent } from './machine.ts'
+import { observe } from './observation.ts'
+import type { PauseWatch } from './pause.ts'
+import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
+import { stateOf, storeStep, type Act } from './setter.ts'
+
+export interface Judge {
+  /** True while this process holds the route's judge lease: it also probes the route and runs its return. */
+  judges(routeId: Id): boolean
+  judged(): Iterable<Id>
+  /**
+   * One event for a route, from the return or from a person. Looks again when somebody else was faster; a person's
+   * `version` (what the page showed) is checked instead and answered with a conflict.
+   */
+  tell(route: { organisationId: Id; routeId: Id }, event: MachineEvent, act?: Act & { version?: number }): Promise<void>
+  /** One round; start() runs it every second. */
+  tick(): Promise<void>
+  start(): void
+  stop(): Promise<void>
+}
+
+const TICK_MS = 1000
+const LEASE_SECONDS = 5
+const TOO_LONG_MS = 5000
+const engine: Act = { actor: 'engine' }
+
+export function createJudge(deps: {
+  db: Database
+  clock: Clock
+  log: Log
+  nodeId: Id
+  board: LiveBoard
+  routes: RouteBook
+  pause: PauseWatch
+  tickMs?: number
+}): Judge {
+  const { db, clock, log, pause } = deps
+  let mine = new Set<Id>()
+  let timer: Timer | null = null
+  let running: Promise<void> | null = null
+  let lastTick: number | null = null
+  let lastDatabaseTime = 0
+  let pausesSeen = pause.times()
+  let rounds = 0
+  let blindText = ''
+
+  const numbersOf = (routeId: Id): Sensitivity =>
+    sensitivities[deps.routes.get(routeId)?.settings.sensitivity ?? 'balanced']
+
+  /** Why what we saw until now cannot be trusted, or ''. Measured between two rounds that worked. */
+  function blindness(databaseNow: number): string {
+    const now = clock.monotonic()
+    const gap = lastTick === null ? 0 : now - lastTick
+    const jump = lastTick === null ? 0 : Math.abs(databaseNow - lastDatabaseTime - gap)
+    const paused = pause.times() !== pausesSeen
+    lastTick = now
+    lastDatabaseTime = databaseNow
+    pausesSeen = pause.times()
+    if (paused) return 'this process was paused or its clock moved'
+    if (gap > TOO_LONG_MS) return `nothing could be judged for ${Math.round(gap / 1000)} s`
+    return jump > TOO_LONG_MS ? `the database's clock moved by ${Math.round(jump / 1000)} s` : ''
+  }
+
+  async function judgeRoute(record: ModeRecord & { now: Date }, rows: readonly EvidenceRow[]): Promise<boolean> {
+    const now = record.now.getTime()
+    const state = stateOf(record)
+    const numbers = numbersOf(record.routeId)
+    const event: MachineEvent =
+      record.pinUntil && record.pinUntil.getTime() <= now
+        ? { kind: 'unpin' }
+        : blindText
+          ? { kind: 'blind', why: blindText }
+          : observe(
+              rows.map((row) => ({ ...row, second: row.second.getTime() })),
+              now,
+              numbers,
+              state.memory.ignoreBefore,
+            )
+    const next = step(state, event, numbers, now)
+    if (!stepChanges(state, next)) return false
+    const stored = await storeStep(deps, record, next, engine)
+    if (stored && next.cause !== null)
+      log.info(
+        { route: record.routeId, mode: next.state.mode, cause: next.cause, detail: next.detail },
+        'mode of a route',
+      )
+    return stored
+  }
+
+  async function round(): Promise<void> {
+    // While we are away nothing is judged; the first round afterwards forgets what was seen before.
+    if (pause.isAway()) return
+    await claimJudgement(db, deps.nodeId, LEASE_SECONDS)
+    const records = await judgedBy(db, deps.nodeId)
+    mine = new Set(records.map((record) => record.routeId))
+    if (records.length === 0) {
+      lastTick = null
+      return
+    }
+    const seen = await evidenceOf(db, records, longestWindow)
+    blindText = blindness(records[0]!.now.getTime())
+    if (blindText) log.warn({ why: blindText }, 'evidence from before is not judged; no mode changes')
+    const byRoute = new Map<Id, EvidenceRow[]>(records.map((record) => [record.routeId, []]))
+    for (const row of seen) byRoute.get(row.routeId)?.push(row)
+    let changed = false
+    for (const record of records) {
+      try {
+        changed = (await judgeRoute(record, byRoute.get(record.routeId) ?? [])) || changed
+      } catch (error) {
+        log.error({ err: String(error), route: record.routeId }, 'a route could not be judged')
+      }
+    }
+    if (changed) await deps.board.refresh()
+    if (rounds++ % 60 === 0) await housekeeping()
+  }
+
+  async function housekeeping(): Promise<void> {
+    await trimEvidence(db, 24)
+    await db.transaction(async (sql) => {
+      for (const { organisationId, personId } of await removeExpiredPersonPins(sql))
+        await appendAudit(sql, {
+          organisationId,
+          actor: 'engine',
+          action: 'person-pin-removed',
+          subject: `person:${personId}`,
+          detail: { cause: 'expired' },
+        })
+    })
+  }
+
+  async function tick(): Promise<void> {
+    if (running) return running
+    running = round().finally(() => {
+      running = null
+    })
+    return running
+  }
+
+  return {
+    judges: (routeId) => mine.has(routeId),
+    judged: () => mine,
+    tick,
+    async tell({ organisationId, routeId }, event, act = engine) {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const record = await readMode(db, organisationId, routeId)
+        if (!record) throw new WireError('not-found', 'there is no such route')
+        if (act.version !== undefined && act.version !== record.version)
+          throw new WireError('conflict', 'the mode of this route has changed since you looked')
+        const state = stateOf(record)
+        const next = step(state, event, numbersOf(routeId), record.now.getTime())
+        if (!stepChanges(state, next)) return
+        if (await storeStep(deps, record, next, act)) {
+          await deps.board.refresh()
+          return
+        }
+      }
+      throw new WireError('conflict', 'the mode of this route keeps changing')
+    },
+    start() {
+      timer = clock.every(deps.tickMs ?? TICK_MS, () => {
+        tick().catch((error: unknown) => {
+          log.warn({ err: String(error) }, 'judging failed; modes stay as they are')
+        })
+      })
+    },
+    async stop() {
+      timer?.cancel()
+      await running?.catch(() => undefined)
+      mine = new Set()
+      await releaseJudgement(db, deps.nodeId).catch(() => undefined)
+    },
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The machine behind a route's mode: a total table (mode x event) and a pure step (state, event, numbers, now) ->
+ * (state, effects as data). No database, no clock, no log: setter.ts carries the effects out in one transaction with a
+ * version check, so two processes that step from the same state cannot both win. moves.ts has the ways between the modes.
+ *
+ * Rules that hold for every order of events (machine.test.ts proves them with random histories):
+ * - a pin wins: no evidence moves a pinned route away from its pin;
+ * - hold-down: the engine declares at most `emergenciesPerHour` emergencies in any hour; when they are used up it stays
+ *   in the emergency (mail waits and is readable here) until the oldest is an hour old;
+ * - the way out of `recovering` doubles its demands after each fall-back, so a half-dead primary is not hammered;
+ * - every mode leads home: evidence of health and an empty queue end in normal;
+ * - when we could not see (pause, jump of the clock, no database) evidence from before is forgotten, nothing switches.
+ */
+import type { Pin, Reason } from '../../platform/codes.ts'
+import type { ModeName } from './mode-table.ts'
+import * as move from './moves.ts'
+import type { Sensitivity } from './sensitivity.ts'
+
+export type PinName = keyof typeof Pin
+
+/** Kept in route_mode.memory: times in milliseconds, the database's clock. */
+export interface Memory {
+  /** emergencies the engine declared within the last hour */
+  emergencies: number[]
+  /** times it became suspect within the last hour */
+  suspicions: number[]
+  /** fall-backs from recovering since the route was last normal */
+  fallbacks: number
+  /** evidence from before is not judged */
+  ignoreBefore: number
+  /** we cannot see how the route is: since when and why; it ends with the first evidence after it */
+  blind: { since: number; why: string } | null
+}
+
+export interface MachineState {
+  mode: ModeName
+  since: number
+  pin: PinName | null
+  /** a return event is open: something may be owed from this outage */
+  eventOpen: boolean
+  memory: Memory
+}
+
+export type MachineEvent =
+  | { kind: 'good'; forMs: number; count: number }
+  | { kind: 'bad'; forMs: number; count: number; text: string }
+  | { kind: 'mixed' }
+  | { kind: 'silent' }
+  | { kind: 'blind'; why: string }
+  | { kind: 'drained' }
+  | { kind: 'fallback'; text: string }
+  | { kind: 'pinEmergency' }
+  | { kind: 'pinNormal' }
+  | { kind: 'pinHold' }
+  | { kind: 'unpin' }
+  // Nobody tells these yet (reading-side probes, Quiet Time). They stay because the table of modes has `emergencyReach` and
+  // `quiet`, and the machine must show a way into and out of every mode of it.
+  | { kind: 'reachBad'; text: string }
+  | { kind: 'reachGood' }
+  | { kind: 'quietBegin' }
+  | { kind: 'quietEnd' }
+export type EventKind = MachineEvent['kind']
+
+export type Effect =
+  /** an audit row: from, to, why */
+  | { kind: 'audit'; from: ModeName; to: ModeName; cause: Reason; detail: string }
+  /** a new return event begins with this outage */
+  | { kind: 'openEvent' }
+  /** open deliveries of the route belong to the return; `due`: and wait out no back-off any more */
+  | { kind: 'markHeld'; due: boolean }
+  /** the return begins: stamp the event, count what is owed */
+  | { kind: 'beginReturn' }
+  | { kind: 'closeEvent' }
+  /** an audit row: we cannot see, and why */
+  | { kind: 'blinded'; why: string }
+
+export interface Step {
+  state: MachineState
+  effects: Effect[]
+  /** null: nothing visible changed (memory may have) */
+  cause: Reason | null
+  detail: string
+}
+
+export interface Context {
+  state: MachineState
+  numbers: Sensitivity
+  now: number
+}
+export type Handler<K extends EventKind> = (c: Context, event: Extract<MachineEvent, { kind: K }>) => Step
+type Row = { [K in EventKind]: Handler<K> }
+
+export const freshMemory = (): Memory => ({
+  emergencies: [],
+  suspicions: [],
+  fallbacks: 0,
+  ignoreBefore: 0,
+  blind: null,
+})
+
+export function freshState(now: number): MachineState {
+  return { mode: 'normal', since: now, pin: null, eventOpen: false, memory: freshMemory() }
+}
+
+/**
+ * What every mode does unless its row says otherwise: evidence moves nothing, what we could not see is forgotten, people
+ * pin and unpin. A new event must be decided here, a new mode in the table: else it does not compile.
+ */
+const calm = {
+  good: move.stay,
+  bad: move.stay,
+  mixed: move.stay,
+  silent: move.stay,
+  blind: move.goBlind,
+  drained: move.stay,
+  fallback: move.stay,
+  pinEmergency: move.pinTo('emergency', 'emergency', 'pinned-emergency'),
+  pinNormal: move.pinTo('normal', 'normal', 'pinned-normal'),
+  pinHold: move.pinTo('hold', 'hold', 'pinned-hold'),
+  unpin: move.unpin,
+  reachBad: move.stay,
+  reachGood: move.stay,
+  quietBegin: move.stay,
+  quietEnd: move.stay,
+} as const satisfies Row
+
+export const machineTable = {
+  normal: {
+    ...calm,
+    bad: move.becomeSuspect,
+    drained: move.closeOnly,
+    reachBad: move.reachLost,
+    quietBegin: move.beginQuiet,
+  },
+  suspect: { ...calm, good: move.calmDown, bad: move.declareEmergency, quietBegin: move.beginQuiet },
+  emergency: { ...calm, good: move.beginReturn },
+  emergencyReach: { ...calm, bad: move.declareEmergency, drained: move.closeOnly, reachGood: move.reachBack },
+  recovering: { ...calm, bad: move.returnFails, drained: move.goHome, fallback: move.returnStopped },
+  quiet: { ...calm, bad: move.declareEmergency, quietEnd: move.endQuiet },
+  hold: calm,
+} as const satisfies Record<ModeName, Row>
+
+/** Which events reach a pinned route: people's, what we could not see, and the end of a return. */
+const reachesPinned = {
+  good: false,
+  bad: false,
+  mixed: false,
+  silent: false,
+  blind: true,
+  drained: true,
+  fallback: false,
+  pinEmergency: true,
+  pinNormal: true,
+  pinHold: true,
+  unpin: true,
+  reachBad: false,
+  reachGood: false,
+  quietBegin: false,
+  quietEnd: false,
+} as const satisfies Record<EventKind, boolean>
+
+/** What shows that we see again. */
+const isSight: ReadonlySet<EventKind> = new Set(['good', 'bad', 'mixed'])
+const seeing = (state: MachineState): MachineState => ({ ...state, memory: { ...state.memory, blind: null } })
+
+export function step(before: MachineState, event: MachineEvent, numbers: Sensitivity, now: number): Step {
+  const state = before.memory.blind !== null && isSight.has(event.kind) ? seeing(before) : before
+  const context: Context = { state, numbers, now }
+  if (state.pin !== null && !reachesPinned[event.kind]) return move.stay(context)
+  const row: Row = machineTable[state.mode]
+  return (row[event.kind] as (c: Context, e: MachineEvent) => Step)(context, event)
+}
+
+/** Whether a step must be stored: the mode, the pin or the event changed, or only the memory. */
+export function stepChanges(before: MachineState, after: Step): boolean {
+  return after.state !== before
+}

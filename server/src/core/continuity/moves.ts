@@ -1,0 +1,162 @@
+/**
+ * The ways between the modes: the only places where a mode changes. Each takes a state and an event and gives the next
+ * state with its effects as data; which event leads which way in which mode is machine.ts's table.
+ */
+import type { Reason } from '../../platform/codes.ts'
+import type { Context, Effect, Handler, Memory, PinName, Step } from './machine.ts'
+import type { ModeName } from './mode-table.ts'
+
+const HOUR = 3_600_000
+const LONGEST_BACKOFF = 8
+
+const lastHour = (times: readonly number[], now: number): number[] => times.filter((t) => t > now - HOUR)
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`
+
+export const stay = ({ state }: Context): Step => ({ state, effects: [], cause: null, detail: '' })
+
+interface Move {
+  to: ModeName
+  cause: Reason
+  detail: string
+  memory?: Memory
+  pin?: PinName | null
+}
+
+/** Enters a mode; the effects follow from where it leads, so no handler can forget one. */
+function enter(
+  { state, now }: Context,
+  { to, cause, detail, memory: given = state.memory, pin = state.pin }: Move,
+): Step {
+  const effects: Effect[] = []
+  let eventOpen = state.eventOpen
+  if ((to === 'emergency' || to === 'hold' || to === 'quiet') && !eventOpen) {
+    effects.push({ kind: 'openEvent' })
+    eventOpen = true
+  }
+  if (to !== state.mode) {
+    if (to === 'emergency' || to === 'hold' || to === 'quiet') effects.push({ kind: 'markHeld', due: false })
+    if (to === 'recovering') effects.push({ kind: 'markHeld', due: true }, { kind: 'beginReturn' })
+    // Pinned normal during an outage: an admin knows that it works again, so nothing waits.
+    if (to === 'normal' && eventOpen && cause === 'pinned-normal') effects.push({ kind: 'markHeld', due: true })
+  }
+  effects.push({ kind: 'audit', from: state.mode, to, cause, detail })
+  const since = to === state.mode ? state.since : now
+  // What led here is judged and done: the failures of an outage must not count against its end. Only suspicion goes on
+  // from what it began with.
+  const memory = to === state.mode || to === 'suspect' ? given : { ...given, ignoreBefore: now }
+  return { state: { mode: to, since, pin, eventOpen, memory }, effects, cause, detail }
+}
+
+const badText = (event: { forMs: number; count: number; text: string }): string =>
+  `${event.count} failures in ${seconds(event.forMs)}, no health between them${event.text ? `; last: ${event.text}` : ''}`
+const goodText = (event: { forMs: number; count: number }): string =>
+  `${event.count} successes over ${seconds(event.forMs)}`
+
+export const becomeSuspect: Handler<'bad'> = (c, event) => {
+  const { numbers, state, now } = c
+  if (event.count < numbers.suspectFailures || event.forMs < numbers.suspectAfter * 1000) return stay(c)
+  const memory = { ...state.memory, suspicions: [...lastHour(state.memory.suspicions, now), now] }
+  return enter(c, { to: 'suspect', cause: 'evidence-bad', detail: badText(event), memory })
+}
+
+/** An emergency by the engine's own judgement; hold-down counts it. */
+function declare(c: Context, cause: Reason, detail: string, fallbacks: number): Step {
+  const emergencies = lastHour(c.state.memory.emergencies, c.now)
+  // Only after a person overrode the hold-down can all be used up here: then attempts go on instead of a switch.
+  if (emergencies.length >= c.numbers.emergenciesPerHour) {
+    if (c.state.mode === 'suspect') return stay(c)
+    const memory = { ...c.state.memory, suspicions: [...lastHour(c.state.memory.suspicions, c.now), c.now] }
+    return enter(c, { to: 'suspect', cause, detail: `${detail}; no further emergency within this hour`, memory })
+  }
+  const memory = { ...c.state.memory, emergencies: [...emergencies, c.now], fallbacks }
+  return enter(c, { to: 'emergency', cause, detail, memory })
+}
+
+export const declareEmergency: Handler<'bad'> = (c, event) => {
+  if (event.count < c.numbers.emergencyFailures || event.forMs < c.numbers.emergencyAfter * 1000) return stay(c)
+  return declare(c, 'evidence-worse', badText(event), c.state.memory.fallbacks)
+}
+
+export const calmDown: Handler<'good'> = (c, event) => {
+  const { numbers, state, now } = c
+  if (event.count < numbers.calmSuccesses || event.forMs < numbers.calmAfter * 1000) return stay(c)
+  if (lastHour(state.memory.suspicions, now).length >= numbers.suspicionsPerHour) return stay(c)
+  // What an earlier outage still owes goes home the paced way.
+  if (state.eventOpen) return enter(c, { to: 'recovering', cause: 'evidence-good', detail: goodText(event) })
+  return enter(c, { to: 'normal', cause: 'evidence-good', detail: goodText(event) })
+}
+
+export const beginReturn: Handler<'good'> = (c, event) => {
+  const { numbers, state, now } = c
+  const factor = Math.min(LONGEST_BACKOFF, 2 ** state.memory.fallbacks)
+  if (event.count < numbers.recoverSuccesses || event.forMs < numbers.recoverAfter * 1000) return stay(c)
+  // After a fall-back the route must have been quiet for longer; the window may be shorter than that, so it is
+  // measured by how long this emergency has lasted.
+  if (factor > 1 && now - state.since < numbers.recoverAfter * 1000 * factor) return stay(c)
+  if (lastHour(state.memory.emergencies, now).length >= numbers.emergenciesPerHour) return stay(c)
+  return enter(c, { to: 'recovering', cause: 'probe-good', detail: goodText(event) })
+}
+
+const fallBack = (c: Context, text: string): Step =>
+  declare(c, 'return-stopped', text, Math.min(10, c.state.memory.fallbacks + 1))
+
+export const returnStopped: Handler<'fallback'> = (c, event) => fallBack(c, event.text)
+
+/** The return itself notices first (fallback); this is for a route where the return has nothing under way. */
+export const returnFails: Handler<'bad'> = (c, event) =>
+  event.count < c.numbers.suspectFailures || event.forMs < c.numbers.suspectAfter * 1000
+    ? stay(c)
+    : fallBack(c, badText(event))
+
+export const goHome: Handler<'drained'> = (c) => {
+  const step = enter(c, {
+    to: 'normal',
+    cause: 'return-drained',
+    detail: 'everything due has gone home',
+    memory: { ...c.state.memory, fallbacks: 0 },
+  })
+  return closing(step)
+}
+
+/** The event's last message is home while the route is already normal (pinned by hand). */
+export const closeOnly: Handler<'drained'> = (c) =>
+  c.state.eventOpen
+    ? closing(enter(c, { to: c.state.mode, cause: 'return-drained', detail: 'everything due has gone home' }))
+    : stay(c)
+
+function closing(step: Step): Step {
+  if (!step.state.eventOpen) return step
+  return { ...step, state: { ...step.state, eventOpen: false }, effects: [...step.effects, { kind: 'closeEvent' }] }
+}
+
+/** One blindness may be noticed many times, and is told once. */
+export const goBlind: Handler<'blind'> = ({ state, now }, { why }) => {
+  const blind = state.memory.blind ?? { since: now, why }
+  return {
+    state: { ...state, memory: { ...state.memory, ignoreBefore: now, blind } },
+    effects: state.memory.blind === null ? [{ kind: 'blinded', why }] : [],
+    cause: null,
+    detail: '',
+  }
+}
+
+export const pinTo =
+  (to: ModeName, pin: PinName, cause: Reason) =>
+  (c: Context): Step =>
+    enter(c, { to, cause, detail: `pinned ${pin}`, pin, memory: { ...c.state.memory, ignoreBefore: c.now } })
+
+/** The pin goes, the mode stays; from here evidence decides. A hold never ends in a relay: it becomes an emergency. */
+export const unpin = (c: Context): Step => {
+  if (c.state.pin === null) return stay(c)
+  const to = c.state.mode === 'hold' ? 'emergency' : c.state.mode
+  return enter(c, { to, cause: 'pin-removed', detail: 'the pin was removed; evidence decides', pin: null })
+}
+
+export const reachLost: Handler<'reachBad'> = (c, event) =>
+  enter(c, { to: 'emergencyReach', cause: 'evidence-worse', detail: event.text })
+export const reachBack: Handler<'reachGood'> = (c) =>
+  enter(c, { to: 'normal', cause: 'evidence-good', detail: 'the primary can be reached again' })
+export const beginQuiet: Handler<'quietBegin'> = (c) =>
+  enter(c, { to: 'quiet', cause: 'route-closed', detail: 'quiet time began' })
+export const endQuiet: Handler<'quietEnd'> = (c) =>
+  enter(c, { to: 'recovering', cause: 'evidence-good', detail: 'quiet time ended' })

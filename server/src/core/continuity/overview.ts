@@ -1,0 +1,173 @@
+/**
+ * What an admin's page shows of an organisation's routes: mode and why, pin, open work, evidence, probe, return. It counts
+ * everything that waits, and every tab asks for it every few seconds: the answers are shared (promise 8: an outage is
+ * when most is counted and most look).
+ */
+import { EvidenceKind, Mode, Pin, RouteKind, wordOf } from '../../platform/codes.ts'
+import type { Database } from '../../platform/db/database.ts'
+import type { Id } from '../../platform/ids.ts'
+import { evidenceSummary } from '../../store/evidence.ts'
+import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
+import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
+import { sharedAnswers } from '../../platform/shared-answers.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { routeSettingsSchema } from '../directory/index.ts'
+import type { RouteBook } from '../directory/index.ts'
+import type { PinName } from './machine.ts'
+import type { ModeName } from './mode-table.ts'
+import { sensitivities } from './sensitivity.ts'
+import { stateOf } from './setter.ts'
+
+export interface RouteOverview {
+  id: Id
+  name: string
+  kind: keyof typeof RouteKind
+  mode: ModeName
+  since: string
+  cause: string
+  detail: string | null
+  pin: { kind: PinName; reason: string | null; author: string | null; until: string | null } | null
+  version: number
+  open: number
+  held: number
+  oldestOpenAt: string | null
+  parked: number
+  sensitivity: { name: string; suspectAfter: number; emergencyAfter: number; recoverAfter: number; probeEvery: number }
+  /** the last ten minutes */
+  evidence: { kind: keyof typeof EvidenceKind; count: number; lastText: string | null }[]
+  probe: { lastAt: string; lastText: string | null; good: boolean } | null
+  /** we cannot see how it is, so its mode stays */
+  blind: { since: string; why: string } | null
+  /** it takes mail for anybody: nothing is learned from it; when a made-up recipient was last asked about */
+  acceptsAll: { since: string; askedAt: string } | null
+  returnEvent: ({ id: Id; startedAt: string } & ReturnNumbers) | null
+}
+
+type Evidence = Awaited<ReturnType<typeof evidenceSummary>>
+
+export interface ReturnKey {
+  organisationId: Id
+  routeId: Id
+  returnEventId: Id
+}
+
+export interface Overviews {
+  routes: (organisationId: Id) => Promise<RouteOverview[]>
+  /** What a return brought home and what is still to go. */
+  returnNumbers: (event: ReturnKey, isFinished: boolean) => Promise<ReturnNumbers>
+  /** Something of the organisation's routes has changed: the next one who looks sees it. */
+  changed: (organisationId: Id) => void
+}
+
+const KEEP_MS = 1_000
+/** A finished return changes no more, but for a deletion that is taken back. */
+const KEEP_FINISHED_MS = 60_000
+
+export function createOverviews(deps: { db: Database; clock: Clock; routes: RouteBook }): Overviews {
+  const boards = sharedAnswers<RouteOverview[]>(deps.clock, KEEP_MS)
+  const returns = sharedAnswers<ReturnNumbers>(deps.clock, KEEP_MS)
+  const numbersOf: Overviews['returnNumbers'] = (event, isFinished) =>
+    returns.get(event.returnEventId, () => returnNumbers(deps.db, event), isFinished ? KEEP_FINISHED_MS : KEEP_MS)
+  return {
+    routes: (organisationId) =>
+      boards.get(organisationId, () => routeOverviews(deps.db, deps.routes, organisationId, numbersOf)),
+    returnNumbers: numbersOf,
+    changed: (organisationId) => boards.forget(organisationId),
+  }
+}
+
+async function routeOverviews(
+  db: Database,
+  routes: RouteBook,
+  organisationId: Id,
+  numbersOf: Overviews['returnNumbers'],
+): Promise<RouteOverview[]> {
+  const [names, modes, evidence, events] = await Promise.all([
+    routeOverview(db, organisationId),
+    allModes(db),
+    evidenceSummary(db, organisationId, 10),
+    returnEvents(db, organisationId, { before: null, limit: 50 }),
+  ])
+  const byRoute = new Map(modes.map((mode) => [mode.routeId, mode]))
+  const result: RouteOverview[] = []
+  for (const name of names) {
+    const mode = byRoute.get(name.routeId)
+    if (!mode) continue
+    const settings = routes.get(name.routeId)?.settings ?? routeSettingsSchema.parse({})
+    const numbers = sensitivities[settings.sensitivity]
+    const seen = evidence.filter((row) => row.routeId === name.routeId)
+    result.push({
+      id: name.routeId,
+      name: name.name,
+      kind: wordOf(RouteKind, mode.kind),
+      mode: wordOf(Mode, mode.mode),
+      since: mode.since.toISOString(),
+      cause: mode.cause,
+      detail: mode.detail,
+      pin: pinOf(mode),
+      version: mode.version,
+      open: name.open,
+      held: name.held,
+      oldestOpenAt: name.oldestOpenAt?.toISOString() ?? null,
+      parked: name.parked,
+      sensitivity: {
+        name: numbers.name,
+        suspectAfter: numbers.suspectAfter,
+        emergencyAfter: numbers.emergencyAfter,
+        recoverAfter: numbers.recoverAfter,
+        probeEvery: settings.probe.interval ?? numbers.probeEvery,
+      },
+      evidence: seen.map((row) => ({
+        kind: wordOf(EvidenceKind, row.kind),
+        count: row.count,
+        lastText: row.lastText,
+      })),
+      probe: lastProbe(seen),
+      blind: blindOf(mode),
+      acceptsAll:
+        name.acceptsAllSince && name.acceptsAllAt
+          ? { since: name.acceptsAllSince.toISOString(), askedAt: name.acceptsAllAt.toISOString() }
+          : null,
+      returnEvent: await openEvent(numbersOf, mode, events),
+    })
+  }
+  return result
+}
+
+function pinOf(mode: ModeRecord): RouteOverview['pin'] {
+  if (mode.pin === null) return null
+  return {
+    kind: wordOf(Pin, mode.pin),
+    reason: mode.pinReason,
+    author: mode.pinAuthor,
+    until: mode.pinUntil?.toISOString() ?? null,
+  }
+}
+
+function blindOf(mode: ModeRecord): RouteOverview['blind'] {
+  const blind = stateOf(mode).memory.blind
+  return blind && { since: new Date(blind.since).toISOString(), why: blind.why }
+}
+
+function lastProbe(seen: Evidence): RouteOverview['probe'] {
+  let last: Evidence[number] | null = null
+  for (const row of seen) {
+    const isProbe = row.kind === EvidenceKind.probeGood || row.kind === EvidenceKind.probeBad
+    if (isProbe && (last === null || row.lastAt >= last.lastAt)) last = row
+  }
+  return (
+    last && { lastAt: last.lastAt.toISOString(), lastText: last.lastText, good: last.kind === EvidenceKind.probeGood }
+  )
+}
+
+async function openEvent(
+  numbersOf: Overviews['returnNumbers'],
+  mode: ModeRecord,
+  events: Awaited<ReturnType<typeof returnEvents>>,
+): Promise<RouteOverview['returnEvent']> {
+  if (mode.returnEventId === null) return null
+  const { organisationId, routeId, returnEventId } = mode
+  const numbers = await numbersOf({ organisationId, routeId, returnEventId }, false)
+  const startedAt = events.find((event) => event.returnEventId === returnEventId)?.beganAt ?? mode.since
+  return { id: returnEventId, startedAt: startedAt.toISOString(), ...numbers }
+}

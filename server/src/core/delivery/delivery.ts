@@ -1,0 +1,317 @@
+/**
+ * The way out: freshly accepted mail is handed over from memory, everything else is claimed from the queue when it is
+ * due, and the return (core/return) gives its own claims. One runner per destination; every attempt ends in an outcome
+ * row, in evidence about the route, and nowhere else.
+ *
+ * States of a delivery here: leased to us -> delivered | refused | deferred | unsure. Leases are renewed while we hold
+ * them; if we die they run out and become unsure, because the body may have been sent.
+ */
+import type { Clock, Timer } from '../../platform/clock.ts'
+import { AttemptOutcome, BodyStore, EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
+import type { Config } from '../../platform/config/config.ts'
+import type { Database } from '../../platform/db/database.ts'
+import { newId, type Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { expireLeases, giveBack, renewLeases, type ClaimedDelivery } from '../../store/claims.ts'
+import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
+import type { LiveDirectory, RouteBook } from '../directory/index.ts'
+import type { Incoming } from '../queue/index.ts'
+import { createDestinations, SLOW_MS } from './destinations.ts'
+import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
+import { createMailboxFaults } from './one-mailbox.ts'
+import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
+import { createOutcomeWriter } from './outcome-writer.ts'
+import { createQueuePoll } from './queue-poll.ts'
+import type { AttemptReport } from './runner.ts'
+import { settle } from './settle.ts'
+import type { World } from './targets.ts'
+import { remoteIdOf } from './wording.ts'
+
+export interface AttemptResult {
+  deliveryId: Id
+  outcome: AttemptOutcome
+  /** what it says about the route */
+  evidence: EvidenceKind
+  text?: string
+}
+
+export interface Delivery {
+  /** Room for one more message to be handed over from memory; else it waits in the queue and is claimed. */
+  hasRoom(): boolean
+  /** After the commit: sends the hot deliveries of a message. */
+  handOver(incoming: Incoming): void
+  /** Sends claimed deliveries (leased to this node); resolves when their outcomes are written. */
+  attempt(claims: readonly ClaimedDelivery[]): Promise<AttemptResult[]>
+  /** Ask the queue now. */
+  poke(): void
+  start(): void
+  stop(): Promise<void>
+}
+
+export interface DeliveryDeps extends OutgoingMailDeps {
+  db: Database
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  config: Pick<Config, 'delivery' | 'hostname'>
+  nodeId: Id
+  routes: RouteBook
+  board: Pick<LiveBoard, 'standing' | 'flow' | 'onChange' | 'waitingPersons'>
+  evidence: EvidenceSink
+  directory: Pick<LiveDirectory, 'learn'>
+  openSecret: (sealed: Buffer, routeId: Id) => string
+  world: World
+}
+
+/** Where a route is gone: its deliveries wait as the defaults of route-settings.ts say. */
+const DEFAULT_WAITS = { retryFirst: 60, retryMax: 3600, unsureWait: 900 }
+/** At a stop: for transactions to end by themselves, and for what was cut to be noted. */
+const STOP_MS = 10_000
+const CUT_MS = 1_000
+
+export function createDelivery(deps: DeliveryDeps): Delivery {
+  const { clock, config, routes, board } = deps
+  const writer = createOutcomeWriter(deps)
+  const mailboxFaults = createMailboxFaults(clock)
+  /** leased deliveries in our hands */
+  const holding = new Map<Id, Id>()
+  const waiters = new Map<Job, (results: AttemptResult[]) => void>()
+  const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
+  const timers: Timer[] = []
+  let bytesHeld = 0
+  let stopped = false
+  const finished = deps.metrics.counter('holdfast_delivery_attempts_total', 'Delivery attempts by outcome and reason', [
+    'outcome',
+    'reason',
+  ])
+  const seconds = deps.metrics.histogram(
+    'holdfast_delivery_attempt_seconds',
+    'Time of one transaction at the next hop',
+    [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+  )
+
+  const isOpen = (routeId: Id, personId: Id | null = null): boolean =>
+    ['relay', 'attempt'].includes(board.flow(routeId, personId, personId ? 'inboundProtected' : 'inboundOthers'))
+
+  /** Modes are read at each attempt: a switch between claim and attempt must not let mail slip through. */
+  function mayGo(job: Job): boolean {
+    if (job.isTrial) return true
+    const { mode } = board.standing(job.routeId)
+    if (job.byReturn) return mode === Mode.recovering || mode === Mode.normal
+    return job.recipients.every(({ personId }) => isOpen(job.routeId, personId))
+  }
+
+  const destinations = createDestinations({
+    clock,
+    helo: config.hostname,
+    routes,
+    openSecret: deps.openSecret,
+    world: deps.world,
+    mailOf: (job) => outgoingMail(deps, job),
+    mayGo,
+    handBack: (job) => void handBack([job]).catch(logged('giving back leases')),
+    report,
+    onSlow: ({ organisationId, routeId }, stage) =>
+      deps.evidence.report({
+        organisationId,
+        routeId,
+        kind: classifyAttempt({ stage: 'data', failure: 'timeout' }),
+        text: `no answer at ${stage} for ${SLOW_MS / 1000} s`,
+      }),
+  })
+
+  function report(attempt: AttemptReport): void {
+    const { job } = attempt
+    const { organisationId, routeId } = job
+    const route = routes.get(routeId)
+    const isPrimary = route?.kind === RouteKind.primary
+    seconds.observe(attempt.tookMs / 1000)
+    const settled = settle(attempt, {
+      isPrimary,
+      waits: route?.settings ?? DEFAULT_WAITS,
+      isOld: clock.now() - job.acceptedAt > config.delivery.maxAge * 1000,
+      random: Math.random,
+      isOneMailbox: (address) => isPrimary && mailboxFaults.failed(routeId, address),
+    })
+    const told = new Set<EvidenceKind>()
+    for (const { recipient, result, verdict, evidence: kind, isNews } of settled) {
+      finished.inc({ outcome: result.outcome, reason: verdict.reason })
+      if (isPrimary && result.outcome === 'delivered') mailboxFaults.taken(routeId, recipient.address)
+      if (isNews) learned.push({ organisationId, address: recipient.address, routeId, personId: null })
+      // One transaction is one observation of each kind, however many recipients it had.
+      if (kind === null || told.has(kind)) continue
+      told.add(kind)
+      deps.evidence.report({ organisationId, routeId, kind, text: result.text })
+    }
+    const writes = settled.map(async ({ recipient: { deliveryId }, result, verdict }) => {
+      await writer.add({
+        organisationId,
+        deliveryId,
+        ...verdict,
+        host: attempt.host,
+        code: result.code,
+        enhanced: result.enhanced,
+        reply: result.text,
+        remoteId: remoteIdOf(result.text),
+        tls: attempt.tls,
+        tookMs: attempt.tookMs,
+        at: clock.now(),
+        ledgerId: newId(clock.now()),
+        returnEventId: job.returnEventId ?? board.standing(routeId).returnEventId,
+        byReturn: job.byReturn,
+      })
+      holding.delete(deliveryId)
+    })
+    bytesHeld -= jobBytes(job)
+    queue.ended(routeId)
+    const waiter = waiters.get(job)
+    if (!waiter) return
+    waiters.delete(job)
+    void Promise.all(writes).then(() =>
+      waiter(
+        settled.map(({ recipient, result, verdict, evidence }) => ({
+          deliveryId: recipient.deliveryId,
+          outcome: verdict.outcome,
+          evidence: evidence ?? EvidenceKind.neutral,
+          text: result.text,
+        })),
+      ),
+    )
+  }
+
+  function push(job: Job): void {
+    bytesHeld += jobBytes(job)
+    for (const r of job.recipients) holding.set(r.deliveryId, job.organisationId)
+    destinations.push(job)
+  }
+
+  /** Nothing of these was tried: their leases are given back, and whoever waits for them is told. */
+  async function handBack(jobs: readonly Job[]): Promise<void> {
+    const leases: Parameters<typeof giveBack>[2][number][] = []
+    for (const job of jobs) {
+      bytesHeld -= jobBytes(job)
+      for (const { deliveryId, wasUnsure } of job.recipients) {
+        holding.delete(deliveryId)
+        leases.push({ organisationId: job.organisationId, deliveryId, wasUnsure })
+      }
+      const untried = { outcome: AttemptOutcome.deferred, evidence: EvidenceKind.neutral }
+      waiters.get(job)?.(job.recipients.map(({ deliveryId }) => ({ deliveryId, ...untried })))
+      waiters.delete(job)
+    }
+    if (leases.length > 0) await giveBack(deps.db, deps.nodeId, leases)
+  }
+
+  async function housekeeping(): Promise<void> {
+    const waits = [...routes.all()].map((r) => ({ routeId: r.routeId, seconds: r.settings.unsureWait }))
+    const n = await deps.db.transaction((sql) =>
+      expireLeases(sql, {
+        nodeId: deps.nodeId,
+        waits,
+        defaultWait: 900,
+        limit: 1000,
+        newId: () => newId(clock.now()),
+      }),
+    )
+    if (n > 0) deps.log.warn({ deliveries: n }, 'leases ran out: these deliveries are unsure now')
+    destinations.tidy()
+    if (learned.length > 0) await deps.directory.learn(learned.splice(0))
+  }
+
+  async function renew(): Promise<void> {
+    if (holding.size === 0) return
+    await renewLeases(deps.db.vital, {
+      organisationIds: [...holding.values()],
+      deliveryIds: [...holding.keys()],
+      nodeId: deps.nodeId,
+      leaseSeconds: config.delivery.lease,
+    })
+  }
+
+  const logged =
+    (what: string) =>
+    (error: unknown): void =>
+      deps.log.warn({ err: String(error) }, `${what} failed; it is repeated`)
+  /** Work that is repeated: never twice at once, and a failure is only a line in the log. */
+  const quietly = (what: string, work: () => Promise<void>) => {
+    let running = false
+    return (): void => {
+      if (running) return
+      running = true
+      work()
+        .catch(logged(what))
+        .finally(() => {
+          running = false
+        })
+    }
+  }
+  const queue = createQueuePoll({
+    ...deps,
+    destinations,
+    isOpen,
+    hasRoom: () => bytesHeld < config.delivery.readyBytes,
+    push,
+  })
+
+  board.onChange((now) => {
+    if (isOpen(now.routeId)) return queue.poke()
+    void handBack(destinations.takeBack(now.routeId)).catch(logged('giving back leases'))
+    if (now.mode === Mode.emergency || now.mode === Mode.hold) destinations.cut(now.routeId)
+  })
+
+  async function idle(ms: number): Promise<void> {
+    const until = clock.monotonic() + ms
+    while (destinations.isBusy() && clock.monotonic() < until) await clock.sleep(20)
+  }
+
+  return {
+    hasRoom: () => !stopped && bytesHeld < config.delivery.readyBytes,
+    handOver(incoming) {
+      const store =
+        incoming.body.kind === 'blob'
+          ? BodyStore.blob
+          : incoming.body.kind === 'chunks'
+            ? BodyStore.chunks
+            : BodyStore.row
+      const begin = (): void => {
+        for (const job of jobsOfIncoming(incoming, destinations.keyOf, store)) push(job)
+      }
+      if (incoming.deliveries.every((delivery) => routes.get(delivery.routeId) !== undefined)) begin()
+      // The directory knew a new route before our book of them did.
+      else void routes.refresh().then(begin, begin)
+    },
+    attempt(claims) {
+      const returnEventId = claims[0] ? board.standing(claims[0].routeId).returnEventId : null
+      const jobs = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial: false })
+      return Promise.all(
+        jobs.map(
+          (job) =>
+            new Promise<AttemptResult[]>((resolve) => {
+              waiters.set(job, resolve)
+              push(job)
+            }),
+        ),
+      ).then((lists) => lists.flat())
+    },
+    poke: queue.poke,
+    start() {
+      timers.push(clock.every(config.delivery.poll * 1000, queue.poke))
+      const lookAfter = quietly('looking after leases', housekeeping)
+      timers.push(clock.every(2_000, lookAfter))
+      timers.push(clock.every((config.delivery.lease * 1000) / 3, quietly('renewing leases', renew)))
+      lookAfter()
+      queue.poke()
+    },
+    async stop() {
+      stopped = true
+      queue.stop()
+      for (const timer of timers) timer.cancel()
+      // Without the database the leases run out by themselves.
+      await handBack(destinations.takeBack()).catch(() => undefined)
+      await idle(STOP_MS)
+      destinations.stop()
+      await idle(CUT_MS)
+      await writer.stop(5_000)
+    },
+  }
+}

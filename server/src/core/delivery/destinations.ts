@@ -1,0 +1,134 @@
+/**
+ * The destinations that mail goes to, a runner each: a route, and for routes to the world a route and a domain. A route
+ * that was changed gets a new runner, so that no kept connection goes on to the old host or with the old rules; what had
+ * not begun moves over, what is under way ends where it is.
+ */
+import type { Clock } from '../../platform/clock.ts'
+import { RouteKind } from '../../platform/codes.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { Route, RouteBook } from '../directory/index.ts'
+import type { OutgoingMail } from '../../clients/smtp/connection.ts'
+import type { Job } from './job.ts'
+import { createRunner, type AttemptReport, type Runner } from './runner.ts'
+import { findTargets, type World } from './targets.ts'
+
+export interface Destinations {
+  push(job: Job): void
+  /** Transactions waiting and under way for a route. */
+  load(routeId: Id): number
+  isBusy(): boolean
+  /** What has not begun, of one route or of all. */
+  takeBack(routeId?: Id): Job[]
+  /** Cuts the transactions of a route whose final dot has not been sent. */
+  cut(routeId: Id): void
+  /** Forgets destinations without work: one for each domain ever written to would be without bound. */
+  tidy(): void
+  /** Ends kept connections and transactions under way. */
+  stop(): void
+  /** Which jobs may share a transaction. */
+  keyOf: (routeId: Id, address: string) => string
+}
+
+interface Deps {
+  clock: Clock
+  helo: string
+  routes: Pick<RouteBook, 'get'>
+  openSecret: (sealed: Buffer, routeId: Id) => string
+  world: World
+  mailOf(job: Job): OutgoingMail
+  mayGo(job: Job): boolean
+  handBack(job: Job): void
+  report(report: AttemptReport): void
+  onSlow(job: Job, stage: string): void
+}
+
+export const SLOW_MS = 10_000
+/** Above it, destinations without work are forgotten. */
+const MOST = 500
+
+interface Destination {
+  routeId: Id
+  runner: Runner
+  route: Route | undefined
+  /** what of the route a connection depends on */
+  mark: string
+}
+
+const markOf = (route: Route | undefined): string =>
+  route ? JSON.stringify([route.kind, route.settings, route.secretSealed?.toString('base64')]) : ''
+
+export function createDestinations(deps: Deps): Destinations {
+  const { routes } = deps
+  const open = new Map<string, Destination>()
+  /** replaced, and still busy with what they had begun */
+  const leaving = new Set<Destination>()
+
+  const keyOf = (routeId: Id, address: string): string =>
+    routes.get(routeId)?.kind === RouteKind.mx
+      ? `${routeId} ${address.slice(address.lastIndexOf('@') + 1).toLowerCase()}`
+      : routeId
+
+  function make(key: string, routeId: Id): Destination {
+    const route = routes.get(routeId)
+    const domain = key.slice(routeId.length + 1)
+    const runner = createRunner({
+      ...deps,
+      connections: route?.settings.connections ?? 1,
+      slowMs: SLOW_MS,
+      findTargets: () => findTargets(routes.get(routeId), domain, deps.openSecret, deps.world),
+    })
+    const made = { routeId, runner, route, mark: markOf(route) }
+    open.set(key, made)
+    return made
+  }
+
+  function destinationOf(job: Job): Destination {
+    const key = keyOf(job.routeId, job.recipients[0]!.address)
+    const known = open.get(key)
+    if (!known) return make(key, job.routeId)
+    const route = routes.get(job.routeId)
+    // The book makes new objects whenever anything in it changes.
+    if (route === known.route) return known
+    known.route = route
+    if (markOf(route) === known.mark) return known
+    leaving.add(known)
+    known.runner.retire()
+    const fresh = make(key, job.routeId)
+    for (const waiting of known.runner.takeBack()) fresh.runner.push(waiting)
+    return fresh
+  }
+
+  function* all(): Generator<Destination> {
+    yield* open.values()
+    yield* leaving
+  }
+
+  return {
+    keyOf,
+    push: (job) => destinationOf(job).runner.push(job),
+    load(routeId) {
+      const one = open.get(routeId)
+      if (one && leaving.size === 0) return one.runner.load()
+      let sum = 0
+      for (const destination of all()) if (destination.routeId === routeId) sum += destination.runner.load()
+      return sum
+    },
+    isBusy: () => [...all()].some(({ runner }) => runner.load() > 0),
+    takeBack(routeId) {
+      const jobs: Job[] = []
+      for (const one of all()) if (routeId === undefined || one.routeId === routeId) jobs.push(...one.runner.takeBack())
+      return jobs
+    },
+    cut(routeId) {
+      for (const one of all()) if (one.routeId === routeId) one.runner.cut()
+    },
+    tidy() {
+      for (const one of leaving) if (one.runner.load() === 0) leaving.delete(one)
+      // One that may be cooling down stays for a beat.
+      if (open.size > MOST) for (const [key, { runner }] of open) if (runner.isIdle()) open.delete(key)
+    },
+    stop() {
+      for (const { runner } of all()) runner.stop()
+    },
+  }
+}

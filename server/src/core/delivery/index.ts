@@ -1,0 +1,3 @@
+/** The way out of the queue: see delivery.ts. */
+export { createDelivery, type AttemptResult, type Delivery, type DeliveryDeps } from './delivery.ts'
+export { createBounces, type Bounces } from './bounces.ts'

@@ -1,0 +1,137 @@
+/** One transaction to a next hop: one message, the recipients that go the same way, and where its bytes are. */
+import type { Incoming, MessageFacts } from '../queue/index.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { ClaimedDelivery } from '../../store/claims.ts'
+
+export interface JobRecipient {
+  deliveryId: Id
+  personId: Id | null
+  address: string
+  notify: number
+  orcpt: string | null
+  attempts: number
+  held: boolean
+  wasUnsure: boolean
+  unsureBefore: number
+}
+
+export interface Job {
+  organisationId: Id
+  messageId: Id
+  routeId: Id
+  direction: number
+  envelopeFrom: string
+  acceptedAt: number
+  /** of the original; what is sent is longer by the prefix */
+  size: number
+  prefix: Buffer
+  facts: MessageFacts
+  /** in memory (hot), or where to read it */
+  body: { kind: 'memory'; bytes: Buffer } | { kind: 'stored'; bodyStore: number; blobKey: string | null }
+  recipients: JobRecipient[]
+  /** attempted by the return of this event; null in ordinary traffic */
+  returnEventId: Id | null
+  byReturn: boolean
+  /** tried although its route is closed: the only witness where there are no probes */
+  isTrial: boolean
+}
+
+/** RFC 5321 section 4.5.3.1.8: a server must take at least this many recipients in one transaction. */
+const RECIPIENTS_PER_TRANSACTION = 100
+
+/** Bytes a job holds in memory. */
+export const jobBytes = (job: Job): number =>
+  (job.body.kind === 'memory' ? job.body.bytes.length : 0) + job.prefix.length + 1024
+
+/** Splits recipients of one message: one group per key (route, and destination domain where the route is the world). */
+function* groups<T>(items: readonly T[], keyOf: (item: T) => string): Generator<T[]> {
+  const byKey = new Map<string, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const list = byKey.get(key)
+    if (list) list.push(item)
+    else byKey.set(key, [item])
+  }
+  for (const list of byKey.values())
+    for (let at = 0; at < list.length; at += RECIPIENTS_PER_TRANSACTION)
+      yield list.slice(at, at + RECIPIENTS_PER_TRANSACTION)
+}
+
+/** The transactions a freshly accepted message needs at once (its hot deliveries). */
+export function jobsOfIncoming(
+  incoming: Incoming,
+  keyOf: (routeId: Id, address: string) => string,
+  bodyStore: number,
+): Job[] {
+  const hot = incoming.deliveries.filter((d) => d.hot)
+  const body: Job['body'] =
+    incoming.body.kind === 'row'
+      ? { kind: 'memory', bytes: incoming.body.bytes }
+      : { kind: 'stored', bodyStore, blobKey: incoming.body.kind === 'blob' ? incoming.body.blobKey : null }
+  return [...groups(hot, (d) => keyOf(d.routeId, d.recipient))].map((list) => ({
+    organisationId: incoming.organisationId,
+    messageId: incoming.messageId,
+    routeId: list[0]!.routeId,
+    direction: incoming.direction,
+    envelopeFrom: incoming.envelopeFrom,
+    acceptedAt: incoming.receivedAt,
+    size: incoming.size,
+    prefix: incoming.prefix,
+    facts: incoming.facts,
+    body,
+    recipients: list.map((d) => ({
+      deliveryId: d.deliveryId,
+      personId: d.personId,
+      address: d.recipient,
+      notify: d.notify,
+      orcpt: d.orcpt,
+      attempts: 0,
+      held: d.held,
+      wasUnsure: false,
+      unsureBefore: 0,
+    })),
+    returnEventId: null,
+    byReturn: false,
+    isTrial: false,
+  }))
+}
+
+/**
+ * The transactions of claimed work: deliveries of one message that go the same way share one, but for what is marked
+ * differently (an unsure one is sent on its own, so that its mark tells the truth for each recipient).
+ */
+export function jobsOfClaims(
+  claims: readonly ClaimedDelivery[],
+  keyOf: (routeId: Id, address: string) => string,
+  how: Pick<Job, 'returnEventId' | 'byReturn' | 'isTrial'>,
+): Job[] {
+  return [...groups(claims, (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held}`)].map(
+    (list) => {
+      const first = list[0]!
+      return {
+        organisationId: first.organisationId,
+        messageId: first.messageId,
+        routeId: first.routeId,
+        direction: first.direction,
+        envelopeFrom: first.envelopeFrom,
+        acceptedAt: first.acceptedAt.getTime(),
+        size: first.size,
+        prefix: first.prefix,
+        facts: first.facts,
+        body: { kind: 'stored', bodyStore: first.bodyStore, blobKey: first.blobKey },
+        recipients: list.map((c) => ({
+          deliveryId: c.deliveryId,
+          personId: c.personId,
+          address: c.recipient,
+          notify: c.notify,
+          orcpt: c.orcpt,
+          attempts: c.attempts,
+          held: c.held,
+          wasUnsure: c.wasUnsure,
+          unsureBefore: c.unsureBefore,
+        })),
+        ...how,
+      }
+    },
+  )
+}

@@ -1,0 +1,129 @@
+/**
+ * Asks the queue for what is due: every second, when somebody says so, and at once when a route that had more than was
+ * taken has room again. Only open routes are asked, so that the mail of closed ones costs nothing; of a closed one without
+ * probes one delivery at a time may try.
+ */
+import type { Clock } from '../../platform/clock.ts'
+import { Mode, RouteKind } from '../../platform/codes.ts'
+import type { Config } from '../../platform/config/config.ts'
+import type { Database } from '../../platform/db/database.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import { claimDue, type ClaimWalk } from '../../store/claims.ts'
+import type { LiveBoard } from '../continuity/index.ts'
+import type { RouteBook } from '../directory/index.ts'
+import type { Destinations } from './destinations.ts'
+import { jobsOfClaims, type Job } from './job.ts'
+
+export interface QueuePoll {
+  /** Ask now. */
+  poke: () => void
+  /** A transaction of this route has ended: there may be room for more. */
+  ended(routeId: Id): void
+  stop(): void
+}
+
+interface Deps {
+  db: Database
+  clock: Clock
+  log: Log
+  config: Pick<Config, 'delivery'>
+  nodeId: Id
+  routes: Pick<RouteBook, 'all'>
+  board: Pick<LiveBoard, 'standing' | 'waitingPersons'>
+  destinations: Pick<Destinations, 'load' | 'keyOf'>
+  isOpen(routeId: Id): boolean
+  hasRoom(): boolean
+  push(job: Job): void
+}
+
+/** Deliveries claimed at once, and under way at once where a route has many destinations. */
+const CLAIM_PER_ROUTE = 200
+/** Without probes: so often one real delivery may try. */
+const TRIAL_MS = 15_000
+
+export function createQueuePoll(deps: Deps): QueuePoll {
+  const { board, clock, destinations } = deps
+  const trialAt = new Map<Id, number>()
+  /** routes that had more due than was taken, and how much that was */
+  const hungry = new Map<Id, number>()
+  /** how far claims have come past the mail of pinned people */
+  const walk: ClaimWalk = new Map()
+  let polling = false
+  let again = false
+  let stopped = false
+
+  async function poll(): Promise<void> {
+    if (!deps.hasRoom()) return
+    const asked: { routeId: Id; limit: number; isTrial: boolean }[] = []
+    const organisations = new Set<Id>()
+    for (const { routeId, organisationId, kind, settings } of deps.routes.all()) {
+      organisations.add(organisationId)
+      // A way to the world has connections for each domain.
+      const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
+      const limit = most - destinations.load(routeId)
+      if (deps.isOpen(routeId)) {
+        if (limit > 0) asked.push({ routeId, limit, isTrial: false })
+        else hungry.set(routeId, most)
+      } else if (mayTry(routeId, settings.probe.enabled)) asked.push({ routeId, limit: 1, isTrial: true })
+    }
+    if (asked.length === 0) return
+    const claims = await claimDue(deps.db, {
+      routeIds: asked.map((one) => one.routeId),
+      limits: asked.map((one) => one.limit),
+      nodeId: deps.nodeId,
+      leaseSeconds: deps.config.delivery.lease,
+      // People pinned by hand wait whatever their route does, and stand in nobody's way.
+      except: [...organisations].flatMap((organisationId) => board.waitingPersons(organisationId)),
+      walk,
+    })
+    const taken = new Map<Id, number>()
+    for (const { routeId } of claims) taken.set(routeId, (taken.get(routeId) ?? 0) + 1)
+    const trials = new Set<Id>()
+    for (const { routeId, limit, isTrial } of asked)
+      if (isTrial) trials.add(routeId)
+      else if ((taken.get(routeId) ?? 0) >= limit) hungry.set(routeId, limit)
+    const how = { returnEventId: null, byReturn: false, isTrial: false }
+    for (const job of jobsOfClaims(claims, destinations.keyOf, how))
+      deps.push(trials.has(job.routeId) ? { ...job, isTrial: true } : job)
+  }
+
+  /** One at a time, every 15 s, unless an admin pinned the mode. */
+  function mayTry(routeId: Id, probed: boolean): boolean {
+    const standing = board.standing(routeId)
+    if (probed || standing.pin !== null || standing.mode !== Mode.emergency) return false
+    const now = clock.monotonic()
+    if (now - (trialAt.get(routeId) ?? -Infinity) < TRIAL_MS) return false
+    trialAt.set(routeId, now)
+    return true
+  }
+
+  function poke(): void {
+    if (polling) {
+      again = true
+      return
+    }
+    if (stopped) return
+    polling = true
+    again = false
+    poll()
+      .catch((error: unknown) => deps.log.warn({ err: String(error) }, 'the queue could not be asked; it is repeated'))
+      .finally(() => {
+        polling = false
+        if (again) poke()
+      })
+  }
+
+  return {
+    poke,
+    ended(routeId) {
+      const taken = hungry.get(routeId)
+      if (taken === undefined || destinations.load(routeId) > taken / 2) return
+      hungry.delete(routeId)
+      poke()
+    },
+    stop() {
+      stopped = true
+    },
+  }
+}

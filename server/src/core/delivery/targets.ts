@@ -1,0 +1,72 @@
+/** Which hosts a transaction may go to: the route's own, by priority; or the MX of the recipient's domain. */
+import type { MxLookup } from '../../clients/dns/mx.ts'
+import type { SmtpTarget } from '../../clients/smtp/result.ts'
+import { RouteKind } from '../../platform/codes.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { Route } from '../directory/index.ts'
+import type { TargetList } from './runner.ts'
+
+/** Hosts of one priority in random order (RFC 5321 section 5.1), lower priority first. */
+export function inOrder<T extends { priority: number }>(hosts: readonly T[], random: () => number = Math.random): T[] {
+  return hosts
+    .map((host) => ({ host, key: random() }))
+    .sort((a, b) => a.host.priority - b.host.priority || a.key - b.key)
+    .map(({ host }) => host)
+}
+
+/** How the outside world is reached by routes of kind mx. */
+export interface World {
+  lookUpMx: MxLookup
+  port: number
+}
+
+export async function findTargets(
+  route: Route | undefined,
+  domain: string,
+  openSecret: (sealed: Buffer, routeId: Id) => string,
+  world: World,
+): Promise<TargetList> {
+  if (!route)
+    return {
+      targets: [],
+      refusal: {
+        code: 0,
+        enhanced: '4.3.5',
+        text: 'the route of this delivery does not exist any more',
+        failure: 'dns',
+      },
+    }
+  const { settings } = route
+  if (route.kind !== RouteKind.mx) {
+    const login: Partial<SmtpTarget> =
+      settings.username === undefined
+        ? {}
+        : {
+            username: settings.username,
+            ...(route.secretSealed ? { password: openSecret(route.secretSealed, route.routeId) } : {}),
+          }
+    return {
+      targets: inOrder(settings.hosts).map(({ host, port }) => ({
+        host,
+        port,
+        protocol: settings.protocol,
+        tls: settings.tls,
+        ...login,
+      })),
+    }
+  }
+  const answer = await world.lookUpMx(domain)
+  if (answer.kind === 'none')
+    return { targets: [], refusal: { code: 556, enhanced: answer.enhanced, text: answer.text, failure: null } }
+  if (answer.kind === 'later')
+    return { targets: [], refusal: { code: 0, enhanced: '4.4.3', text: answer.text, failure: 'dns' } }
+  return {
+    targets: inOrder(answer.hosts).map(({ host, address }) => ({
+      host,
+      address,
+      port: world.port,
+      protocol: 'smtp',
+      tls: settings.tls,
+    })),
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * From an address to its person and route (the decision behind every RCPT), without cache. In this order:
+ *   1. an address of a person: as written, then without its subaddress, in the domain, then in the domains it is an
+ *      alias of (each domain once: a ring of aliases ends);
+ *   2. postmaster, which must always be taken (RFC 5321 section 4.5.1);
+ *   3. the domain's catch-all;
+ *   4. shared domain: strangers go to the other route;
+ *   5. complete list: unknown-recipient (550);
+ *   6. an address the primary has accepted before, if it does not take everybody: taken;
+ *   7. nobody can say: 450, or taken and parked (promise 7: never 550).
+ * Route: the person's, else the group's, else the domain's. Without any route the answer is temporary, never 550.
+ */
+import { DomainKind, UnknownPolicy } from '../../platform/codes.ts'
+import type { Sql } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
+import { domainByName, findAddresses, findKnown, oldestDomain } from '../../store/directory.ts'
+import type { AddressRow, DomainRow } from '../../store/directory.ts'
+import { foldAddress, localCandidates, splitAddress } from './fold.ts'
+import type { SplitAddress } from './fold.ts'
+import type { Recipient } from './recipient.ts'
+
+/** More links than this in a chain of alias domains is a mistake; the rest of the chain is not looked at. */
+const LONGEST_CHAIN = 8
+
+/** How a domain is found: through the cache of directory.ts, or straight from the store. */
+export type FindDomain = (name: string) => Promise<DomainRow | null>
+
+export async function lookUp(
+  sql: Sql,
+  address: string,
+  findDomain: FindDomain = (name) => domainByName(sql, name),
+): Promise<Recipient> {
+  const split = splitAddress(address)
+  if (!split) throw new WireError('address-syntax-recipient')
+  const domain = split.domain === null ? await oldestDomain(sql) : await findDomain(split.domain)
+  if (!domain) throw new WireError('relay-denied')
+  const chain = await aliasChain(domain, findDomain)
+  const separator = chain.at(-1)!.separator
+  const locals = localCandidates(split.local, separator)
+  const written = split.domain === null ? `postmaster@${domain.name}` : address
+  const base = { address: written, folded: `${locals.at(-1)!}@${chain.at(-1)!.name}` }
+
+  const person = await findPerson(sql, chain, locals)
+  if (person) return withPerson(person.domain, person.row, { ...base, folded: person.row.address })
+  return stranger(sql, { split, domain: chain.at(-1)!, chain, locals, base })
+}
+
+/** The domain itself, then what it is an alias of, each at most once. */
+async function aliasChain(first: DomainRow, findDomain: FindDomain): Promise<DomainRow[]> {
+  const chain = [first]
+  for (
+    let domain = first;
+    domain.kind === DomainKind.aliasOf && domain.aliasOf !== null && chain.length < LONGEST_CHAIN;
+  ) {
+    const next = await findDomain(domain.aliasOf)
+    if (!next || chain.some((seen) => seen.domainId === next.domainId)) break
+    chain.push(next)
+    domain = next
+  }
+  return chain
+}
+
+async function findPerson(
+  sql: Sql,
+  chain: DomainRow[],
+  locals: string[],
+): Promise<{ domain: DomainRow; row: AddressRow } | null> {
+  const rows = await findAddresses(
+    sql,
+    chain.flatMap((domain) => locals.map((local) => `${local}@${domain.name}`)),
+  )
+  for (const domain of chain)
+    for (const local of locals) {
+      const row = rows.find(
+        (each) => each.address === `${local}@${domain.name}` && each.organisationId === domain.organisationId,
+      )
+      if (row) return { domain, row }
+    }
+  return null
+}
+
+interface Names {
+  address: string
+  folded: string
+}
+
+function withPerson(domain: DomainRow, row: AddressRow, names: Names): Recipient {
+  return {
+    organisationId: domain.organisationId,
+    domainId: domain.domainId,
+    ...names,
+    personId: row.personId,
+    routeId: routed(row.routeId ?? domain.routeId, domain),
+    filtering: row.filtering ?? domain.filtering,
+    rollingCopy: row.rollingCopy ?? domain.rollingCopy,
+    isProtected: row.emergency ?? domain.emergency,
+    retentionDays: domain.retentionDays,
+    standing: 'known',
+  }
+}
+
+interface Stranger {
+  split: SplitAddress
+  /** where the search ended: the domain itself, or what it is an alias of */
+  domain: DomainRow
+  chain: DomainRow[]
+  locals: string[]
+  base: Names
+}
+
+async function stranger(sql: Sql, asked: Stranger): Promise<Recipient> {
+  const { domain, base, chain, locals } = asked
+  if (asked.split.local === 'postmaster') return withoutPerson(domain, domain.routeId, base, 'known')
+  const caught = domain.catchAll === null ? null : await catchAll(sql, domain)
+  if (caught) return caught
+  if (domain.kind === DomainKind.shared && domain.otherRouteId !== null)
+    return withoutPerson(domain, domain.otherRouteId, base, 'known')
+  if (domain.complete) throw new WireError('unknown-recipient')
+  const known = await findKnown(
+    sql,
+    domain.organisationId,
+    chain.flatMap((each) => locals.map((local) => `${local}@${each.name}`)),
+  )
+  const learned = known.find((row) => row.known)
+  if (learned) return withoutPerson(domain, domain.routeId ?? learned.routeId, base, 'known')
+  if (domain.unknownPolicy === UnknownPolicy.park) return withoutPerson(domain, domain.routeId, base, 'park')
+  throw new WireError('recipient-unverified')
+}
+
+/** The person behind the catch-all address: mail to anybody unknown goes to them, under their own address. */
+async function catchAll(sql: Sql, domain: DomainRow): Promise<Recipient | null> {
+  const folded = foldAddress(domain.catchAll!)
+  if (folded === null) return null
+  const rows = await findAddresses(sql, [folded])
+  const row = rows.find((each) => each.organisationId === domain.organisationId)
+  return row ? withPerson(domain, row, { address: domain.catchAll!, folded }) : null
+}
+
+function withoutPerson(
+  domain: DomainRow,
+  routeId: string | null,
+  names: Names,
+  standing: Recipient['standing'],
+): Recipient {
+  return {
+    organisationId: domain.organisationId,
+    domainId: domain.domainId,
+    ...names,
+    personId: null,
+    routeId: routed(routeId, domain),
+    filtering: domain.filtering,
+    rollingCopy: false,
+    isProtected: false,
+    retentionDays: domain.retentionDays,
+    standing,
+  }
+}
+
+function routed(routeId: string | null, domain: DomainRow): string {
+  if (routeId === null) throw new WireError('recipient-unverified', `no route is set for ${domain.name} yet`)
+  return routeId
+}

@@ -1,0 +1,299 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { FreshDatabase } from '../../../../testkit/database.ts'
+import { freshDatabase } from '../../../../testkit/database.ts'
+import { systemClock } from '../../../platform/clock.ts'
+import { silentLog } from '../../../platform/log.ts'
+import { keysFrom } from '../../../platform/keys.ts'
+import { newId } from '../../../platform/ids.ts'
+import { verifyAuditChain } from '../../audit/index.ts'
+import type { ApplyDeps } from '../index.ts'
+import { ApplyError, applyDeclaration, checkDeclaration, createDirectory } from '../index.ts'
+
+let fresh: FreshDatabase
+let deps: ApplyDeps
+beforeAll(async () => {
+  fresh = await freshDatabase()
+  const keys = keysFrom(Buffer.alloc(32, 7))
+  deps = {
+    db: fresh.db,
+    clock: systemClock,
+    keys: () => keys,
+    actor: 'cli:test',
+    checkPassword: (password) => {
+      if (password.length < 10) throw new Error('too short')
+    },
+    hashPassword: async (password) => `hash of ${password}`,
+    oneTimePassword: () => 'abcd-efgh-jkmn',
+    secretOf: (entry) => entry.password ?? null,
+    placeWaiting: async (sql, organisationId) => {
+      // In the transaction: it sees what was just written.
+      const people = await sql.query<{ name: string }>(
+        'SELECT name FROM person WHERE organisation_id = $1 AND scope_emergency ORDER BY name',
+        [organisationId],
+      )
+      placed.push(people.map(({ name }) => name))
+    },
+  }
+})
+afterAll(() => fresh.drop())
+
+/** who was found with an emergency mailbox of their own whenever waiting mail was to be placed */
+const placed: string[][] = []
+let n = 0
+let d = ''
+beforeEach(() => {
+  d = `d${++n}.test`
+})
+const person = (local: string, more: object = {}) => ({ name: local, addresses: [`${local}@${d}`], ...more })
+const file = (more: object = {}) => ({
+  organisations: [
+    {
+      slug: `o${n}`,
+      name: 'Org',
+      routes: [
+        { name: 'primary', settings: { hosts: [{ host: '127.0.0.1' }], username: 'u' }, password: 'route secret' },
+        { name: 'out', kind: 'mx' },
+      ],
+      outboundRoute: 'out',
+      domains: [{ name: d, route: 'primary', recipientsComplete: true, dkim: { selector: 'hf1' } }],
+      groups: [{ name: 'staff', route: 'primary' }],
+      people: [person('alice', { password: 'long enough pw', group: 'staff' }), person('bob', { invite: true })],
+      ...more,
+    },
+  ],
+})
+test('who gets an emergency mailbox gets what waits in it, in the same transaction; a dry run changes nothing', async () => {
+  const groups = { groups: [] }
+  const people = (emergency: boolean) => ({
+    ...groups,
+    people: [person('carol', { scopes: { emergencyMailbox: emergency } })],
+  })
+  await apply(file(people(false)))
+  placed.length = 0
+  await apply(file(people(true)), { dryRun: true })
+  expect(placed).toEqual([])
+  await apply(file(people(true)))
+  expect(placed).toEqual([['carol']])
+})
+
+async function apply(value: object, how: Partial<{ dryRun: boolean; prune: boolean }> = {}) {
+  const checked = checkDeclaration(value)
+  if ('problems' in checked) throw new ApplyError(checked.problems)
+  return applyDeclaration(deps, checked.declaration, { dryRun: false, prune: false, ...how })
+}
+const acts = (applied: { items: { act: string; thing: string; name: string }[] }) =>
+  applied.items.filter((item) => item.act !== 'leave').map((item) => `${item.act} ${item.thing} ${item.name}`)
+const problems = (value: object) =>
+  apply(value).then(
+    () => [],
+    (error: unknown) => (error as ApplyError).problems,
+  )
+
+test('the first apply makes everything, the second nothing', async () => {
+  const planned = await apply(file(), { dryRun: true })
+  expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`o${n}`])).length).toBe(0)
+  const first = await apply(file())
+  expect(acts(first)).toEqual(acts(planned))
+  expect(first.invitations).toEqual([{ name: 'bob', address: `bob@${d}`, password: 'abcd-efgh-jkmn' }])
+  expect(first.dns).toMatchObject([{ name: `hf1._domainkey.${d}`, type: 'TXT' }])
+  const second = await apply(file())
+  expect(second).toMatchObject({ changed: false, invitations: [], dns: [] })
+  const rows = await fresh.db.query<{ folders: number; passwords: number; modes: number; out: boolean }>(
+    `SELECT (SELECT count(*) FROM folder f WHERE f.organisation_id = o.organisation_id) AS folders,
+            (SELECT count(*) FROM credential c WHERE c.organisation_id = o.organisation_id) AS passwords,
+            (SELECT count(*) FROM route_mode m WHERE m.organisation_id = o.organisation_id) AS modes, outbound_route_id IS NOT NULL AS out
+     FROM organisation o WHERE slug = $1`,
+    [`o${n}`],
+  )
+  expect(rows[0]).toEqual({ folders: 12, passwords: 2, modes: 2, out: true })
+  const directory = createDirectory({ db: fresh.db, clock: systemClock, log: silentLog })
+  expect(await directory.resolve(`Alice+x@${d}`)).toMatchObject({ isProtected: true, standing: 'known' })
+})
+
+test('secrets are sealed where they belong and nowhere else', async () => {
+  await apply(file())
+  const [row] = await fresh.db.query<{ id: string; secret: Buffer; key: Buffer; domain: string; text: string }>(
+    `SELECT r.route_id AS id, r.secret_sealed AS secret, d.dkim_private_sealed AS key, d.domain_id AS domain,
+            (SELECT string_agg(detail::text, '') FROM audit) AS text
+     FROM organisation o JOIN route r USING (organisation_id) JOIN domain d ON d.organisation_id = o.organisation_id WHERE slug = $1 AND r.name = 'primary'`,
+    [`o${n}`],
+  )
+  expect(deps.keys().open(`route.secret_sealed:${row!.id}`, row!.secret).toString()).toBe('route secret')
+  expect(deps.keys().open(`domain.dkim_private_sealed:${row!.domain}`, row!.key).toString()).toMatch(
+    /^-----BEGIN PRIVATE KEY-----/,
+  )
+  expect(row!.text).not.toMatch(/secret|long enough/)
+})
+
+test('changes are shown field by field; what is not named stays without --prune', async () => {
+  await apply(file())
+  const changed = await apply(
+    file({ name: 'New name', people: [person('alice', { role: 'admin', addresses: [`a@${d}`, `alice@${d}`] })] }),
+  )
+  expect(acts(changed)).toEqual([`change organisation o${n}`, 'change person alice'])
+  expect(changed.items.find((item) => item.act === 'change' && item.thing === 'person')!.detail).toMatch(
+    /role: 1 -> 4.*addresses/,
+  )
+  const rows = await fresh.db.query<{ address: string; primary: boolean }>(
+    'SELECT address, is_primary AS primary FROM address JOIN domain USING (organisation_id, domain_id) WHERE domain.name = $1 ORDER BY address',
+    [d],
+  )
+  expect(rows).toEqual([
+    { address: `a@${d}`, primary: true },
+    { address: `alice@${d}`, primary: false },
+    { address: `bob@${d}`, primary: true },
+  ])
+})
+
+test('a file with only what is new may refer to what is there, and the rest stays', async () => {
+  await apply({ organisations: [{ ...file().organisations[0], retentionDays: 30, scopes: { filtering: false } }] })
+  const small = {
+    organisations: [
+      {
+        slug: `o${n}`,
+        name: 'Org',
+        domains: [{ name: `second.${d}`, route: 'primary' }],
+        people: [person('carol', { group: 'staff' }), { name: 'dan', addresses: [`dan@second.${d}`] }],
+      },
+    ],
+  }
+  const applied = await apply(small)
+  expect(acts(applied)).toEqual([`create domain second.${d}`, 'create person carol', 'create person dan'])
+  expect(await apply(small)).toMatchObject({ changed: false })
+  const [row] = await fresh.db.query(
+    `SELECT retention_days AS days, outbound_route_id IS NOT NULL AS out, scope_filtering AS filtering FROM organisation WHERE slug = $1`,
+    [`o${n}`],
+  )
+  expect(row).toEqual({ days: 30, out: true, filtering: false })
+  // With --prune what it does not name goes, so it cannot be referred to either.
+  await expect(apply(small, { prune: true })).rejects.toThrow('there is no route "primary"')
+  expect(await problems({ organisations: [{ ...small.organisations[0], outboundRoute: 'otu' }] })).toEqual([
+    {
+      path: 'organisations.0.outboundRoute',
+      text: 'there is no route "otu" in this organisation; did you mean "out"?',
+    },
+  ])
+})
+
+test('addresses may change hands between people of the file', async () => {
+  await apply(file({ people: [person('alice'), person('bob')] }))
+  await apply(
+    file({
+      people: [
+        { name: 'alice', addresses: [`alice@${d}`] },
+        { name: 'bob', addresses: [`bob2@${d}`] },
+        { name: 'carol', addresses: [`carol@${d}`, `bob@${d}`] },
+      ],
+    }),
+  )
+  const rows = await fresh.db.query<{ name: string }>(
+    'SELECT p.name FROM address a JOIN person p USING (organisation_id, person_id) WHERE address = $1',
+    [`bob@${d}`],
+  )
+  expect(rows.length).toBe(1)
+})
+
+test('--prune removes, keeps those who are owed mail, and what their mail hangs on', async () => {
+  await apply(file({ people: [person('alice'), person('bob'), person('carol'), person('dave')] }))
+  const [ids] = await fresh.db.query<{ org: string; carol: string; dave: string; route: string }>(
+    `SELECT o.organisation_id AS org, (SELECT person_id FROM address WHERE address = $2) AS carol, (SELECT person_id FROM address WHERE address = $3) AS dave,
+            (SELECT route_id FROM route r WHERE r.organisation_id = o.organisation_id AND name = 'primary') AS route FROM organisation o WHERE slug = $1`,
+    [`o${n}`, `carol@${d}`, `dave@${d}`],
+  )
+  await fresh.db.query(
+    `INSERT INTO delivery (organisation_id, delivery_id, message_id, recipient, person_id, route_id, state, next_attempt, accepted_at)
+     VALUES ($1, $2, $2, 'carol', $3, $4, 0, now(), now())`,
+    [ids!.org, newId(Date.now()), ids!.carol, ids!.route],
+  )
+  await fresh.db.query(
+    `INSERT INTO copy (organisation_id, copy_id, message_id, person_id, source, expires_at, policy, thread_id) VALUES ($1, $2, $2, $3, 1, now(), 'x', $2)`,
+    [ids!.org, newId(Date.now()), ids!.dave],
+  )
+  const pruned = await apply(file({ groups: [], people: [person('alice')] }), { prune: true })
+  expect(acts(pruned)).toEqual(['remove person bob', 'keep person carol', 'remove person dave', 'remove group staff'])
+  const rows = await fresh.db.query<{ name: string; disabled: boolean }>(
+    'SELECT name, disabled_at IS NOT NULL AS disabled FROM person WHERE organisation_id = $1 ORDER BY name',
+    [ids!.org],
+  )
+  expect(rows).toEqual([
+    { name: 'alice', disabled: false },
+    { name: 'carol', disabled: false },
+    { name: 'dave', disabled: true },
+  ])
+  expect(acts(await apply(file({ groups: [], people: [person('alice')] }), { prune: true }))).toEqual([
+    'keep person carol',
+  ])
+  expect(await verifyAuditChain(fresh.db, ids!.org)).toMatchObject({ ok: true })
+})
+
+test('nothing is taken from another organisation, an operator, or people the file does not name', async () => {
+  await apply(file())
+  const other = structuredClone(file())
+  other.organisations[0]!.slug = `other${n}`
+  expect(await problems(other)).toEqual(
+    expect.arrayContaining([
+      { path: 'organisations.0.domains.0.name', text: `"${d}" belongs to Org already` },
+      { path: 'organisations.0.people.0', text: `"alice@${d}" belongs to Org already` },
+    ]),
+  )
+  expect(
+    await problems(
+      file({
+        people: [
+          { name: 'carol', addresses: [`carol@${d}`] },
+          { name: 'eve', addresses: [`eve@${d}`, `bob@${d}`] },
+        ],
+      }),
+    ),
+  ).toEqual([])
+  await fresh.db.query(`INSERT INTO operator (operator_id, name, display) VALUES ($1, $2, 'Boss')`, [
+    newId(Date.now()),
+    `boss@${d}`,
+  ])
+  expect(await problems(file({ people: [person('boss')] }))).toMatchObject([
+    { path: 'organisations.0.people.0', text: `"boss@${d}" belongs to an operator already` },
+  ])
+  expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`other${n}`])).length).toBe(0)
+})
+
+test('a bad password names its person and changes nothing', async () => {
+  expect(await problems(file({ people: [person('alice', { password: 'short' })] }))).toEqual([
+    { path: 'organisations.0.people.0.password', text: 'too short' },
+  ])
+  expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`o${n}`])).length).toBe(0)
+})
+
+test('five thousand people take seconds, applying them again less', async () => {
+  const people = Array.from({ length: 5000 }, (_, i) => ({
+    name: `Person ${i}`,
+    addresses: [`p${i}@${d}`, `alias${i}@${d}`],
+  }))
+  const started = performance.now()
+  await apply(file({ people }))
+  const first = performance.now() - started
+  const again = await apply(file({ people }))
+  expect(again.changed).toBe(false)
+  expect(first).toBeLessThan(15_000)
+})
+
+test('two at once: both are done, one after the other', async () => {
+  await Promise.all([apply(file({ name: 'One' })), apply(file({ name: 'Two' }))])
+  expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`o${n}`])).length).toBe(1)
+})
+
+test('the language a person chose stays where the file names none', async () => {
+  await apply(file())
+  const locale = async () =>
+    (
+      await fresh.db.query<{ locale: string }>(
+        'SELECT locale FROM person JOIN address USING (organisation_id, person_id) WHERE address = $1',
+        [`alice@${d}`],
+      )
+    )[0]?.locale
+  expect(await locale()).toBe('en')
+  await fresh.db.query(`UPDATE person SET locale = 'fr'`)
+  expect(acts(await apply(file()))).toEqual([])
+  expect(await locale()).toBe('fr')
+  await apply(file({ people: [person('alice', { locale: 'de' }), person('bob')] }))
+  expect(await locale()).toBe('de')
+})

@@ -1,0 +1,308 @@
+/**
+ * Making the tables say what a declaration says: one transaction under a lock, so that it is done whole or not at all,
+ * with an audit row per organisation; done again it changes nothing. Nothing is removed without `prune`, and nobody who
+ * is owed mail ever. What would take an address, domain or sign-in name from somebody else is refused with its path.
+ */
+import type { Clock } from '../../../platform/clock.ts'
+import type { Database, Sql } from '../../../platform/db/database.ts'
+import type { Keys } from '../../../platform/keys.ts'
+import type { Id } from '../../../platform/ids.ts'
+import { newId } from '../../../platform/ids.ts'
+import { bumpDirectory } from '../../../store/directory.ts'
+import { ensureStandardFolders } from '../../../store/folders.ts'
+import { ensureModes } from '../../../store/modes.ts'
+import * as store from '../../../store/model.ts'
+import { appendAudit } from '../../audit/index.ts'
+import type { Current, Desired } from './desired.ts'
+import { desiredOf } from './desired.ts'
+import type { PlanItem } from './diff.ts'
+import { changedFields, compare } from './diff.ts'
+import type { DnsRecord } from './dkim-key.ts'
+import { dkimRecord, makeDkimKey } from './dkim-key.ts'
+import { noNames, unknownNames } from './named.ts'
+import type { Problem } from './problems.ts'
+import { removalsOf, remove } from './prune.ts'
+import type { Declaration, DeclaredOrganisation } from './schema.ts'
+
+export interface ApplyDeps {
+  db: Database
+  clock: Clock
+  keys: () => Keys
+  actor: string
+  /** throws with a sentence where a password is not taken */
+  checkPassword: (password: string, own: string[]) => void
+  hashPassword: (password: string) => Promise<string>
+  oneTimePassword: () => string
+  secretOf: (entry: { password?: string | undefined; passwordFile?: string | undefined }) => string | null
+  /** what waits for people who have an emergency mailbox now becomes visible there */
+  placeWaiting: (sql: Sql, organisationId: Id) => Promise<unknown>
+}
+
+export interface Applied {
+  items: PlanItem[]
+  /** one-time passwords, shown once */
+  invitations: { name: string; address: string; password: string }[]
+  dns: DnsRecord[]
+  changed: boolean
+}
+
+/** A declaration that cannot be applied as things stand; nothing was changed. */
+export class ApplyError extends Error {
+  readonly problems: Problem[]
+  constructor(problems: Problem[]) {
+    super(problems.map((problem) => `${problem.path}: ${problem.text}`).join('\n'))
+    this.name = 'ApplyError'
+    this.problems = problems
+  }
+}
+
+class DryRun extends Error {}
+
+export async function applyDeclaration(
+  deps: ApplyDeps,
+  declaration: Declaration,
+  how: { dryRun: boolean; prune: boolean },
+): Promise<Applied> {
+  const result: Applied = { items: [], invitations: [], dns: [], changed: false }
+  try {
+    await deps.db.transaction(async (sql) => {
+      await store.lockModel(sql)
+      for (const [index, organisation] of declaration.organisations.entries())
+        await applyOrganisation(sql, deps, { organisation, path: `organisations.${index}`, how, result })
+      result.changed =
+        result.items.some((item) => item.act === 'create' || item.act === 'change' || item.act === 'remove') ||
+        result.invitations.length > 0
+      if (how.dryRun) throw new DryRun()
+      if (!result.changed) return
+      await ensureModes(sql)
+      await bumpDirectory(sql)
+    })
+  } catch (error) {
+    if (!(error instanceof DryRun)) throw error
+  }
+  return result
+}
+
+interface Work {
+  organisation: DeclaredOrganisation
+  path: string
+  how: { dryRun: boolean; prune: boolean }
+  result: Applied
+}
+
+async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise<void> {
+  const current = await readCurrent(sql, work.organisation.slug)
+  refuseUnknown(current, work)
+  const desired = desiredOf(work.organisation, current, {
+    newId: () => newId(deps.clock.now()),
+    keys: deps.keys,
+    secretOf: deps.secretOf,
+    makeDkimKey,
+  })
+  const organisationId = desired.organisation.id
+  const { outboundRouteId } = desired.organisation
+  if (work.how.prune && !desired.routes.some(({ id }) => id === outboundRouteId))
+    desired.organisation.outboundRouteId = null
+  await refuseTaken(sql, current, desired, work)
+  refuseStolen(current, desired, work)
+
+  const items: PlanItem[] = []
+  const routes = compare('route', current.routes, desired.routes, { nameOf: (row) => row.name })
+  const domains = compare('domain', current.domains, desired.domains, {
+    nameOf: (row) => row.name,
+    ignored: ['dkimPrivate', 'dkimPublic'],
+  })
+  const groups = compare('group', current.groups, desired.groups, { nameOf: (row) => row.name })
+  const people = comparePeople(current, desired)
+  const orgChanges = current.organisation ? changedFields(current.organisation, desired.organisation) : []
+  items.push({
+    act: current.organisation ? (orgChanges.length > 0 ? 'change' : 'leave') : 'create',
+    thing: 'organisation',
+    name: desired.organisation.slug,
+    detail: orgChanges.join(', '),
+  })
+  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items)
+  const removals = work.how.prune ? await removalsOf(sql, organisationId, current, desired) : null
+  if (removals) items.push(...removals.items)
+  work.result.items.push(...items)
+  for (const domain of domains.write)
+    if (domain.dkimPrivate !== null)
+      work.result.dns.push(dkimRecord(domain.name, domain.dkimSelector!, domain.dkimPublic!))
+
+  const firstPasswords = await newPasswords(sql, deps, desired, work)
+  if (work.how.dryRun) return
+  if (items[0]!.act !== 'leave') await store.writeOrganisation(sql, desired.organisation)
+  if (routes.write.length > 0) await store.writeRoutes(sql, organisationId, routes.write)
+  if (items[0]!.act !== 'leave') await store.writeOutbound(sql, organisationId, desired.organisation.outboundRouteId)
+  if (domains.write.length > 0) await store.writeDomains(sql, organisationId, domains.write)
+  if (groups.write.length > 0) await store.writeGroups(sql, organisationId, groups.write)
+  if (people.write.length > 0) {
+    const ids = people.write.map((row) => row.id)
+    const chosen = new Set(ids)
+    await store.writePeople(sql, organisationId, people.write)
+    await store.writeAddresses(
+      sql,
+      organisationId,
+      ids,
+      desired.addresses.filter((row) => chosen.has(row.personId)),
+    )
+    await ensureStandardFolders(sql, organisationId, ids)
+  }
+  if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
+  if (removals) await remove(sql, organisationId, removals)
+  await deps.placeWaiting(sql, organisationId)
+  await audit(sql, deps.actor, desired, items, firstPasswords.length)
+}
+
+async function readCurrent(sql: Sql, slug: string): Promise<Current> {
+  const organisation = await store.readOrganisation(sql, slug)
+  if (!organisation) return { organisation, routes: [], domains: [], groups: [], people: [], addresses: [] }
+  const { id } = organisation
+  return {
+    organisation,
+    routes: await store.readRoutes(sql, id),
+    domains: await store.readDomains(sql, id),
+    groups: await store.readGroups(sql, id),
+    people: await store.readPeople(sql, id),
+    addresses: await store.readAddresses(sql, id),
+  }
+}
+
+/** Names that are neither in the file nor in the organisation. */
+function refuseUnknown(current: Current, { organisation, path, how }: Work): void {
+  const stored = {
+    routes: current.routes.map(({ name }) => name),
+    groups: current.groups.map(({ name }) => name),
+    domains: current.domains.map(({ name }) => name),
+  }
+  const problems = [...unknownNames(organisation, path, how.prune ? noNames : stored)]
+  if (problems.length > 0) throw new ApplyError(problems.slice(0, 50))
+}
+
+/** Names that belong to another organisation or to an operator. */
+async function refuseTaken(sql: Sql, current: Current, desired: Desired, work: Work): Promise<void> {
+  const taken = await store.takenElsewhere(sql, current.organisation?.id ?? null, {
+    domains: desired.domains.map((row) => row.name),
+    addresses: desired.addresses.map((row) => row.address),
+    upns: desired.people.flatMap((row) => (row.upn === null ? [] : [row.upn])),
+  })
+  if (taken.length > 0)
+    throw new ApplyError(
+      taken.slice(0, 50).map((each) => ({
+        path: pathOf(each.name, desired, work),
+        text: `"${each.name}" belongs to ${each.owner} already`,
+      })),
+    )
+}
+
+/** Addresses of people of this organisation whom the file does not name. */
+function refuseStolen(current: Current, desired: Desired, work: Work): void {
+  const names = new Map(current.people.map((row) => [row.id, row.name]))
+  const owner = new Map(current.addresses.map((row) => [row.address, row.personId]))
+  const problems = desired.addresses.flatMap((row) => {
+    const before = owner.get(row.address)
+    if (before === undefined || before === row.personId || desired.declared.has(before)) return []
+    return [
+      {
+        path: pathOf(row.address, desired, work),
+        text: `"${row.address}" belongs to ${names.get(before) ?? 'somebody'}, whom this file does not name`,
+      },
+    ]
+  })
+  if (problems.length > 0) throw new ApplyError(problems.slice(0, 50))
+}
+
+function pathOf(name: string, desired: Desired, work: Work): string {
+  const domain = desired.domains.findIndex((row) => row.name === name)
+  if (domain >= 0) return `${work.path}.domains.${domain}.name`
+  const address = desired.addresses.find((row) => row.address === name)
+  const person = desired.people.findIndex((row) => row.id === address?.personId || row.upn === name)
+  return person < 0 ? work.path : `${work.path}.people.${person}`
+}
+
+function comparePeople(current: Current, desired: Desired) {
+  const listOf = (rows: Desired['addresses']): Map<Id, string[]> => {
+    const lists = new Map<Id, string[]>()
+    for (const row of rows) {
+      const text = `${row.display}${row.primary ? ' (primary)' : ''}`
+      const list = lists.get(row.personId)
+      if (list) list.push(text)
+      else lists.set(row.personId, [text])
+    }
+    for (const list of lists.values()) list.sort()
+    return lists
+  }
+  const [before, after] = [listOf(current.addresses), listOf(desired.addresses)]
+  const withAddresses = (lists: Map<Id, string[]>) => (row: Current['people'][number]) => ({
+    ...row,
+    addresses: lists.get(row.id) ?? [],
+  })
+  return compare('person', current.people.map(withAddresses(before)), desired.people.map(withAddresses(after)), {
+    nameOf: (row) => row.name,
+  })
+}
+
+/** First passwords and invitations of those who have none. */
+async function newPasswords(
+  sql: Sql,
+  deps: ApplyDeps,
+  desired: Desired,
+  work: Work,
+): Promise<{ id: Id; subjectId: Id; verifier: string; mustChange: boolean }[]> {
+  const have = await store.peopleWithPassword(sql, desired.organisation.id)
+  const wanted = [...desired.declared].filter(
+    ([id, person]) =>
+      !have.has(id) && (person.invite || person.password !== undefined || person.passwordFile !== undefined),
+  )
+  const rows = wanted.map(async ([subjectId, person]) => {
+    const given = deps.secretOf(person)
+    if (given !== null) {
+      try {
+        deps.checkPassword(given, [person.name, ...person.addresses])
+      } catch (error) {
+        const index = desired.people.findIndex((row) => row.id === subjectId)
+        throw new ApplyError([
+          {
+            path: `${work.path}.people.${index}.password`,
+            text: error instanceof Error ? error.message : String(error),
+          },
+        ])
+      }
+    }
+    const password = given ?? deps.oneTimePassword()
+    if (given === null)
+      work.result.invitations.push({
+        name: person.name,
+        address: person.addresses[0]!,
+        password: work.how.dryRun ? '' : password,
+      })
+    return {
+      id: newId(deps.clock.now()),
+      subjectId,
+      verifier: work.how.dryRun ? '' : await deps.hashPassword(password),
+      mustChange: given === null,
+    }
+  })
+  return Promise.all(rows)
+}
+
+async function audit(sql: Sql, actor: string, desired: Desired, items: PlanItem[], passwords: number): Promise<void> {
+  const done = items.filter((item) => item.act !== 'leave' && item.act !== 'keep')
+  if (done.length === 0 && passwords === 0) return
+  await appendAudit(sql, {
+    organisationId: desired.organisation.id,
+    actor,
+    action: 'applied',
+    subject: `organisation:${desired.organisation.id}`,
+    detail: {
+      // The first ones by name; thousands of people do not make a page of audit.
+      changes: done
+        .slice(0, 100)
+        .map((item) =>
+          `${item.act} ${item.thing} ${item.name}${item.detail === '' ? '' : `: ${item.detail}`}`.slice(0, 300),
+        ),
+      total: done.length,
+      passwords,
+    },
+  })
+}

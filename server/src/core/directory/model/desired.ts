@@ -1,0 +1,206 @@
+/**
+ * What the tables are to hold for one declared organisation, given what they hold now: ids are kept where a name (for
+ * people: an address) is known, and made where it is new. Nothing is written here.
+ */
+import { DomainKind, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
+import type { Keys } from '../../../platform/keys.ts'
+import type { Id } from '../../../platform/ids.ts'
+import type {
+  AddressModel,
+  DomainModel,
+  GroupModel,
+  OrganisationModel,
+  PersonModel,
+  RouteModel,
+} from '../../../store/model.ts'
+import { foldAddress, foldDomain } from '../fold.ts'
+import type { DkimKey } from './dkim-key.ts'
+import type { DeclaredOrganisation, DeclaredPerson } from './schema.ts'
+
+export interface Current {
+  organisation: OrganisationModel | null
+  routes: RouteModel[]
+  domains: DomainModel[]
+  groups: GroupModel[]
+  people: PersonModel[]
+  addresses: AddressModel[]
+}
+export interface Tools {
+  newId: () => Id
+  keys: () => Keys
+  /** passwords of the file and of the files it names, by path */
+  secretOf: (entry: { password?: string | undefined; passwordFile?: string | undefined }) => string | null
+  makeDkimKey: () => DkimKey
+}
+export interface Desired {
+  organisation: OrganisationModel
+  routes: RouteModel[]
+  domains: DomainModel[]
+  groups: GroupModel[]
+  people: PersonModel[]
+  addresses: AddressModel[]
+  declared: Map<Id, DeclaredPerson>
+}
+
+type Scopes = DeclaredOrganisation['scopes']
+const scopesOf = (scopes: Scopes) => ({
+  filtering: scopes.filtering ?? null,
+  rollingCopy: scopes.rollingCopy ?? null,
+  emergency: scopes.emergencyMailbox ?? null,
+})
+
+export function desiredOf(declared: DeclaredOrganisation, current: Current, tools: Tools): Desired {
+  const id = current.organisation?.id ?? tools.newId()
+  const routes = declared.routes.map((route) => routeOf(route, current, tools))
+  // What the file does not name is as it was.
+  const routeId = (name: string | undefined): Id | null =>
+    [...routes, ...current.routes].find((route) => route.name === name)?.id ?? null
+  const groups = declared.groups.map((group) => ({
+    id: current.groups.find((each) => each.name === group.name)?.id ?? tools.newId(),
+    name: group.name,
+    routeId: routeId(group.route),
+    ...scopesOf(group.scopes),
+  }))
+  const domains = domainsOf(declared, current, tools, routeId)
+  const { people, addresses, byId } = peopleOf(declared, current, tools, { routeId, groups, domains })
+  return {
+    organisation: {
+      id,
+      slug: declared.slug,
+      name: declared.name,
+      retentionDays: declared.retentionDays ?? current.organisation?.retentionDays ?? 14,
+      outboundRouteId:
+        declared.outboundRoute === undefined
+          ? (current.organisation?.outboundRouteId ?? null)
+          : routeId(declared.outboundRoute),
+      filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
+      rollingCopy: declared.scopes.rollingCopy ?? current.organisation?.rollingCopy ?? true,
+      emergency: declared.scopes.emergencyMailbox ?? current.organisation?.emergency ?? true,
+    },
+    routes,
+    domains,
+    groups,
+    people,
+    addresses,
+    declared: byId,
+  }
+}
+
+function routeOf(route: DeclaredOrganisation['routes'][number], current: Current, tools: Tools): RouteModel {
+  const old = current.routes.find((each) => each.name === route.name)
+  const id = old?.id ?? tools.newId()
+  return {
+    id,
+    name: route.name,
+    kind: RouteKind[route.kind],
+    settings: route.settings,
+    secret: sealed(tools.secretOf(route), id, old?.secret ?? null, tools),
+  }
+}
+
+/** Sealing is never the same twice: an unchanged password keeps its sealed form. */
+function sealed(secret: string | null, routeId: Id, before: string | null, tools: Tools): string | null {
+  if (secret === null) return null
+  const place = `route.secret_sealed:${routeId}`
+  if (before !== null) {
+    try {
+      if (tools.keys().open(place, Buffer.from(before, 'hex')).toString() === secret) return before
+    } catch {
+      // Sealed under another key: sealed anew.
+    }
+  }
+  return tools.keys().seal(place, Buffer.from(secret)).toString('hex')
+}
+
+function domainsOf(
+  declared: DeclaredOrganisation,
+  current: Current,
+  tools: Tools,
+  routeId: (name: string | undefined) => Id | null,
+): DomainModel[] {
+  const ids = new Map(current.domains.map(({ name, id }) => [name, id]))
+  for (const domain of declared.domains) {
+    const name = foldDomain(domain.name)!
+    if (!ids.has(name)) ids.set(name, tools.newId())
+  }
+  return declared.domains.map((domain) => {
+    const name = foldDomain(domain.name)!
+    const old = current.domains.find((each) => each.name === name)
+    const key = dkimOf(domain.dkim?.selector.toLowerCase() ?? null, old, ids.get(name)!, tools)
+    return {
+      id: ids.get(name)!,
+      name,
+      kind: DomainKind[domain.kind],
+      aliasOfId: domain.aliasOf === undefined ? null : ids.get(foldDomain(domain.aliasOf)!)!,
+      otherRouteId: routeId(domain.otherRoute),
+      catchAll: domain.catchAll ?? null,
+      separator: domain.subaddressSeparator,
+      routeId: routeId(domain.route),
+      complete: domain.recipientsComplete,
+      unknownPolicy: UnknownPolicy[domain.unknown],
+      warnAfterHours: domain.warnAfterHours ?? null,
+      ...key,
+      ...scopesOf(domain.scopes),
+    }
+  })
+}
+
+function dkimOf(
+  selector: string | null,
+  old: DomainModel | undefined,
+  domainId: Id,
+  tools: Tools,
+): Pick<DomainModel, 'dkimSelector' | 'dkimPublic' | 'dkimPrivate'> {
+  if (selector === null) return { dkimSelector: null, dkimPublic: null, dkimPrivate: null }
+  if (old?.dkimSelector === selector && old.dkimPublic !== null)
+    return { dkimSelector: selector, dkimPublic: old.dkimPublic, dkimPrivate: null }
+  const key = tools.makeDkimKey()
+  const sealedKey = tools
+    .keys()
+    .seal(`domain.dkim_private_sealed:${domainId}`, Buffer.from(key.privatePem))
+    .toString('hex')
+  return { dkimSelector: selector, dkimPublic: key.publicBase64, dkimPrivate: sealedKey }
+}
+
+/** A declared person is the one who has the first of their addresses that anybody has, each person once. */
+function peopleOf(
+  declared: DeclaredOrganisation,
+  current: Current,
+  tools: Tools,
+  known: { routeId: (name: string | undefined) => Id | null; groups: GroupModel[]; domains: DomainModel[] },
+): { people: PersonModel[]; addresses: AddressModel[]; byId: Map<Id, DeclaredPerson> } {
+  const owner = new Map(current.addresses.map((row) => [row.address, row.personId]))
+  const chosenLocale = new Map(current.people.map((row) => [row.id, row.locale]))
+  const domainIds = new Map([...current.domains, ...known.domains].map((domain) => [domain.name, domain.id]))
+  const groupIds = new Map([...current.groups, ...known.groups].map((group) => [group.name, group.id]))
+  const byId = new Map<Id, DeclaredPerson>()
+  const people: PersonModel[] = []
+  const addresses: AddressModel[] = []
+  for (const person of declared.people) {
+    const folded = person.addresses.map((address) => foldAddress(address)!)
+    const old = folded.map((address) => owner.get(address)).find((id) => id !== undefined && !byId.has(id))
+    const id = old ?? tools.newId()
+    byId.set(id, person)
+    people.push({
+      id,
+      name: person.name,
+      upn: person.upn === undefined ? null : (foldAddress(person.upn) ?? person.upn.toLowerCase()),
+      // the person's own choice on the page stays where the file has none
+      locale: person.locale ?? chosenLocale.get(id) ?? 'en',
+      role: Role[person.role],
+      groupId: person.group === undefined ? null : groupIds.get(person.group)!,
+      routeId: known.routeId(person.route),
+      disabled: false,
+      ...scopesOf(person.scopes),
+    })
+    for (const [index, address] of folded.entries())
+      addresses.push({
+        address,
+        display: person.addresses[index]!,
+        personId: id,
+        domainId: domainIds.get(address.slice(address.lastIndexOf('@') + 1))!,
+        primary: index === 0,
+      })
+  }
+  return { people, addresses, byId }
+}

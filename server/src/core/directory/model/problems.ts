@@ -1,0 +1,114 @@
+/**
+ * Checking a declaration: the schema, then what spans several entries (names that must be unique, keys that contradict
+ * each other; named.ts has the names that must exist). Every problem has its path, e.g. `organisations.0.people.3.addresses.0`; a misspelt key gets the nearest
+ * one that exists. All problems are named at once, up to a bound.
+ */
+import { z } from 'zod'
+import { nearest } from '../../../platform/nearest.ts'
+import { foldAddress, foldDomain } from '../fold.ts'
+import type { Declaration, DeclaredOrganisation } from './schema.ts'
+import { declarationSchema } from './schema.ts'
+
+export interface Problem {
+  path: string
+  text: string
+}
+
+const MOST = 50
+
+export function checkDeclaration(value: unknown): { declaration: Declaration } | { problems: Problem[] } {
+  const parsed = declarationSchema.safeParse(value)
+  if (!parsed.success) return { problems: parsed.error.issues.flatMap(issueProblems).slice(0, MOST) }
+  const problems = [...crossChecks(parsed.data)].slice(0, MOST)
+  return problems.length > 0 ? { problems } : { declaration: parsed.data }
+}
+
+function issueProblems(issue: z.core.$ZodIssue): Problem[] {
+  const path = issue.path.map(String).join('.')
+  if (issue.code !== 'unrecognized_keys') return [{ path: path === '' ? 'file' : path, text: plain(issue.message) }]
+  const known = knownKeys(issue.path.map(String))
+  return issue.keys.map((key) => {
+    const near = nearest(key, known)
+    return {
+      path: path === '' ? shown(key) : `${path}.${shown(key)}`,
+      text: `is not known here${near ? `; did you mean "${near}"?` : `; known: ${known.join(', ')}`}`,
+    }
+  })
+}
+
+const plain = (message: string): string => (message.endsWith('received undefined') ? 'is needed, and missing' : message)
+
+/** A key that would not be seen, or would break the line, is quoted. */
+const shown = (key: string): string => (/^[\w-]{1,60}$/.test(key) ? key : JSON.stringify(key.slice(0, 60)))
+
+type Node = { properties?: Record<string, Node>; items?: Node }
+let tree: Node | undefined
+
+/** The keys the schema has at a path. */
+function knownKeys(path: readonly string[]): string[] {
+  tree ??= z.toJSONSchema(declarationSchema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Node
+  let node: Node | undefined = tree
+  for (const step of path) node = /^\d+$/.test(step) ? node?.items : node?.properties?.[step]
+  return Object.keys(node?.properties ?? {})
+}
+
+/** Says once where a name that must be unique was seen first. */
+function uniqueness(): (key: string, path: string) => Problem[] {
+  const seen = new Map<string, string>()
+  return (key, path) => {
+    const first = seen.get(key)
+    if (first === undefined) seen.set(key, path)
+    return first === undefined ? [] : [{ path, text: `"${key}" is at ${first} already` }]
+  }
+}
+
+function* crossChecks(declaration: Declaration): Generator<Problem> {
+  const slugs = uniqueness()
+  const domains = uniqueness()
+  const addresses = uniqueness()
+  const upns = uniqueness()
+  for (const [index, organisation] of declaration.organisations.entries()) {
+    const path = `organisations.${index}`
+    yield* slugs(organisation.slug, `${path}.slug`)
+    for (const [i, domain] of organisation.domains.entries())
+      yield* domains(foldDomain(domain.name)!, `${path}.domains.${i}.name`)
+    for (const [i, person] of organisation.people.entries()) {
+      for (const [j, address] of person.addresses.entries())
+        yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
+      if (person.upn !== undefined) yield* upns(person.upn.toLowerCase(), `${path}.people.${i}.upn`)
+    }
+    yield* contradictions(organisation, path)
+  }
+}
+
+/** A name with tls opportunistic is no contradiction: it is encrypted then, or waits (clients/smtp/target.ts). */
+function* signIn({ kind, settings, password, passwordFile }: DeclaredOrganisation['routes'][number], path: string) {
+  if (kind === 'mx' && settings.username !== undefined)
+    yield {
+      path: `${path}.settings.username`,
+      text: "a route of kind mx speaks to other people's servers, which nobody signs in to; a server that wants a name is a smarthost",
+    }
+  else if (settings.username === undefined && (password ?? passwordFile) !== undefined)
+    yield { path, text: 'a password is for signing in: settings.username is missing' }
+}
+
+function* contradictions(organisation: DeclaredOrganisation, path: string): Generator<Problem> {
+  const unique = { route: uniqueness(), group: uniqueness() }
+  for (const [i, route] of organisation.routes.entries()) {
+    yield* unique.route(route.name, `${path}.routes.${i}.name`)
+    if (route.kind !== 'mx' && route.settings.hosts.length === 0)
+      yield { path: `${path}.routes.${i}.settings.hosts`, text: 'name at least one host' }
+    if (route.password !== undefined && route.passwordFile !== undefined)
+      yield { path: `${path}.routes.${i}`, text: 'password or passwordFile, not both' }
+    yield* signIn(route, `${path}.routes.${i}`)
+  }
+  for (const [i, domain] of organisation.domains.entries())
+    if ((domain.kind === 'aliasOf') !== (domain.aliasOf !== undefined))
+      yield { path: `${path}.domains.${i}.aliasOf`, text: 'belongs to kind aliasOf, and only there' }
+  for (const [i, group] of organisation.groups.entries()) yield* unique.group(group.name, `${path}.groups.${i}.name`)
+  for (const [i, person] of organisation.people.entries())
+    if (
+      [person.password, person.passwordFile, person.invite || undefined].filter((each) => each !== undefined).length > 1
+    )
+      yield { path: `${path}.people.${i}`, text: 'one of password, passwordFile and invite' }
+}

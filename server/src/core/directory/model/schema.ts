@@ -1,0 +1,126 @@
+/**
+ * The declaration file of `holdfast apply`: what organisations, routes, domains, groups and people there are to be. One
+ * schema for the check, the errors' paths and the reference page. What is left out of a route, domain, group or person
+ * gets its default, not its last value: the file is the whole truth about those it names. The organisation's own switches
+ * stay as they are, so that a file may name just what is new.
+ */
+import { z } from 'zod'
+import { DomainKind, Role, RouteKind } from '../../../platform/codes.ts'
+import { routeSettingsSchema } from '../route-settings.ts'
+import { foldAddress, foldDomain } from '../fold.ts'
+
+const text = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must not hold NUL or broken characters')
+const label = (most: number) => text(most).refine((value) => value.trim() !== '', 'must not be empty')
+const keysOf = <T extends Record<string, number>>(set: T) =>
+  z.enum(Object.keys(set) as [keyof T & string, ...(keyof T & string)[]])
+const domainName = label(253).refine((value) => foldDomain(value) !== null, 'is not a domain name')
+const address = label(254).refine((value) => foldAddress(value) !== null, 'is not an e-mail address')
+const secret = (what: string) => ({
+  password: text(1024).optional().describe(`${what} in the clear; better: passwordFile.`),
+  passwordFile: label(4096).optional().describe('File with it, beside this one or with an absolute path.'),
+})
+
+const scopes = z
+  .strictObject({
+    filtering: z.boolean().optional().describe('Mail is filtered.'),
+    rollingCopy: z.boolean().optional().describe('A copy of passing mail is kept for the retention time.'),
+    emergencyMailbox: z.boolean().optional().describe('Has a mailbox here: protected.'),
+  })
+  .prefault({})
+  .describe('Switches; where one is left out, the next wider level decides (person, group, domain, organisation).')
+
+export const routeSchema = z.strictObject({
+  name: label(100).describe('Name of the route, unique in the organisation.'),
+  kind: keysOf(RouteKind)
+    .default('primary')
+    .describe("primary: the organisation's own mail system; smarthost or mx: the way to the outside."),
+  settings: routeSettingsSchema.prefault({}).describe('How mail reaches it.'),
+  ...secret('Password for settings.username'),
+})
+
+export const domainSchema = z.strictObject({
+  name: domainName.describe('Mail domain, in either form.'),
+  kind: keysOf(DomainKind)
+    .default('authoritative')
+    .describe('shared: unknown recipients go to otherRoute; aliasOf: the people of another domain.'),
+  aliasOf: domainName.optional().describe('For kind aliasOf: which domain.'),
+  route: label(100).optional().describe('Name of the route of its mail.'),
+  otherRoute: label(100).optional().describe('For kind shared: where strangers go.'),
+  recipientsComplete: z
+    .boolean()
+    .default(false)
+    .describe('true: everybody is listed here, strangers are refused (550). false: they are learned.'),
+  unknown: z
+    .enum(['later', 'park'])
+    .default('later')
+    .describe('Strangers nobody can vouch for: 450, or taken and parked for an admin.'),
+  catchAll: address.optional().describe('Address that gets the mail of unknown recipients.'),
+  subaddressSeparator: text(1).default('+').describe('alice+news is alice; empty for none.'),
+  warnAfterHours: z
+    .number()
+    .int()
+    .min(1)
+    .max(720)
+    .optional()
+    .describe('Unprotected people in an emergency: warn the sender after this; left out: hold and tell the admin.'),
+  dkim: z
+    .strictObject({
+      selector: label(63)
+        .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i, 'is not a DNS label')
+        .describe('Name below _domainkey.'),
+    })
+    .optional()
+    .describe('Sign outgoing mail; a 2048-bit key is made and its DNS record printed.'),
+  scopes,
+})
+
+export const groupSchema = z.strictObject({
+  name: label(100).describe('Name of the group.'),
+  route: label(100).optional().describe('Route of its people.'),
+  scopes,
+})
+
+export const personSchema = z.strictObject({
+  name: label(200).describe('As shown to others.'),
+  addresses: z.array(address).min(1).max(100).describe('The first is the primary one.'),
+  upn: label(254).optional().describe('Sign-in name in the directory, if it is another than the addresses.'),
+  locale: z
+    .enum(['en', 'fr', 'de'])
+    .optional()
+    .describe('Language of pages and notices; left out, it is what the person chose, at first en.'),
+  role: keysOf(Role).default('person').describe('What the person may do here.'),
+  group: label(100).optional().describe('Name of the group.'),
+  route: label(100).optional().describe("Route of this person's mail, before the group's and the domain's."),
+  scopes,
+  ...secret('First password, set only while the person has none'),
+  invite: z.boolean().default(false).describe('Make a one-time password while the person has none; printed once.'),
+})
+
+export const organisationSchema = z.strictObject({
+  slug: label(63)
+    .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'is not a short name (a-z, 0-9, -)')
+    .describe('Short name that never changes.'),
+  name: label(200).describe('As shown.'),
+  retentionDays: z
+    .number()
+    .int()
+    .min(1)
+    .max(3650)
+    .optional()
+    .describe('How many days the rolling copy is kept; 14 for a new organisation, left out it stays.'),
+  scopes,
+  routes: z.array(routeSchema).max(1000).default([]),
+  outboundRoute: label(100).optional().describe('Name of the route mail to the outside takes; left out it stays.'),
+  domains: z.array(domainSchema).max(10_000).default([]),
+  groups: z.array(groupSchema).max(10_000).default([]),
+  people: z.array(personSchema).max(200_000).default([]),
+})
+
+export const declarationSchema = z.strictObject({ organisations: z.array(organisationSchema).min(1).max(1000) })
+export type Declaration = z.output<typeof declarationSchema>
+export type DeclaredOrganisation = Declaration['organisations'][number]
+export type DeclaredPerson = DeclaredOrganisation['people'][number]

@@ -1,0 +1,32 @@
+/** What the directory knows about an address: the answer every RCPT and every routing decision starts from. */
+import type { Id } from '../../platform/ids.ts'
+
+export interface Recipient {
+  organisationId: Id
+  domainId: Id
+  /** as the sender wrote it; what the primary gets */
+  address: string
+  /** folded, without subaddress: the key in table address */
+  folded: string
+  /** null: known only by learning, or a domain that takes strangers */
+  personId: Id | null
+  routeId: Id
+  /** scopes resolved through person, group, domain, organisation */
+  filtering: boolean
+  rollingCopy: boolean
+  /** has an emergency mailbox */
+  isProtected: boolean
+  retentionDays: number
+  /** 'park': accepted though nobody knows the address; the delivery is parked */
+  standing: 'known' | 'park'
+}
+
+export interface Directory {
+  /**
+   * Resolves an address as written (local part and domain, domain in either form). Throws WireError relay-denied (not
+   * our domain), unknown-recipient (complete list), recipient-unverified (nobody can say just now).
+   */
+  resolve(address: string): Promise<Recipient>
+  /** The organisation whose domain this is, or null: may a person of ours send from it, is it a colleague. */
+  organisationOfDomain(domain: string): Promise<{ organisationId: Id; domainId: Id } | null>
+}

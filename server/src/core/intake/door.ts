@@ -1,0 +1,47 @@
+/**
+ * The door for mail from outside: what servers/smtp asks of core/intake. Types only.
+ *
+ * Promise: after `finish` resolved, the message is stored (promise 1); when it throws, nothing was accepted and the
+ * error carries the reply. `abort` is called at most once, never after `finish`, and never needs waiting for.
+ */
+import type { Recipient } from '../directory/index.ts'
+
+export interface MxEnvelope {
+  /** '' is the null sender */
+  from: string
+  clientIp: string
+  helo: string
+  /** greeted with EHLO */
+  esmtp: boolean
+  /** protocol and cipher, null without TLS */
+  tls: string | null
+  ptr?: string
+  bodyType: '7BIT' | '8BITMIME'
+  smtputf8: boolean
+  declaredSize: number | null
+  ret: 'FULL' | 'HDRS' | null
+  /** decoded (RFC 3461 section 4.4) */
+  envid: string | null
+}
+
+export interface MxRecipient {
+  recipient: Recipient
+  /** Notify bits of platform/codes.ts; 0: the sender said nothing */
+  notify: number
+  /** decoded, `type;address` (RFC 3461 section 4.2) */
+  orcpt: string | null
+}
+
+export interface MxDoor {
+  /** Called at RCPT; throws WireError. */
+  checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
+  /** Called at DATA, before 354; may throw WireError. */
+  begin(envelope: MxEnvelope, recipients: MxRecipient[]): MxSink
+}
+
+export interface MxSink {
+  /** Bytes without dot-stuffing, lines ending in CRLF. A promise is back-pressure: nothing is written until it resolves. */
+  write(chunk: Buffer): void | Promise<void>
+  finish(): Promise<{ queueId: string }>
+  abort(): void
+}

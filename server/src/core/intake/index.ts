@@ -1,0 +1,3 @@
+/** The way in from outside: the door servers/smtp knocks at (door.ts) and what is behind it (intake.ts). */
+export type * from './door.ts'
+export { createMxDoor, type IntakeDeps } from './intake.ts'

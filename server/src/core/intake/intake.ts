@@ -1,0 +1,184 @@
+/**
+ * Mail from outside, from RCPT to the commit: asks the directory who the recipient is, streams the bytes to where their
+ * size belongs, finds loops, writes the trace headers once, and hands everything to one accept commit, also where the
+ * recipients belong to several organisations (each gets message and bytes of its own; all stand or fall together).
+ *
+ * Failure: anything unexpected is 451 and nothing stays. A loop for one of several recipients parks that one's delivery:
+ * one reply for many never refuses for one what another accepts (promise 9).
+ */
+import { isAscii } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import { Direction } from '../../platform/codes.ts'
+import { within, type Clock } from '../../platform/clock.ts'
+import type { Config } from '../../platform/config/config.ts'
+import { WireError } from '../../platform/errors.ts'
+import { newId, type Id } from '../../platform/ids.ts'
+import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
+import type { Directory } from '../directory/index.ts'
+import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
+import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
+import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
+
+export interface IntakeDeps {
+  clock: Clock
+  config: Pick<Config, 'smtp' | 'hostname' | 'accept'>
+  directory: Directory
+  routing: Routing
+  ownId: OwnId
+  accept: Accept
+  bodies: BodyIntake
+  /** throws WireError while the disk is at its reserve (promise 13) */
+  checkDisk(): void
+}
+
+interface Share {
+  organisationId: Id
+  messageId: Id
+  recipients: MxRecipient[]
+  sink: BodySink
+}
+
+export function createMxDoor(deps: IntakeDeps): MxDoor {
+  return {
+    async checkRecipient(address) {
+      deps.checkDisk()
+      // Promise 13: a database that hangs is 451 as fast as one that is gone.
+      return within(
+        deps.clock,
+        deps.config.accept.answerWithin * 1000,
+        deps.directory.resolve(address),
+        () => new WireError('database-unavailable'),
+      )
+    },
+    begin(envelope, recipients) {
+      deps.checkDisk()
+      return receive(deps, envelope, recipients)
+    },
+  }
+}
+
+function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient[]): MxSink {
+  const receivedAt = deps.clock.now()
+  const shares: Share[] = []
+  for (const one of recipients) {
+    const { organisationId } = one.recipient
+    const share = shares.find((s) => s.organisationId === organisationId)
+    if (share) {
+      share.recipients.push(one)
+      continue
+    }
+    const messageId = newId(receivedAt)
+    shares.push({ organisationId, messageId, recipients: [one], sink: deps.bodies.open(organisationId, messageId) })
+  }
+  const hash = createHash('sha256')
+  const scanner = createHeaderScanner(deps.config.smtp.headerBytes)
+  let scanned = false
+  let size = 0
+  // RFC 6152: what the next hop must be told; many senders have 8-bit octets and say nothing.
+  let eightbit = envelope.bodyType === '8BITMIME'
+
+  const drop = (): void => {
+    for (const share of shares) share.sink.abort()
+  }
+
+  async function finish(): Promise<{ queueId: string }> {
+    const sha256 = hash.digest()
+    const header = scanner.finish()
+    try {
+      if (header.received >= deps.config.smtp.hops)
+        throw new WireError('too-many-hops', `${header.received} Received lines`)
+      const looped = (one: MxRecipient): boolean =>
+        header.traces.length > 0 && deps.ownId.seen(header.traces, one.recipient.folded)
+      if (recipients.every(looped)) throw new WireError('loop', 'it was accepted here for the same recipient before')
+      const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
+      const unit = shares.map((share, i) =>
+        incomingOf(deps, share, bodies[i]!, { envelope, header, sha256, size, eightbit, receivedAt, looped }),
+      )
+      const stored = await deps.accept.accept(...unit)
+      // It repeats a message that is stored already: these bytes are nobody's.
+      if (stored[0] !== unit[0]!.messageId) drop()
+      return { queueId: stored.join(' ') }
+    } catch (error) {
+      // After an unknown outcome the rows may exist: only what is certainly unlinked may be dropped, so the sweep decides.
+      if (!(error instanceof WireError && error.code === 'commit-unknown')) drop()
+      throw error
+    }
+  }
+
+  return {
+    write(chunk) {
+      size += chunk.length
+      hash.update(chunk)
+      eightbit ||= !isAscii(chunk)
+      if (!scanned) scanned = scanner.write(chunk)
+      if (shares.length === 1) return shares[0]!.sink.write(chunk)
+      const waits = shares.map((share) => share.sink.write(chunk)).filter((wait) => wait !== undefined)
+      return waits.length > 0 ? Promise.all(waits).then(() => undefined) : undefined
+    },
+    finish,
+    abort: drop,
+  }
+}
+
+interface Arrival {
+  envelope: MxEnvelope
+  header: HeaderFacts
+  sha256: Buffer
+  size: number
+  /** BODY said so, or octets beyond ASCII came */
+  eightbit: boolean
+  receivedAt: number
+  looped(one: MxRecipient): boolean
+}
+
+function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: Arrival): Incoming {
+  const { envelope, header, receivedAt } = arrival
+  const only = share.recipients.length === 1 ? share.recipients[0]!.recipient : null
+  const prefix =
+    receivedLine({
+      helo: envelope.helo,
+      clientIp: envelope.clientIp,
+      ptr: envelope.ptr ?? null,
+      esmtp: envelope.esmtp,
+      tls: envelope.tls,
+      smtputf8: envelope.smtputf8,
+      hostname: deps.config.hostname,
+      messageId: share.messageId,
+      recipient: only?.address ?? null,
+      at: receivedAt,
+    }) +
+    deps.ownId.header(
+      share.messageId,
+      share.recipients.map((one) => one.recipient.folded),
+    )
+  const facts: MessageFacts = {}
+  if (envelope.ret) facts.ret = envelope.ret
+  if (envelope.envid) facts.envid = envelope.envid
+  if (envelope.smtputf8) facts.smtputf8 = true
+  if (arrival.eightbit) facts.eightbit = true
+  const routed = deps.routing.inbound(
+    { receivedAt, threadRoot: header.references[0] ?? header.inReplyTo ?? header.messageId },
+    share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),
+  )
+  return {
+    organisationId: share.organisationId,
+    messageId: share.messageId,
+    receivedAt,
+    direction: Direction.inbound,
+    envelopeFrom: envelope.from,
+    size: arrival.size,
+    sha256: arrival.sha256,
+    body,
+    prefix: Buffer.from(prefix),
+    headerFrom: header.from,
+    subject: header.subject,
+    messageIdHeader: header.messageId,
+    inReplyTo: header.inReplyTo,
+    headerDate: header.date,
+    clientIp: envelope.clientIp,
+    helo: envelope.helo,
+    tls: envelope.tls,
+    facts,
+    ...routed,
+  }
+}

@@ -1,0 +1,12 @@
+/** The mailbox: folders, placements, messages as their reader sees them, changes, search, drafts, uploads, push. */
+export { fromStored, isKeyword, keywordBit, MOST_KEYWORDS, type KeywordChange } from './keywords.ts'
+export { createMailbox, type Mailbox } from './mailbox.ts'
+export type { MailOwner } from '../../store/mailbox.ts'
+export type { FolderRow } from '../../store/folders.ts'
+export type { EmailRow, ListedEmail, MailSort } from '../../store/mailbox-read.ts'
+export type { Digest, MessageView, ViewedMessage } from './message-view.ts'
+export { MOST_DEPTH, MOST_NAME_BYTES, type FolderOutcome, type FolderProblem } from './folders.ts'
+export { placeWaiting } from './place-waiting.ts'
+export type { EmailFilter } from './query.ts'
+export type { EmailOp, OpResult } from './update.ts'
+export { MOST_UPLOAD_BYTES } from './uploads.ts'

@@ -1,0 +1,77 @@
+/** What one accept commit stores: values only, no SQL and no sockets. Built by core/routing, stored by core/queue. */
+import type { CopySource, Direction, Reason } from '../../platform/codes.ts'
+import type { Id } from '../../platform/ids.ts'
+
+/** Where the original's bytes are by the time of the commit. */
+export type StoredBody =
+  /** in memory, to ride in the commit (<= storage.inlineBytes) */
+  | { kind: 'row'; bytes: Buffer }
+  /** already durable-with-the-commit rows of body_chunk under the message's id */
+  | { kind: 'chunks' }
+  /** already durable in the blob store; the reservation is removed by the commit */
+  | { kind: 'blob'; blobKey: string }
+
+export interface NewDelivery {
+  deliveryId: Id
+  /** as sent to the next hop (not folded: RFC 5321 section 2.4, local parts keep their case) */
+  recipient: string
+  personId: Id | null
+  routeId: Id
+  notify: number
+  orcpt: string | null
+  /** true: insert it leased by this node and hand it over from memory; false: it waits in the queue */
+  hot: boolean
+  /** the route was closed when it was accepted: it belongs to the coming return */
+  held: boolean
+  /** not to be attempted: it goes to the parking lot at once, for this reason */
+  parked: Reason | null
+}
+
+export interface NewCopy {
+  copyId: Id
+  personId: Id
+  source: (typeof CopySource)[keyof typeof CopySource]
+  /** milliseconds; Infinity where it ends when nothing is owed */
+  expiresAt: number
+  policy: string
+  deliveryId: Id | null
+  threadId: Id
+  /** null: rolling copy without an emergency mailbox */
+  folderNo: number | null
+  flags: number
+}
+
+export interface Incoming {
+  organisationId: Id
+  messageId: Id
+  receivedAt: number
+  direction: Direction
+  /** '' is the null sender */
+  envelopeFrom: string
+  size: number
+  sha256: Buffer
+  body: StoredBody
+  /** trace headers, ending in CRLF: Received, own-id, Authentication-Results, DKIM-Signature of ours */
+  prefix: Buffer
+  headerFrom: string | null
+  subject: string | null
+  messageIdHeader: string | null
+  inReplyTo: string | null
+  headerDate: number | null
+  clientIp: string | null
+  helo: string | null
+  tls: string | null
+  facts: MessageFacts
+  deliveries: NewDelivery[]
+  copies: NewCopy[]
+}
+
+/** The jsonb beside a message. Only what has no column. */
+export interface MessageFacts {
+  ret?: 'FULL' | 'HDRS'
+  envid?: string
+  smtputf8?: boolean
+  eightbit?: boolean
+  /** what the DSN is about, for direction dsn */
+  about?: Id
+}

@@ -1,0 +1,12 @@
+/** Routing: who gets a message, by which way, and where it is kept (routing.ts); how we know our own mail (own-id.ts). */
+export { createOwnId, type OwnId } from './own-id.ts'
+export { mailDate } from '../../protocols/mime/date.ts'
+export { receivedLine, type Hop } from './received.ts'
+export {
+  createRouting,
+  threadIdOf,
+  type Routed,
+  type RoutedRecipient,
+  type RouteInput,
+  type Routing,
+} from './routing.ts'

@@ -1,0 +1,171 @@
+/**
+ * From recipients to rows: for every recipient a delivery (which route, at once or waiting) and for every person among
+ * them a copy with its place in the Inbox. The mode decides delivery, never visibility; whether a mailbox exists here is
+ * never asked (promise 6): the scopes of the directory say who gets a copy and who a placement.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../platform/clock.ts'
+import { CopySource, StandardFolder, type Reason } from '../../platform/codes.ts'
+import { toWireError, WireError } from '../../platform/errors.ts'
+import { newId, type Id } from '../../platform/ids.ts'
+import type { ModeBoard } from '../continuity/index.ts'
+import type { Directory, Recipient } from '../directory/index.ts'
+import type { NewCopy, NewDelivery } from '../queue/index.ts'
+
+export interface RoutedRecipient {
+  recipient: Recipient
+  notify: number
+  orcpt: string | null
+  /** it has been here before for this recipient */
+  looped?: boolean
+}
+
+export interface Routed {
+  deliveries: NewDelivery[]
+  copies: NewCopy[]
+}
+
+export interface RouteInput {
+  receivedAt: number
+  /** first of References, else In-Reply-To, else the message's own Message-ID; null: a thread of its own */
+  threadRoot: string | null
+}
+
+export interface OutboundInput extends RouteInput {
+  organisationId: Id
+  outboundRouteId: Id | null
+  /** who wrote it; null: Holdfast itself (notices to senders), which no hold stops */
+  author: Pick<Recipient, 'personId' | 'routeId'> | null
+}
+
+export interface Routing {
+  /** Recipients of one organisation. */
+  inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed
+  /**
+   * What leaves from here: colleagues are resolved by the directory like anybody's mail to them, the outside world goes by
+   * the organisation's outbound route, or waits in the parking lot while a hold of the author (their person's or their
+   * route's) lets nothing out. An address that cannot be reached at all is in `refused`.
+   */
+  outbound(
+    input: OutboundInput,
+    addresses: readonly string[],
+  ): Promise<Routed & { refused: { address: string; error: WireError }[] }>
+}
+
+/** A thread's id for one person: the same root gives the same thread, whatever order the messages come in. */
+export function threadIdOf(personId: Id, root: string | null, fallback: Id): Id {
+  if (root === null) return fallback
+  const hex = createHash('sha256').update(`${personId} ${root}`).digest('hex')
+  // RFC 9562 section 5.8: version 8, a value of our own making.
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+const DAY_MS = 86_400_000
+
+export function createRouting(deps: {
+  board: ModeBoard
+  directory: Directory
+  clock: Clock
+  /** is there room to hand one more message over from memory? */
+  hasRoom(): boolean
+}): Routing {
+  function deliveryTo(
+    recipient: Recipient,
+    notify: number,
+    orcpt: string | null,
+    parked: Reason | null,
+    room: boolean,
+  ): NewDelivery {
+    const flow = deps.board.flow(
+      recipient.routeId,
+      recipient.personId,
+      recipient.isProtected ? 'inboundProtected' : 'inboundOthers',
+    )
+    const open = flow === 'relay' || flow === 'attempt'
+    return {
+      deliveryId: newId(deps.clock.now()),
+      recipient: recipient.address,
+      personId: recipient.personId,
+      routeId: recipient.routeId,
+      notify,
+      orcpt,
+      hot: open && room && parked === null,
+      held: !open && parked === null,
+      parked,
+    }
+  }
+
+  function copyFor(recipient: Recipient, personId: Id, deliveryId: Id, input: RouteInput): NewCopy {
+    const copyId = newId(input.receivedAt)
+    return {
+      copyId,
+      personId,
+      source: CopySource.received,
+      expiresAt: recipient.rollingCopy ? input.receivedAt + recipient.retentionDays * DAY_MS : Infinity,
+      policy: recipient.rollingCopy ? `organisation:${recipient.retentionDays}d` : 'owed',
+      deliveryId,
+      threadId: threadIdOf(personId, input.threadRoot, copyId),
+      folderNo: recipient.isProtected ? StandardFolder.inbox : null,
+      flags: 0,
+    }
+  }
+
+  function inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed {
+    const room = deps.hasRoom()
+    const deliveries: NewDelivery[] = []
+    const copies = new Map<Id, NewCopy>()
+    for (const { recipient, notify, orcpt, looped } of recipients) {
+      const parked: Reason | null = looped ? 'loop' : recipient.standing === 'park' ? 'unknown-recipient-parked' : null
+      const delivery = deliveryTo(recipient, notify, orcpt, parked, room)
+      deliveries.push(delivery)
+      const { personId } = recipient
+      // One person under two addresses gets two deliveries, as the sender asked, but sees the message once. A loop is
+      // parked, but it was accepted and may be released: it is visible like everything else.
+      if (personId !== null && (recipient.rollingCopy || recipient.isProtected) && !copies.has(personId))
+        copies.set(personId, copyFor(recipient, personId, delivery.deliveryId, input))
+    }
+    return { deliveries, copies: [...copies.values()] }
+  }
+
+  return {
+    inbound,
+    async outbound(input, addresses) {
+      const inside: RoutedRecipient[] = []
+      const outside: NewDelivery[] = []
+      const refused: { address: string; error: WireError }[] = []
+      const { author } = input
+      const kept = author !== null && deps.board.flow(author.routeId, author.personId, 'fromPeople') === 'keep'
+      const hot = deps.hasRoom() && !kept
+      for (const address of addresses) {
+        try {
+          const owner = await deps.directory.organisationOfDomain(address.slice(address.lastIndexOf('@') + 1))
+          if (owner?.organisationId === input.organisationId) {
+            inside.push({ recipient: await deps.directory.resolve(address), notify: 0, orcpt: null })
+            continue
+          }
+          if (input.outboundRouteId === null)
+            throw new WireError(
+              'config',
+              'this organisation has no way out to the world: set `outbound` in its file and apply it',
+            )
+          outside.push({
+            deliveryId: newId(deps.clock.now()),
+            recipient: address,
+            personId: null,
+            routeId: input.outboundRouteId,
+            notify: 0,
+            orcpt: null,
+            hot,
+            held: false,
+            // Not left in the queue: the end of the hold must not send it, an admin does, one by one.
+            parked: kept ? 'pinned-hold' : null,
+          })
+        } catch (error) {
+          refused.push({ address, error: toWireError(error) })
+        }
+      }
+      const routed = inbound(input, inside)
+      return { deliveries: [...routed.deliveries, ...outside], copies: routed.copies, refused }
+    },
+  }
+}

@@ -1,0 +1,11 @@
+/** Looking at the way of a message, at queue and people; and the acts of admins on deliveries. */
+export { actOnDelivery } from './acts.ts'
+export type { DeliveryAct, DeliveryActRequest } from './acts.ts'
+export { pageOf, readQueue, readTrace, searchTrace } from './views.ts'
+export type { FullTrace, Page, QueueAsk, QueueFilter } from './views.ts'
+export { namesOf } from '../../store/names.ts'
+export { listParked } from '../../store/queue-view.ts'
+export type { ParkedRow, QueueRow } from '../../store/queue-view.ts'
+export { listPeople, organisationByName, organisations, personStanding } from '../../store/overview.ts'
+export type { OrganisationRow, PersonRow, StandingRow } from '../../store/overview.ts'
+export type { AttemptRow, CopyRow, LedgerRow, TraceDeliveryRow, TraceMessageRow } from '../../store/trace.ts'

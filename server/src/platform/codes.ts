@@ -1,0 +1,158 @@
+/**
+ * The closed sets of Holdfast: every word that is stored as a number or answers "why", once, for code, tables, API and
+ * pages. Numbers are stored: never change or reuse one; add at the end. A new reason needs its sentence in
+ * web/src/lib/locales (the parity test names what is missing).
+ */
+type Values<T> = T[keyof T]
+
+export const RouteKind = { primary: 1, smarthost: 2, mx: 3 } as const
+export const WayBack = { smtp: 1, imap: 2 } as const
+export const DomainKind = { authoritative: 1, shared: 2, aliasOf: 3 } as const
+export const UnknownPolicy = { later: 1, park: 2 } as const
+export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } as const
+export const KnownSource = { delivered: 1, callout: 2 } as const
+export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
+export const CredentialKind = { password: 1 } as const
+export const LinkPurpose = { setup: 1 } as const
+export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4 } as const
+export type Direction = Values<typeof Direction>
+/** gone: nobody has a copy and nothing is owed; the bytes were let go, the facts stay */
+export const BodyStore = { row: 1, chunks: 2, blob: 3, gone: 4 } as const
+export type BodyStore = Values<typeof BodyStore>
+
+/** Below 10 a delivery is open (owed to its next hop), from 10 on it is finished. Only `unsure` may become a duplicate. */
+export const DeliveryState = {
+  ready: 0,
+  leased: 1,
+  deferred: 2,
+  unsure: 3,
+  delivered: 10,
+  refused: 11,
+  bounced: 12,
+  parked: 13,
+  cancelled: 14,
+  expired: 15,
+} as const
+export type DeliveryState = Values<typeof DeliveryState>
+
+/** RFC 3461 section 4.1: NOTIFY as a bit set; 0 = the sender said nothing. */
+export const Notify = { never: 1, success: 2, failure: 4, delay: 8 } as const
+export const DsnSent = { delayed: 1, final: 2 } as const
+
+export const AttemptOutcome = { delivered: 1, deferred: 2, refused: 3, unsure: 4, cancelled: 5 } as const
+export type AttemptOutcome = Values<typeof AttemptOutcome>
+
+export const CopySource = { received: 1, sent: 2, draft: 3, imported: 4 } as const
+export const FolderRole = { inbox: 1, drafts: 2, sent: 3, trash: 4, junk: 5, archive: 6 } as const
+/** The folders every protected person has from the start, by number. 1 is fixed: accept places mail there. */
+export const StandardFolder = { inbox: 1, drafts: 2, sent: 3, trash: 4, junk: 5, archive: 6 } as const
+export const Flag = { seen: 1, answered: 2, flagged: 4, draft: 8, forwarded: 16 } as const
+export const UndoStatus = { final: 1, pending: 2, canceled: 3 } as const
+
+export const Mode = {
+  normal: 1,
+  suspect: 2,
+  /** can't take mail */
+  emergency: 3,
+  /** can't be reached by its people, takes mail */
+  emergencyReach: 4,
+  recovering: 5,
+  quiet: 6,
+  /** pinned hold: compromised */
+  hold: 7,
+} as const
+export type Mode = Values<typeof Mode>
+export const Pin = { emergency: 1, normal: 2, hold: 3 } as const
+export type Pin = Values<typeof Pin>
+
+export const EvidenceKind = {
+  /** a delivery ended well, or a probe was answered well */
+  good: 1,
+  /** the message's own fault (full mailbox, greylisting, refused content): says nothing about the route */
+  neutral: 2,
+  connectRefused: 3,
+  timeout: 4,
+  tempfail: 5,
+  tls: 6,
+  dns: 7,
+  dropped: 8,
+  /** 5xx to everything */
+  policy: 9,
+  probeGood: 10,
+  probeBad: 11,
+  /** our own trouble (no uplink, no resolver, no file handles): nobody's health; much of it means that we cannot see */
+  ours: 12,
+} as const
+export type EvidenceKind = Values<typeof EvidenceKind>
+
+export const OwedKind = { sent: 1 } as const
+export const OwedState = { owed: 1, home: 2, staysHere: 3, cancelled: 4 } as const
+
+/** Why: one closed list for trace, log, metric label and page (promise 12). */
+export const reasons = [
+  'accepted',
+  'delivered',
+  'connect-refused',
+  'connect-timeout',
+  'reply-timeout',
+  'connection-lost',
+  'tls-failed',
+  'dns-failed',
+  'host-tempfail',
+  'recipient-tempfail',
+  'message-tempfail',
+  'recipient-refused',
+  'message-refused',
+  'sender-refused',
+  'final-reply-lost',
+  'lease-expired',
+  'route-closed',
+  'resent-after-unsure',
+  'deleted-by-person',
+  'undeleted-by-person',
+  'cancelled-by-admin',
+  'released-by-admin',
+  'expired',
+  'loop',
+  'unknown-recipient-later',
+  'unknown-recipient-parked',
+  'sender-not-aligned',
+  'notice-failed',
+  'no-way-to-sender',
+  'bytes-missing',
+  'null-sender',
+  'no-way-home-smtp',
+  'no-way-home-route',
+  'local-copy-only',
+  'evidence-bad',
+  'evidence-worse',
+  'evidence-good',
+  'probe-good',
+  'return-drained',
+  'return-stopped',
+  'pinned-emergency',
+  'pinned-normal',
+  'pinned-hold',
+  'pin-removed',
+  'first-seen',
+  'restored',
+] as const
+export type Reason = (typeof reasons)[number]
+
+/** Reasons that are the route's fault, not the message's: their back-off ends when the outage does. */
+export const routeFaults = [
+  'connect-refused',
+  'connect-timeout',
+  'reply-timeout',
+  'connection-lost',
+  'tls-failed',
+  'dns-failed',
+  'host-tempfail',
+  'route-closed',
+] as const satisfies readonly Reason[]
+
+/** The word for a stored number, for JSON, logs and pages: wordOf(Mode, 3) === 'emergency'. */
+export function wordOf<T extends Record<string, number>>(set: T, value: number): keyof T & string {
+  for (const key of Object.keys(set)) if (set[key] === value) return key
+  throw new RangeError(`no word for ${value} in {${Object.keys(set).join(', ')}}`)
+}

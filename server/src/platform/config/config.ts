@@ -1,0 +1,158 @@
+/**
+ * The configuration, as one schema: every key has a default, a sentence for the generated reference page, and can be
+ * set in the YAML file or by environment (HOLDFAST_LISTEN_MX_PORT=25). Durations are seconds, sizes are bytes.
+ */
+import ipaddr from 'ipaddr.js'
+import { z } from 'zod'
+
+const port = (value: number, text: string) => z.number().int().min(0).max(65535).default(value).describe(text)
+const seconds = (value: number, text: string) => z.number().min(0.01).max(604_800).default(value).describe(text)
+const isProxy = (text: string): boolean =>
+  text === 'loopback' || ipaddr.isValid(text) || (text.includes('/') && ipaddr.isValidCIDR(text))
+const count = (value: number, text: string) => z.number().int().min(1).default(value).describe(text)
+const bytes = (value: number, text: string) => z.number().int().min(0).default(value).describe(text)
+
+const listener = (defaultPort: number, what: string) =>
+  z
+    .strictObject({
+      host: z.string().default('127.0.0.1').describe(`Address ${what} listens on; :: for all.`),
+      port: port(defaultPort, `Port of ${what}; 0 takes any free one.`),
+    })
+    .prefault({})
+
+export const roleNames = ['mx', 'submission', 'deliver', 'access', 'web', 'work'] as const
+export type RoleName = (typeof roleNames)[number]
+
+export const configSchema = z.strictObject({
+  hostname: z
+    .string()
+    .default('')
+    .describe("This server's name in greetings and trace headers; empty takes the machine's."),
+  roles: z
+    .array(z.enum(roleNames))
+    .default([...roleNames])
+    .describe('What this process does.'),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('How much is logged.') })
+    .prefault({}),
+  listen: z
+    .strictObject({
+      mx: listener(2525, 'the MX listener'),
+      http: listener(8080, 'web pages, API and JMAP'),
+    })
+    .prefault({}),
+  publicUrl: z
+    .string()
+    .default('')
+    .describe('Address people type to reach the web pages; empty takes the HTTP listener.'),
+  trustedProxies: z
+    .array(z.string().refine(isProxy, 'an address, a network (10.0.0.0/8), or the word loopback'))
+    .default([])
+    .describe(
+      'Proxies in front of the web pages whose X-Forwarded-For is believed; without them all visitors count as one address, and one who guesses passwords slows down everybody.',
+    ),
+  database: z
+    .strictObject({
+      url: z
+        .string()
+        .default('')
+        .describe('PostgreSQL 15 to 18 to use; empty runs an own one in the data folder. DATABASE_URL sets it too.'),
+      poolSize: count(
+        10,
+        'Connections for everything but accepting mail, leases, modes and the directory, which have their own.',
+      ),
+    })
+    .prefault({}),
+  masterKeyFile: z
+    .string()
+    .default('')
+    .describe('File with the master key (32 bytes, base64); empty keeps one in the data folder, mode 0600.'),
+  tls: z
+    .strictObject({
+      certFile: z
+        .string()
+        .default('')
+        .describe('Certificate chain, PEM; empty makes a self-signed one in the data folder.'),
+      keyFile: z.string().default('').describe('Private key of the certificate, PEM.'),
+    })
+    .prefault({}),
+  smtp: z
+    .strictObject({
+      messageBytes: bytes(157_286_400, 'Largest message taken (SIZE).'),
+      headerBytes: bytes(262_144, 'Largest header section taken.'),
+      recipients: count(1000, 'Recipients of one message.'),
+      connections: count(500, 'Connections at once.'),
+      connectionsPerAddress: count(50, 'Connections at once from one address.'),
+      errors: count(20, 'Wrong commands before the connection is closed.'),
+      commands: count(1000, 'Commands without a message before the connection is closed.'),
+      greetingDelay: z
+        .number()
+        .min(0)
+        .max(60)
+        .default(0)
+        .describe('Seconds to wait before the greeting, to catch early talkers.'),
+      commandTimeout: seconds(300, 'Silence between commands (RFC 5321 section 4.5.3.2.7).'),
+      dataTimeout: seconds(300, 'Silence inside the message.'),
+      // The sweep takes what is half a day old and was never linked: a message must not be on its way that long.
+      transactionTimeout: z.number().min(0.01).max(21_600).default(3600).describe('Longest time for one message.'),
+      hops: count(25, 'Received headers that mean a loop (RFC 5321 section 6.3).'),
+      requireTls: z.boolean().default(false).describe('Refuse mail without STARTTLS.'),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      connections: count(2000, 'Connections to the web pages at once; fewer where the process may open few files.'),
+      connectionsPerAddress: count(
+        200,
+        'Connections at once from one address; proxies named in trustedProxies may have all of them.',
+      ),
+    })
+    .prefault({}),
+  storage: z
+    .strictObject({
+      inlineBytes: bytes(49_152, 'Bodies up to this size ride inside the accept commit.'),
+      blobBytes: bytes(8_388_608, 'Bodies above this size go to the blob store.'),
+      reserveBytes: bytes(536_870_912, 'Free disk below which mail is answered 452.'),
+    })
+    .prefault({}),
+  accept: z
+    .strictObject({
+      batchMessages: count(200, 'Most messages in one commit.'),
+      batchBytes: bytes(1_048_576, 'Most bytes in one commit.'),
+      answerWithin: seconds(2, 'Without an answer from the database the sender gets 451 after this time.'),
+    })
+    .prefault({}),
+  dns: z
+    .strictObject({
+      allowPrivate: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Lets mail to the outside world go to addresses of private networks and of this machine; for closed networks.',
+        ),
+      servers: z
+        .array(z.string())
+        .default([])
+        .describe(
+          "Name servers to ask for the outside world's mail servers, as address or address:port; empty takes the system's.",
+        ),
+    })
+    .prefault({}),
+  delivery: z
+    .strictObject({
+      lease: seconds(60, 'How long a lease runs; the holder renews it while an attempt runs.'),
+      poll: seconds(1, 'How often the queue is asked without a hint.'),
+      readyBytes: bytes(67_108_864, 'Bytes of accepted mail kept in memory for immediate delivery.'),
+      worldPort: port(25, "Port of the outside world's mail servers; another only in networks for testing."),
+      maxAge: seconds(
+        432_000,
+        'After this time a message that cannot be delivered is returned to its sender (unprotected recipients and the outside world).',
+      ),
+      delayNotice: seconds(
+        14_400,
+        'A sender who asked for it (NOTIFY=DELAY) is told once when a delivery is open for this long.',
+      ),
+    })
+    .prefault({}),
+})
+export type Config = z.infer<typeof configSchema>

@@ -1,0 +1,89 @@
+/**
+ * Watches the free space under the data folder (statfs every two seconds): below the reserve new mail is answered 452,
+ * while there is still room for the database to go on and for an admin to act (promise 13). Between two looks what is
+ * written is subtracted, so that a fast sender cannot run through a small reserve; below the
+ * line every further write makes it look again, so that an estimate alone turns nobody away for long.
+ */
+import { statfs } from 'node:fs/promises'
+import type { Clock, Timer } from './clock.ts'
+import { WireError } from './errors.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface DiskGuard {
+  /** Throws WireError disk-full while free space is below the reserve. */
+  check(): void
+  /**
+   * So many bytes of a body are about to be written. Throws WireError disk-full below half of the reserve: what came in
+   * above the line may end, but not at the cost of the database.
+   */
+  spend(bytes: number): void
+  isFull(): boolean
+  /** bytes; Infinity before the first look */
+  free(): number
+  start(): Promise<void>
+  stop(): void
+}
+
+const EVERY_MS = 2_000
+/** A byte of a body is written twice: into the write-ahead log and into its table. A blob costs half of it. */
+const WRITTEN_PER_BYTE = 2
+
+export function createDiskGuard(deps: {
+  folder: string
+  reserveBytes: number
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  /** another one for tests */
+  statfs?: (folder: string) => Promise<{ bavail: number; bsize: number }>
+}): DiskGuard {
+  const ask = deps.statfs ?? statfs
+  let seen = Infinity
+  /** written since the look that gave `seen` */
+  let spent = 0
+  let told = false
+  let looking: Promise<void> | null = null
+  let timer: Timer | null = null
+  const gauge = deps.metrics.gauge('holdfast_disk_free_bytes', 'Free space under the data folder')
+  const free = (): number => seen - spent
+  const isFull = (): boolean => free() < deps.reserveBytes
+
+  async function lookOnce(): Promise<void> {
+    const before = spent
+    const info = await ask(deps.folder)
+    seen = info.bavail * info.bsize
+    // What was written while statfs ran may be in its answer or not.
+    spent -= before
+    gauge.set(seen)
+    if (isFull() && !told)
+      deps.log.error({ free: seen, reserve: deps.reserveBytes }, 'the disk is at its reserve: new mail is answered 452')
+    if (!isFull() && told) deps.log.info({ free: seen }, 'the disk has room again')
+    told = isFull()
+  }
+  const look = (): Promise<void> => (looking ??= lookOnce().finally(() => (looking = null)))
+  const lookQuietly = (): void => {
+    look().catch((error: unknown) => deps.log.warn({ err: String(error) }, 'free disk space cannot be read'))
+  }
+
+  return {
+    check() {
+      if (isFull()) throw new WireError('disk-full')
+    },
+    spend(bytes) {
+      const cost = bytes * WRITTEN_PER_BYTE
+      const hasRoom = free() - cost >= deps.reserveBytes / 2
+      if (hasRoom) spent += cost
+      // Perhaps something was deleted since the last look.
+      if (isFull()) lookQuietly()
+      if (!hasRoom) throw new WireError('disk-full')
+    },
+    isFull,
+    free,
+    async start() {
+      await look()
+      timer = deps.clock.every(EVERY_MS, lookQuietly)
+    },
+    stop: () => timer?.cancel(),
+  }
+}

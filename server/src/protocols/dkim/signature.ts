@@ -1,0 +1,73 @@
+/**
+ * A DKIM-Signature field (RFC 6376 section 3.5; RFC 8463 for Ed25519). Fields that tell the reader something are named
+ * once more than they occur (section 5.4.2): who puts a second From, or a first Reply-To, before our message has broken
+ * the signature (section 8.15).
+ */
+import { createHash, sign, type KeyObject } from 'node:crypto'
+import { headerEnd } from '../mime/index.ts'
+import { relaxedBodyHash, relaxedField } from './canonical.ts'
+
+/** Present or absent: nobody adds one. */
+const SEALED = [
+  'From', 'Reply-To', 'Subject', 'Date', 'Message-ID', 'To', 'Cc', 'MIME-Version', 'Content-Type', 'Content-Transfer-Encoding',
+  'In-Reply-To', 'References',
+] // prettier-ignore
+/** Where present: a list that we send to may put its own there. */
+const SIGNED = ['Sender', 'List-Id', 'List-Unsubscribe', 'List-Unsubscribe-Post']
+const FIELD = /^([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gm
+const LINE = 72
+
+export interface Signing {
+  domain: string
+  selector: string
+  key: KeyObject
+  /** milliseconds since the epoch */
+  at: number
+}
+
+const fold = (text: string, separator: string): string => {
+  let out = ''
+  let line = 0
+  for (const word of text.split(separator)) {
+    const piece = out === '' ? word : separator + word
+    if (line + piece.length > LINE) {
+      out += '\r\n\t'
+      line = 0
+    }
+    out += piece
+    line += piece.length
+  }
+  return out
+}
+
+/** The field with its CRLF, to stand before the message, whose lines end in CRLF. */
+export async function dkimSignature(message: Buffer, { domain, selector, key, at }: Signing): Promise<string> {
+  const end = headerEnd(message)
+  const fields = new Map<string, string[]>()
+  for (const [, name, value] of message.toString('latin1', 0, end).matchAll(FIELD)) {
+    const of = name!.toLowerCase()
+    const list = fields.get(of) ?? []
+    if (list.push(value!) === 1) fields.set(of, list)
+  }
+  const named: string[] = []
+  let signed = ''
+  for (const name of [...SEALED, ...SIGNED]) {
+    // Section 5.4.2: of several, from the last one up.
+    for (const value of (fields.get(name.toLowerCase()) ?? []).reverse()) {
+      named.push(name)
+      signed += `${relaxedField(name, value)}\r\n`
+    }
+  }
+  named.push(...SEALED)
+  const isEd25519 = key.asymmetricKeyType === 'ed25519'
+  const unsigned =
+    ` v=1; a=${isEd25519 ? 'ed25519' : 'rsa'}-sha256; c=relaxed/relaxed; q=dns/txt;\r\n` +
+    `\td=${domain}; s=${selector};\r\n\tt=${Math.floor(at / 1000)};\r\n` +
+    `\th=${fold(named.join(':'), ':')};\r\n` +
+    `\tbh=${await relaxedBodyHash(message.subarray(end))};\r\n\tb=`
+  const data = Buffer.from(signed + relaxedField('DKIM-Signature', unsigned), 'latin1')
+  // RFC 8463 section 3: what Ed25519 signs is the hash.
+  const signature = isEd25519 ? sign(null, createHash('sha256').update(data).digest(), key) : sign('sha256', data, key)
+  const b = signature.toString('base64').replace(new RegExp(`.{${LINE}}(?=.)`, 'g'), '$&\r\n\t')
+  return `DKIM-Signature:${unsigned}${b}\r\n`
+}

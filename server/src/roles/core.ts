@@ -1,0 +1,189 @@
+/**
+ * The one place that constructs: every room of one process, put together from the configuration. Nothing here decides
+ * anything; it says who gets whom. Started and stopped by server.ts.
+ */
+import { join } from 'node:path'
+import { createByteRoom, type ByteRoom } from '../platform/byte-room.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Config } from '../platform/config/config.ts'
+import type { Database } from '../platform/db/database.ts'
+import { createDiskGuard, type DiskGuard } from '../platform/disk-guard.ts'
+import { newId, type Id } from '../platform/ids.ts'
+import type { Keys } from '../platform/keys.ts'
+import type { Log } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import { createMxLookup } from '../clients/dns/mx.ts'
+import { createContinuity, type Continuity } from '../core/continuity/index.ts'
+import { createBounces, createDelivery, type Bounces, type Delivery } from '../core/delivery/index.ts'
+import { createDirectory, createRouteBook, type LiveDirectory, type RouteBook } from '../core/directory/index.ts'
+import { createMxDoor, type MxDoor } from '../core/intake/index.ts'
+import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import {
+  createAccept,
+  createBodyIntake,
+  createSweeper,
+  type Accept,
+  type BodyIntake,
+  type Sweeper,
+} from '../core/queue/index.ts'
+import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
+import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
+import { createSignDkim, createSubmission, type Submission } from '../core/submission/index.ts'
+import type { BlobStore } from '../store/blobs/blob-store.ts'
+import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
+
+export interface Foundation {
+  config: Config
+  /** real path of the data folder */
+  dataFolder: string
+  db: Database
+  keys: Keys
+  installationId: Id
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  /** this process takes judge leases, runs returns, sweeps (role work) */
+  works: boolean
+  /** this process relays (role deliver) */
+  delivers: boolean
+}
+
+export interface Core {
+  nodeId: Id
+  room: ByteRoom
+  disk: DiskGuard
+  blobs: BlobStore
+  routes: RouteBook
+  directory: LiveDirectory
+  continuity: Continuity
+  accept: Accept
+  bodies: BodyIntake
+  routing: Routing
+  ownId: OwnId
+  delivery: Delivery
+  returns: ReturnScheduler
+  bounces: Bounces
+  sweeper: Sweeper
+  mailbox: Mailbox
+  submission: Submission
+  mxDoor: MxDoor
+}
+
+export function buildCore(base: Foundation): Core {
+  const { config, db, clock, log, metrics } = base
+  const nodeId = newId(clock.now())
+  const blobs = diskBlobStore(join(base.dataFolder, 'blobs'))
+  const disk = createDiskGuard({
+    folder: base.dataFolder,
+    reserveBytes: config.storage.reserveBytes,
+    clock,
+    log,
+    metrics,
+  })
+  // By connections of their own: what every RCPT and every attempt asks never waits for a person's search.
+  const routes = createRouteBook({ db: db.vital, clock, log })
+  const directory = createDirectory({ db: db.vital, clock, log })
+  const continuity = createContinuity({
+    db,
+    clock,
+    log,
+    nodeId,
+    routes,
+    helo: config.hostname,
+    metrics,
+    judging: base.works,
+  })
+  const { board } = continuity
+  const delivery = createDelivery({
+    db,
+    blobs,
+    clock,
+    log,
+    metrics,
+    config,
+    nodeId,
+    routes,
+    board,
+    evidence: continuity.evidence,
+    directory,
+    world: {
+      lookUpMx: createMxLookup(config.dns.servers, undefined, config.dns.allowPrivate),
+      port: config.delivery.worldPort,
+    },
+    openSecret: (sealed, routeId) => base.keys.open(`route.secret_sealed:${routeId}`, sealed).toString(),
+    returnHeaders,
+  })
+  const routing = createRouting({ board, directory, clock, hasRoom: () => base.delivers && delivery.hasRoom() })
+  const ownId = createOwnId(base.keys, base.installationId)
+  const accept = createAccept({
+    db,
+    clock,
+    log,
+    metrics,
+    config,
+    nodeId,
+    ensureFolders: (organisationId, personIds) => mailbox.ensureFolders(organisationId, personIds),
+  })
+  const bodies = createBodyIntake({ db, blobs, clock, config, disk })
+  const mailbox = createMailbox({
+    db,
+    blobs,
+    bodies,
+    disk,
+    config,
+    clock,
+    log,
+    owed: createOwedMail({ clock }),
+  })
+  accept.onCommitted((incoming) => {
+    delivery.handOver(incoming)
+  })
+  accept.onTouched((folders) => {
+    for (const folder of folders) mailbox.hub.touch(folder.personId)
+  })
+  const returns = createReturnScheduler({
+    db,
+    clock,
+    log,
+    nodeId,
+    board,
+    judge: continuity.judge,
+    routes,
+    worker: delivery,
+    leaseSeconds: config.delivery.lease,
+  })
+  const room = createByteRoom({ clock })
+  return {
+    nodeId,
+    room,
+    disk,
+    blobs,
+    routes,
+    directory,
+    continuity,
+    accept,
+    bodies,
+    routing,
+    ownId,
+    delivery,
+    returns,
+    bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId }),
+    sweeper: createSweeper({ db, blobs, clock, log }),
+    mailbox,
+    submission: createSubmission({
+      db,
+      clock,
+      log,
+      room,
+      config,
+      mailbox,
+      directory,
+      routing,
+      ownId,
+      accept,
+      bodies,
+      signDkim: createSignDkim({ sql: db, keys: base.keys, clock }),
+    }),
+    mxDoor: createMxDoor({ clock, config, directory, routing, ownId, accept, bodies, checkDisk: () => disk.check() }),
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * One running Holdfast process: builds the core, starts what its roles ask for, says which ports it bound, and stops in
+ * the order that loses nothing: doors first, then work under way, then the database.
+ */
+import { hostname as machineName } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { existsSync } from 'node:fs'
+import { createAccess, type Access } from '../core/access/index.ts'
+import { loadCertificate } from '../platform/certificate.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Config } from '../platform/config/config.ts'
+import type { Database } from '../platform/db/database.ts'
+import { newId } from '../platform/ids.ts'
+import type { Keys } from '../platform/keys.ts'
+import type { Log } from '../platform/log.ts'
+import { createMetrics } from '../platform/metrics.ts'
+import { openFileLimit } from '../platform/open-files.ts'
+import { adminRoutes } from '../servers/admin/index.ts'
+import { createHttp, type Readiness } from '../servers/http/index.ts'
+import { jmapRoutes } from '../servers/jmap/index.ts'
+import { createMxListener } from '../servers/smtp/listener.ts'
+import { ensureInstallation } from '../store/installation.ts'
+import { beat, leave } from '../store/nodes.ts'
+import { buildCore, type Core } from './core.ts'
+import { webLimits } from './web-limits.ts'
+
+export interface ServerOptions {
+  config: Config
+  dataFolder: string
+  db: Database
+  keys: Keys
+  clock: Clock
+  log: Log
+  version: string
+}
+
+export interface RunningServer {
+  ports: Record<string, number>
+  core: Core
+  access: Access
+  /** Orderly: no new connections, transactions under way end, outcomes are written. */
+  stop(): Promise<void>
+}
+
+const BEAT_MS = 3_000
+
+/** The built web pages: beside the bundle when installed, in the checkout otherwise. */
+function webRoot(): string | null {
+  for (const path of ['../../web/dist', '../web', '../../../web/dist']) {
+    const folder = fileURLToPath(new URL(path, import.meta.url))
+    if (existsSync(`${folder}/index.html`)) return folder
+  }
+  return null
+}
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { db, clock, log } = options
+  const config: Config = { ...options.config, hostname: options.config.hostname || machineName() || 'localhost' }
+  const metrics = createMetrics()
+  const idle = config.roles.filter((role) => role === 'submission' || role === 'access')
+  if (idle.length === config.roles.length)
+    throw new Error(
+      `The roles ${idle.join(' and ')} have nothing to do in this version yet: submission, IMAP and POP3 are still to come.`,
+    )
+  const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
+  const { installationId } = await ensureInstallation(db, newId(clock.now()))
+  const core = buildCore({ ...options, config, metrics, installationId, works: has('work'), delivers: has('deliver') })
+  const access = createAccess({ db, clock, log, metrics })
+  const stops: (() => Promise<void> | void)[] = []
+  const begin = async (start: () => Promise<unknown> | void, stop: () => Promise<void> | void): Promise<void> => {
+    await start()
+    stops.push(stop)
+  }
+
+  const sign = (): Promise<void> => beat(db.vital, core.nodeId, config.roles.join(','))
+  await sign()
+  const heart = clock.every(BEAT_MS, () => {
+    sign().catch((error: unknown) => log.warn({ err: String(error) }, 'the sign of life could not be written'))
+  })
+  stops.push(async () => {
+    heart.cancel()
+    await leave(db.vital, core.nodeId).catch(() => undefined)
+  })
+
+  async function ready(): Promise<Readiness> {
+    const answers = await Promise.race([
+      db.vital.query('SELECT 1 AS one').then(
+        () => true,
+        () => false,
+      ),
+      clock.sleep(2_000).then(() => false),
+    ])
+    const checks = [
+      { name: 'database', ok: answers },
+      { name: 'accept', ok: core.accept.healthy() },
+      { name: 'disk', ok: !core.disk.isFull() },
+    ]
+    return { ready: checks.every((check) => check.ok), checks }
+  }
+
+  const ports: Record<string, number> = {}
+  try {
+    await begin(
+      () => core.disk.start(),
+      () => core.disk.stop(),
+    )
+    await begin(
+      () => core.routes.start(),
+      () => core.routes.stop(),
+    )
+    await begin(
+      () => core.directory.start(),
+      () => core.directory.stop(),
+    )
+    await begin(
+      () => core.continuity.start(),
+      () => core.continuity.stop(),
+    )
+    await begin(
+      () => core.mailbox.start(),
+      () => core.mailbox.stop(),
+    )
+    stops.push(
+      () => core.bodies.stop(),
+      () => core.accept.stop(),
+    )
+    if (has('deliver'))
+      await begin(
+        () => core.delivery.start(),
+        () => core.delivery.stop(),
+      )
+    if (has('work')) {
+      await begin(
+        () => core.returns.start(),
+        () => core.returns.stop(),
+      )
+      await begin(
+        () => core.bounces.start(),
+        () => core.bounces.stop(),
+      )
+      await begin(
+        () => core.sweeper.start(),
+        () => core.sweeper.stop(),
+      )
+      await begin(
+        () => core.submission.cutOff.start(),
+        () => core.submission.cutOff.stop(),
+      )
+    }
+    if (has('web')) {
+      await begin(
+        () => access.start(),
+        () => access.stop(),
+      )
+      if (config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0)
+        log.warn(
+          { publicUrl: config.publicUrl },
+          'a proxy stands in front of the web pages, but trustedProxies names none: all visitors count as one address',
+        )
+      const limits = webLimits(config, openFileLimit())
+      if (limits.connections < config.http.connections)
+        log.warn(
+          { connections: limits.connections, configured: config.http.connections },
+          'the process may open too few files for all connections to the web pages; raise its limit (LimitNOFILE)',
+        )
+      const http = await createHttp({
+        listen: config.listen.http,
+        publicUrl: config.publicUrl,
+        trustedProxies: config.trustedProxies,
+        limits,
+        clock,
+        log,
+        metrics,
+        access,
+        ready,
+        webRoot: webRoot(),
+      })
+      http.register(jmapRoutes({ mailbox: core.mailbox, submission: core.submission, clock, log, room: core.room }))
+      http.register(
+        adminRoutes({
+          db,
+          clock,
+          access,
+          continuity: core.continuity,
+          version: options.version,
+          secure: config.publicUrl.startsWith('https:'),
+        }),
+      )
+      await begin(
+        async () => {
+          ports.http = (await http.start()).port
+        },
+        () => http.stop(),
+      )
+    }
+    if (has('mx')) {
+      const tls = loadCertificate({ dataFolder: options.dataFolder, ...config.tls, hostname: config.hostname, clock })
+      const listener = createMxListener({
+        config,
+        clock,
+        log,
+        metrics,
+        door: core.mxDoor,
+        hostname: config.hostname,
+        tls: () => ({ cert: tls.cert, key: tls.key }),
+      })
+      await begin(
+        async () => {
+          ports.mx = (await listener.start()).port
+        },
+        () => listener.stop(),
+      )
+    }
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+
+  async function stopAll(): Promise<void> {
+    for (const stop of stops.splice(0).reverse())
+      try {
+        await stop()
+      } catch (error) {
+        log.warn({ err: String(error) }, 'something did not stop cleanly')
+      }
+  }
+  return { ports, core, access, stop: stopAll }
+}

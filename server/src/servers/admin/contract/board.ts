@@ -1,0 +1,152 @@
+/** Organisations, the board of routes, pins, returns and their ledger. */
+import { z } from 'zod'
+import { AttemptOutcome, EvidenceKind, Mode, Pin, RouteKind } from '../../../platform/codes.ts'
+import { organisation, returnProgress } from './account.ts'
+import { operation } from './operation.ts'
+import { count, id, name, page, pageQuery, text, time, wordsOf } from './words.ts'
+
+const none = z.strictObject({})
+const ofOrganisation = z.strictObject({ org: id })
+
+export const routeBoard = name(
+  'RouteBoard',
+  z.strictObject({
+    id,
+    name: z.string(),
+    kind: wordsOf(RouteKind),
+    mode: wordsOf(Mode),
+    since: time,
+    cause: z.string(),
+    detail: z.string().nullable(),
+    pin: z
+      .strictObject({
+        kind: wordsOf(Pin),
+        reason: z.string(),
+        author: z.string(),
+        until: time.nullable(),
+      })
+      .nullable(),
+    version: count,
+    open: count,
+    held: count,
+    oldestOpenAt: time.nullable(),
+    parked: count,
+    sensitivity: z.strictObject({
+      name: z.string(),
+      suspectAfter: z.number(),
+      emergencyAfter: z.number(),
+      recoverAfter: z.number(),
+      probeEvery: z.number(),
+    }),
+    evidence: z.array(z.strictObject({ kind: wordsOf(EvidenceKind), count, lastText: z.string().nullable() })),
+    probe: z.strictObject({ lastAt: time.nullable(), lastText: z.string().nullable(), good: z.boolean() }).nullable(),
+    /** Holdfast cannot see how the route is, so its mode stays */
+    blind: z.strictObject({ since: time, why: z.string() }).nullable(),
+    /** it takes mail for anybody (a made-up recipient was taken): nothing is learned from it */
+    acceptsAll: z.strictObject({ since: time, askedAt: time }).nullable(),
+    returnEvent: returnProgress
+      .extend({ id, startedAt: time, unsure: count, refused: count, cancelled: count })
+      .strict()
+      .nullable(),
+  }),
+)
+const organisationList = name('OrganisationList', z.array(organisation))
+const routeList = name('RouteList', z.array(routeBoard))
+const pinChange = name(
+  'PinChange',
+  z.strictObject({
+    pin: wordsOf(Pin).nullable(),
+    reason: text(500).refine((value) => value.trim().length > 0, 'say why: it is kept in the audit'),
+    until: time.nullish(),
+    version: count,
+  }),
+)
+export const returnEvent = name(
+  'ReturnEvent',
+  z.strictObject({
+    id,
+    routeId: id,
+    routeName: z.string(),
+    /** the outage began; then the return; then nothing was owed any more */
+    startedAt: time,
+    returningAt: time.nullable(),
+    endedAt: time.nullable(),
+    total: count,
+    home: count,
+    pending: count,
+    unsure: count,
+    refused: count,
+    cancelled: count,
+  }),
+)
+export const ledgerItem = name(
+  'LedgerItem',
+  z.strictObject({
+    ledgerId: id,
+    at: time,
+    person: z.string().nullable(),
+    recipient: z.string(),
+    subject: z.string().nullable(),
+    outcome: wordsOf(AttemptOutcome),
+    proof: z.string(),
+    attemptNo: count,
+    kind: z.enum(['delivery', 'sent']),
+  }),
+)
+
+const base = { query: none, body: null, answer: null }
+export const boardOperations = {
+  listOrganisations: operation({
+    ...base,
+    id: 'listOrganisations',
+    method: 'GET',
+    path: '/organisations',
+    ability: 'organisations:see',
+    summary: 'The organisations one may see',
+    params: none,
+    answer: organisationList,
+  }),
+  listRoutes: operation({
+    ...base,
+    id: 'listRoutes',
+    method: 'GET',
+    path: '/organisations/:org/routes',
+    ability: 'board:see',
+    summary: 'Every route with its mode, evidence and open work',
+    params: ofOrganisation,
+    answer: routeList,
+  }),
+  pinRoute: operation({
+    ...base,
+    id: 'pinRoute',
+    method: 'POST',
+    path: '/organisations/:org/routes/:route/pin',
+    ability: 'board:pin',
+    summary: 'Pin a route to a mode by hand, or take the pin away',
+    params: z.strictObject({ org: id, route: id }),
+    body: pinChange,
+    answer: routeBoard,
+  }),
+  listReturns: operation({
+    ...base,
+    id: 'listReturns',
+    method: 'GET',
+    path: '/organisations/:org/returns',
+    ability: 'returns:see',
+    summary: 'Returns, the newest first',
+    params: ofOrganisation,
+    query: z.strictObject(pageQuery),
+    answer: page('ReturnEventPage', returnEvent),
+  }),
+  readLedger: operation({
+    ...base,
+    id: 'readLedger',
+    method: 'GET',
+    path: '/organisations/:org/returns/:event/ledger',
+    ability: 'returns:see',
+    summary: 'Every attempt of a return with its proof',
+    params: z.strictObject({ org: id, event: id }),
+    query: z.strictObject(pageQuery),
+    answer: page('LedgerPage', ledgerItem),
+  }),
+}

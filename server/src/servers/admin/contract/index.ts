@@ -1,0 +1,10 @@
+/** The contract of /api/v1: all operations, as data. */
+import type { Operation } from './operation.ts'
+import { accountOperations } from './account.ts'
+import { boardOperations } from './board.ts'
+import { mailOperations } from './mail.ts'
+
+export const contract = { ...accountOperations, ...boardOperations, ...mailOperations }
+export type OperationId = keyof typeof contract
+export const operations: Operation[] = Object.values(contract)
+export type { Operation } from './operation.ts'

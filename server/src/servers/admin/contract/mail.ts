@@ -1,0 +1,246 @@
+/** The queue, the parking lot, the trace, people and the audit. */
+import { z } from 'zod'
+import {
+  AttemptOutcome,
+  CopySource,
+  DeliveryState,
+  Direction,
+  Mode,
+  PersonSource,
+  Role,
+} from '../../../platform/codes.ts'
+import { ledgerItem } from './board.ts'
+import { operation } from './operation.ts'
+import { count, id, name, page, pageQuery, text, time, wordsOf } from './words.ts'
+
+const none = z.strictObject({})
+const ofOrganisation = z.strictObject({ org: id })
+const ofDelivery = z.strictObject({ org: id, delivery: id })
+
+export const queueItem = name(
+  'QueueItem',
+  z.strictObject({
+    deliveryId: id,
+    messageId: id,
+    recipient: z.string(),
+    from: z.string(),
+    subject: z.string().nullable(),
+    state: wordsOf(DeliveryState),
+    reason: z.string().nullable(),
+    attempts: count,
+    nextAttemptAt: time.nullable(),
+    acceptedAt: time,
+    size: count,
+    route: z.string().nullable(),
+    /** the mode of the route, or of the person, that makes it wait; then there is no time of a next attempt */
+    waitsFor: z.strictObject({ mode: wordsOf(Mode), since: time }).nullable(),
+  }),
+)
+const parkedItem = name(
+  'ParkedItem',
+  queueItem
+    .extend({
+      parkedAt: time,
+      lastAttempt: z.strictObject({ at: time, reason: z.string(), reply: z.string().nullable() }).nullable(),
+      /** a name where there is one */
+      seenBy: z.string().nullable(),
+      seenAt: time.nullable(),
+    })
+    .strict(),
+)
+export const traceMessage = name(
+  'TraceMessage',
+  z.strictObject({
+    messageId: id,
+    ownId: z.string().nullable(),
+    messageIdHeader: z.string().nullable(),
+    from: z.string(),
+    subject: z.string().nullable(),
+    acceptedAt: time,
+    size: count,
+    direction: wordsOf(Direction),
+    recipients: z.array(z.string()),
+  }),
+)
+const traceAttempt = name(
+  'TraceAttempt',
+  z.strictObject({
+    attemptNo: count,
+    at: time,
+    host: z.string().nullable(),
+    /** protocol and cipher; null: not encrypted; `clear: ` and a reason: not encrypted, because TLS failed */
+    tls: z.string().nullable(),
+    outcome: wordsOf(AttemptOutcome),
+    reason: z.string(),
+    reply: z.string().nullable(),
+    durationMs: count,
+  }),
+)
+const traceDelivery = name(
+  'TraceDelivery',
+  queueItem
+    .extend({ finishedAt: time.nullable(), proof: z.string().nullable(), attemptRows: z.array(traceAttempt) })
+    .strict(),
+)
+const fullTrace = name(
+  'Trace',
+  z.strictObject({
+    message: traceMessage
+      .extend({
+        digest: z.string(),
+        clientIp: z.string().nullable(),
+        helo: z.string().nullable(),
+        tls: z.string().nullable(),
+      })
+      .strict(),
+    deliveries: z.array(traceDelivery),
+    copies: z.array(
+      z.strictObject({
+        person: z.string(),
+        source: wordsOf(CopySource),
+        expiresAt: time.nullable(),
+        folder: z.string().nullable(),
+      }),
+    ),
+    ledger: z.array(ledgerItem),
+  }),
+)
+const person = name(
+  'Person',
+  z.strictObject({
+    id,
+    name: z.string(),
+    addresses: z.array(z.string()),
+    role: wordsOf(Role),
+    protected: z.boolean(),
+    source: wordsOf(PersonSource),
+    lastSignInAt: time.nullable(),
+    mode: wordsOf(Mode).nullable(),
+  }),
+)
+const auditRow = name(
+  'AuditRow',
+  z.strictObject({
+    id: z.string(),
+    at: time,
+    actor: z.string(),
+    actorName: z.string().nullable(),
+    act: z.string(),
+    thing: z.string(),
+    thingName: z.string().nullable(),
+    reason: z.string().nullable(),
+    details: z.array(z.strictObject({ name: z.string(), value: z.string() })),
+  }),
+)
+const q = { q: text(500).optional() }
+const queueQuery = z.strictObject({
+  ...pageQuery,
+  ...q,
+  route: z.union([id, z.literal('')]).optional(),
+  state: z
+    .union([
+      z.enum(['open', 'finished', 'all', ...(Object.keys(DeliveryState) as (keyof typeof DeliveryState)[])]),
+      z.literal(''),
+    ])
+    .optional(),
+})
+
+const base = { query: none, body: null, answer: null, params: ofOrganisation }
+const act = { ...base, method: 'POST', params: ofDelivery } as const
+export const mailOperations = {
+  listQueue: operation({
+    ...base,
+    id: 'listQueue',
+    method: 'GET',
+    path: '/organisations/:org/queue',
+    ability: 'queue:see',
+    summary: 'Deliveries; without a state those that are open',
+    query: queueQuery,
+    answer: page('QueuePage', queueItem),
+  }),
+  retryDelivery: operation({
+    ...act,
+    id: 'retryDelivery',
+    path: '/organisations/:org/queue/:delivery/retry',
+    ability: 'queue:act',
+    summary: 'Try an open delivery now',
+  }),
+  cancelDelivery: operation({
+    ...act,
+    id: 'cancelDelivery',
+    path: '/organisations/:org/queue/:delivery/cancel',
+    ability: 'queue:act',
+    summary: 'Give an open delivery up; refused while an attempt runs',
+  }),
+  listParking: operation({
+    ...base,
+    id: 'listParking',
+    method: 'GET',
+    path: '/organisations/:org/parking',
+    ability: 'parking:see',
+    summary: 'What somebody must look at',
+    query: z.strictObject(pageQuery),
+    answer: page('ParkingPage', parkedItem),
+  }),
+  parkedSeen: operation({
+    ...act,
+    id: 'parkedSeen',
+    path: '/organisations/:org/parking/:delivery/seen',
+    ability: 'parking:act',
+    summary: 'Note that it was looked at',
+  }),
+  parkedRelease: operation({
+    ...act,
+    id: 'parkedRelease',
+    path: '/organisations/:org/parking/:delivery/release',
+    ability: 'parking:act',
+    summary: 'Put it back into the queue',
+  }),
+  parkedDrop: operation({
+    ...act,
+    id: 'parkedDrop',
+    path: '/organisations/:org/parking/:delivery/drop',
+    ability: 'parking:act',
+    summary: 'Give it up for good',
+  }),
+  searchTrace: operation({
+    ...base,
+    id: 'searchTrace',
+    method: 'GET',
+    path: '/organisations/:org/trace',
+    ability: 'trace:see',
+    summary: 'Messages by address, Message-ID, own id or delivery id; without a question the newest',
+    query: z.strictObject({ ...pageQuery, ...q }),
+    answer: page('TracePage', traceMessage),
+  }),
+  readTrace: operation({
+    ...base,
+    id: 'readTrace',
+    method: 'GET',
+    path: '/organisations/:org/trace/:message',
+    ability: 'trace:see',
+    summary: 'Every step of a message with its reason',
+    params: z.strictObject({ org: id, message: id }),
+    answer: fullTrace,
+  }),
+  listPeople: operation({
+    ...base,
+    id: 'listPeople',
+    method: 'GET',
+    path: '/organisations/:org/people',
+    ability: 'people:see',
+    summary: 'People by name or address',
+    query: z.strictObject({ ...pageQuery, ...q }),
+    answer: page('PersonPage', person),
+  }),
+  readAudit: operation({
+    ...base,
+    id: 'readAudit',
+    method: 'GET',
+    path: '/organisations/:org/audit',
+    ability: 'audit:see',
+    summary: 'What was done, the newest first',
+    query: z.strictObject(pageQuery),
+    answer: page('AuditPage', auditRow),
+  }),
+}

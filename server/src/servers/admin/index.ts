@@ -1,0 +1,29 @@
+/** /api/v1: every operation of the contract, mounted; and the contract itself as OpenAPI. */
+import type { FastifyPluginAsync } from 'fastify'
+import type { OperationId } from './contract/index.ts'
+import { contract } from './contract/index.ts'
+import { openApi } from './contract/openapi.ts'
+import type { AdminDeps, Handlers } from './handler.ts'
+import { mount } from './handler.ts'
+import { accountHandlers } from './routes/account.ts'
+import { boardHandlers } from './routes/board.ts'
+import { mailHandlers } from './routes/mail.ts'
+
+export type { AdminDeps } from './handler.ts'
+
+const handlers: Handlers<OperationId> = { ...accountHandlers, ...boardHandlers, ...mailHandlers }
+
+export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {
+  return async (root) => {
+    await root.register(
+      async (app) => {
+        for (const id of Object.keys(contract) as OperationId[]) mount(app, contract[id], deps, handlers[id])
+        const document = openApi(deps.version)
+        app.get('/openapi.json', { config: { ability: 'public' } }, async (_request, reply) =>
+          reply.header('cache-control', 'no-cache').send(document),
+        )
+      },
+      { prefix: '/api/v1' },
+    )
+  }
+}

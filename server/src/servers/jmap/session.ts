@@ -1,0 +1,33 @@
+/** The session resource (RFC 8620 section 2). Its state moves when anything in it does. */
+import { createHash } from 'node:crypto'
+import { CORE, coreLimits, MAIL, mailLimits, SUBMISSION } from './limits.ts'
+
+export interface SessionOwner {
+  accountId: string
+  username: string
+  name: string
+}
+
+export function sessionResource(owner: SessionOwner): Record<string, unknown> {
+  const { accountId } = owner
+  const submission = { maxDelayedSend: 0, submissionExtensions: {} }
+  const session = {
+    capabilities: { [CORE]: coreLimits, [MAIL]: {}, [SUBMISSION]: {} },
+    accounts: {
+      [accountId]: {
+        name: owner.name,
+        isPersonal: true,
+        isReadOnly: false,
+        accountCapabilities: { [MAIL]: mailLimits, [SUBMISSION]: submission },
+      },
+    },
+    primaryAccounts: { [MAIL]: accountId, [SUBMISSION]: accountId },
+    username: owner.username,
+    apiUrl: '/jmap',
+    downloadUrl: '/jmap/download/{accountId}/{blobId}/{name}?accept={type}',
+    uploadUrl: '/jmap/upload/{accountId}',
+    eventSourceUrl: '/jmap/eventsource?types={types}&closeafter={closeafter}&ping={ping}',
+  }
+  const state = createHash('sha256').update(JSON.stringify(session)).digest('hex').slice(0, 16)
+  return { ...session, state }
+}

@@ -1,0 +1,126 @@
+/**
+ * The message (RFC 5321 section 3.3): bytes after 354 go through protocols/smtp/data-reader into the door's sink, one
+ * reply comes after its finish().
+ *
+ * Promises: 250 only after finish() resolved. Anything wrong with the message ends the sink at once (abort), and the
+ * error is the reply to the final dot; a client that goes on beyond twice the limit is cut off. While a promise of
+ * write() is pending nothing more is passed on, and soon nothing more is read. A connection that breaks before the final
+ * dot aborts.
+ */
+import { WireError } from '../../platform/errors.ts'
+import { createDataReader } from '../../protocols/smtp/data-reader.ts'
+import { broken, close, expectCommand, fail, reply, resetTransaction, SessionState, type Session } from './session.ts'
+import type { Incoming } from './incoming.ts'
+
+export function beginData(session: Session): void {
+  const { config, door } = session.context
+  const sink = door.begin(session.envelope!, session.recipients)
+  let open = true
+  session.incoming = {
+    sink,
+    reader: createDataReader({ messageBytes: config.messageBytes, headerBytes: config.headerBytes }),
+    refusal: null,
+    abort() {
+      if (!open) return
+      open = false
+      try {
+        sink.abort()
+      } catch (error) {
+        session.context.log.error({ err: error }, 'a message that was given up could not be put away')
+      }
+    },
+  }
+  session.state = SessionState.data
+  reply(session, 354, null, 'End data with <CR><LF>.<CR><LF>')
+}
+
+/** Uses up `session.input`, or leaves the rest of it for the next command. */
+export function takeData(session: Session): void {
+  const { config, clock } = session.context
+  const incoming = session.incoming!
+  const chunk = session.input!
+  session.input = null
+  session.deadline = clock.monotonic() + config.dataTimeout * 1000
+  const pieces: Buffer[] = []
+  const end = incoming.reader.read(chunk, pieces)
+  if (end >= 0 && end < chunk.length) session.input = chunk.subarray(end)
+  if (incoming.reader.flaw !== null) refuse(incoming, new WireError(incoming.reader.flaw))
+  if (end < 0 && config.messageBytes > 0 && incoming.reader.taken > 2 * config.messageBytes) {
+    session.context.counters.refused('message-too-large')
+    close(session, new WireError('message-too-large'))
+    return
+  }
+  const waiting = incoming.refusal === null ? writePieces(incoming, pieces, 0) : null
+  if (waiting === null) {
+    if (end >= 0) endData(session, incoming)
+    return
+  }
+  session.busy = true
+  session.deadline = Infinity
+  void waiting
+    .catch((error: unknown) => refuse(incoming, error))
+    .then(() => {
+      session.busy = false
+      if (session.incoming !== incoming) return
+      session.deadline = clock.monotonic() + config.dataTimeout * 1000
+      if (end >= 0) endData(session, incoming)
+      session.proceed()
+    })
+    .catch((error: unknown) => broken(session, error))
+}
+
+/** Null when all is written; a promise when the sink asked to wait. */
+function writePieces(incoming: Incoming, pieces: readonly Buffer[], from: number): Promise<void> | null {
+  try {
+    for (let i = from; i < pieces.length; i++) {
+      const waiting = incoming.sink.write(pieces[i]!)
+      if (waiting) return waiting.then(() => writePieces(incoming, pieces, i + 1) ?? undefined)
+    }
+  } catch (error) {
+    refuse(incoming, error)
+  }
+  return null
+}
+
+function refuse(incoming: Incoming, error: unknown): void {
+  if (incoming.refusal !== null) return
+  incoming.refusal = error
+  incoming.abort()
+}
+
+function endData(session: Session, incoming: Incoming): void {
+  if (incoming.refusal !== null) {
+    expectCommand(session)
+    fail(session, incoming.refusal, 'the message')
+    resetTransaction(session)
+    return
+  }
+  session.busy = true
+  session.deadline = Infinity
+  // From here on the message may be accepted: a connection that breaks now does not take it back.
+  session.incoming = null
+  const { size } = incoming.reader
+  const done = (): void => {
+    session.busy = false
+    if (session.state !== SessionState.closing) expectCommand(session)
+    session.proceed()
+  }
+  // Through an async function, so that a throw is a rejection.
+  const finishing = (async () => incoming.sink.finish())()
+  void finishing
+    .then(
+      ({ queueId }) => {
+        session.context.counters.accepted(size)
+        session.commandsSinceMessage = 0
+        resetTransaction(session)
+        reply(session, 250, '2.0.0', `Ok: queued as ${queueId}`)
+        done()
+      },
+      (error: unknown) => {
+        fail(session, error, 'the message')
+        resetTransaction(session)
+        done()
+      },
+    )
+    .catch((error: unknown) => broken(session, error))
+}

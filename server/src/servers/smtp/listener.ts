@@ -1,0 +1,150 @@
+/**
+ * The MX listener: takes connections, keeps the limits, ends sessions that are too slow, closes down politely.
+ *
+ * Promises: more connections than configured, in all or from one address, get 421 and no session (an IPv6 site counts
+ * as one address by its /64). One coarse beat looks after the time of all sessions, so a session costs no timer. stop()
+ * takes no new connections, says 421 to idle sessions, and lets transactions under way finish for a bounded time.
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
+import ipaddr from 'ipaddr.js'
+import type { MxDoor } from '../../core/intake/index.ts'
+import type { Clock, Timer } from '../../platform/clock.ts'
+import type { Config } from '../../platform/config/config.ts'
+import { WireError } from '../../platform/errors.ts'
+import type { Log } from '../../platform/log.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { formatError } from '../../protocols/smtp/reply.ts'
+import { converse, inTransaction } from './conversation.ts'
+import { createSmtpCounters } from './counters.ts'
+import { cachedSecureContext } from './secure-context.ts'
+import { close, createSession, SessionState, type Session, type SessionContext } from './session.ts'
+
+export interface MxListenerDeps {
+  config: Pick<Config, 'smtp' | 'listen'>
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  door: MxDoor
+  hostname: string
+  /** asked for each connection, so that a new certificate is taken up; null: no TLS */
+  tls: () => SecureContextOptions | null
+}
+
+export interface MxListener {
+  start(): Promise<{ port: number }>
+  stop(): Promise<void>
+}
+
+const BACKLOG = 1024
+const STOP_MS = 10_000
+
+export function createMxListener(deps: MxListenerDeps): MxListener {
+  const { clock, log } = deps
+  const config = deps.config.smtp
+  const sessions = new Set<Session>()
+  const perAddress = new Map<string, number>()
+  const counters = createSmtpCounters(deps.metrics, 'mx')
+  const context: SessionContext = {
+    config,
+    hostname: deps.hostname,
+    clock,
+    log,
+    door: deps.door,
+    counters,
+    secureContext: cachedSecureContext(deps.tls, log),
+  }
+  let server: Server | null = null
+  let beat: Timer | null = null
+  let stopping = false
+
+  function onConnection(socket: Socket): void {
+    const clientIp = plainAddress(socket.remoteAddress ?? '')
+    const key = limitKey(clientIp)
+    const fromThere = perAddress.get(key) ?? 0
+    if (stopping) return turnAway(socket, new WireError('shutting-down'))
+    if (sessions.size >= config.connections) return turnAway(socket, new WireError('too-busy'))
+    if (fromThere >= config.connectionsPerAddress) return turnAway(socket, new WireError('too-many-connections'))
+    const session = createSession(context, socket, clientIp)
+    sessions.add(session)
+    perAddress.set(key, fromThere + 1)
+    counters.opened()
+    converse(session, () => {
+      if (!sessions.delete(session)) return
+      const left = perAddress.get(key)! - 1
+      if (left > 0) perAddress.set(key, left)
+      else perAddress.delete(key)
+      counters.closed()
+    })
+  }
+
+  function turnAway(socket: Socket, error: WireError): void {
+    counters.refused(error.code)
+    socket.on('error', () => socket.destroy())
+    socket.end(formatError(error), 'latin1', () => socket.destroy())
+  }
+
+  function sweep(): void {
+    const now = clock.monotonic()
+    for (const session of sessions) {
+      // While a recipient is checked or a message is stored the time is ours, not the client's.
+      if (session.deadline > now && (session.busy || session.transactionDeadline > now)) continue
+      if (session.state === SessionState.closing || session.state === SessionState.handshake) session.socket.destroy()
+      else {
+        counters.refused('timeout')
+        close(session, new WireError('timeout'))
+      }
+    }
+  }
+
+  return {
+    async start() {
+      const { host, port } = deps.config.listen.mx
+      const listening = createServer({ noDelay: true, allowHalfOpen: true }, onConnection)
+      await new Promise<void>((resolve, reject) => {
+        listening.once('error', reject)
+        listening.listen({ host, port, backlog: BACKLOG }, resolve)
+      })
+      listening.on('error', (error) => log.error({ err: error }, 'the MX listener has an error'))
+      server = listening
+      stopping = false
+      beat = clock.every(beatMs(config), sweep)
+      return { port: (listening.address() as AddressInfo).port }
+    },
+    async stop() {
+      if (!server || stopping) return
+      stopping = true
+      const closed = new Promise<void>((resolve) => server!.close(() => resolve()))
+      for (const session of sessions) {
+        session.stopping = true
+        if (!inTransaction(session)) close(session, new WireError('shutting-down'))
+      }
+      const limit = clock.after(STOP_MS, () => {
+        for (const session of sessions) session.socket.destroy()
+      })
+      await closed
+      limit.cancel()
+      beat?.cancel()
+      server = null
+    },
+  }
+}
+
+/** A time-out is found at most this late: a twentieth of the shortest, at most a second. */
+function beatMs(config: Config['smtp']): number {
+  const shortest = Math.min(config.commandTimeout, config.dataTimeout, config.transactionTimeout)
+  return Math.min(1000, Math.max(10, shortest * 50))
+}
+
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}
+
+function limitKey(address: string): string {
+  if (!address.includes(':')) return address
+  try {
+    return ipaddr.IPv6.parse(address).toByteArray().slice(0, 8).join('.')
+  } catch {
+    return address
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Tables operator, credential, session, sign_in_place, one_time_link, and the people behind sign-in names. Tokens are only ever seen
+ * here as SHA-256; expiry is judged by the database's clock.
+ */
+import { CredentialKind } from '../platform/codes.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+
+export interface Candidate {
+  subjectId: Id
+  /** null: an operator */
+  organisationId: Id | null
+  verifier: string | null
+  mustChange: boolean
+}
+
+/**
+ * Whom a sign-in name means, the best match first: an address, a UPN, an operator's name. One statement, whether the
+ * name exists or not. Disabled people and operators are not found.
+ */
+export function candidatesByName(
+  sql: Sql,
+  names: { address: string; upn: string; operator: string },
+): Promise<Candidate[]> {
+  return sql.query<Candidate>(
+    `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", c.verifier, coalesce(c.must_change, false) AS "mustChange"
+     FROM (
+       SELECT 1 AS rank, p.person_id AS subject_id, p.organisation_id FROM address a
+         JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
+         WHERE a.address = $1 AND p.disabled_at IS NULL
+       UNION ALL
+       SELECT 2, person_id, organisation_id FROM person WHERE upn = $2 AND disabled_at IS NULL
+       UNION ALL
+       SELECT 3, operator_id, NULL FROM operator WHERE name = $3 AND disabled_at IS NULL
+     ) s LEFT JOIN credential c ON c.subject_id = s.subject_id AND c.kind = ${CredentialKind.password}
+     ORDER BY (c.verifier IS NULL), s.rank LIMIT 1`,
+    [names.address, names.upn, names.operator],
+    'access-candidates',
+  )
+}
+
+export interface Verifier {
+  credentialId: Id
+  verifier: string
+  mustChange: boolean
+}
+
+export async function verifierOf(sql: Sql, subjectId: Id): Promise<Verifier | null> {
+  const rows = await sql.query<Verifier>(
+    `SELECT credential_id AS "credentialId", verifier, must_change AS "mustChange" FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.password}`,
+    [subjectId],
+  )
+  return rows[0] ?? null
+}
+
+export interface NewCredential {
+  credentialId: Id
+  organisationId: Id | null
+  subjectId: Id
+  verifier: string
+  mustChange: boolean
+}
+
+/** Replaces the subject's password. */
+export async function replaceCredential(sql: Sql, credential: NewCredential): Promise<void> {
+  await sql.query(`DELETE FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.password}`, [
+    credential.subjectId,
+  ])
+  await sql.query(
+    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, must_change) VALUES ($1, $2, $3, ${CredentialKind.password}, $4, $5)`,
+    [
+      credential.credentialId,
+      credential.organisationId,
+      credential.subjectId,
+      credential.verifier,
+      credential.mustChange,
+    ],
+  )
+}
+
+export async function credentialUsed(sql: Sql, subjectId: Id): Promise<void> {
+  await sql.query(
+    `UPDATE credential SET last_used_at = now() WHERE subject_id = $1 AND kind = ${CredentialKind.password}`,
+    [subjectId],
+  )
+}
+
+// ---------------------------------------------------------------- sessions
+
+export interface NewSession {
+  tokenHash: Buffer
+  organisationId: Id | null
+  subjectId: Id
+  isOperator: boolean
+  csrf: string
+  idleSeconds: number
+  clientIp: string | null
+  userAgent: string | null
+}
+
+export async function insertSession(sql: Sql, session: NewSession): Promise<void> {
+  await sql.query(
+    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at, client_ip, user_agent)
+     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8)`,
+    [
+      session.tokenHash,
+      session.organisationId,
+      session.subjectId,
+      session.isOperator,
+      session.csrf,
+      session.idleSeconds,
+      session.clientIp,
+      session.userAgent,
+    ],
+  )
+}
+
+export interface SessionRow {
+  subjectId: Id
+  organisationId: Id | null
+  isOperator: boolean
+  csrf: string
+  mustChange: boolean
+  /** seconds since the expiry was last moved */
+  idle: number
+  name: string
+  locale: string
+  role: number
+  organisationName: string | null
+}
+
+/** The living session of a token, with whose it is; nothing for an ended one or a disabled account. */
+export async function sessionByToken(sql: Sql, tokenHash: Buffer): Promise<SessionRow | null> {
+  const rows = await sql.query<SessionRow>(
+    `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", s.is_operator AS "isOperator", s.csrf,
+            coalesce(c.must_change, false) AS "mustChange", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
+            coalesce(p.name, op.display) AS name, coalesce(p.locale, op.locale) AS locale, coalesce(p.role, 0) AS role,
+            o.name AS "organisationName"
+     FROM session s
+     LEFT JOIN person p ON NOT s.is_operator AND p.organisation_id = s.organisation_id AND p.person_id = s.subject_id AND p.disabled_at IS NULL
+     LEFT JOIN operator op ON s.is_operator AND op.operator_id = s.subject_id AND op.disabled_at IS NULL
+     LEFT JOIN organisation o ON o.organisation_id = s.organisation_id
+     LEFT JOIN credential c ON c.subject_id = s.subject_id AND c.kind = ${CredentialKind.password}
+     WHERE s.token_hash = $1 AND s.expires_at > now() AND coalesce(p.person_id, op.operator_id) IS NOT NULL`,
+    [tokenHash],
+    'access-session',
+  )
+  return rows[0] ?? null
+}
+
+/** Moves a session's end, never beyond its absolute one. */
+export async function touchSession(
+  sql: Sql,
+  tokenHash: Buffer,
+  idleSeconds: number,
+  longestSeconds: number,
+): Promise<void> {
+  await sql.query(
+    `UPDATE session SET seen_at = now(), expires_at = least(now() + make_interval(secs => $2), created_at + make_interval(secs => $3))
+     WHERE token_hash = $1`,
+    [tokenHash, idleSeconds, longestSeconds],
+  )
+}
+
+export async function deleteSession(sql: Sql, tokenHash: Buffer): Promise<void> {
+  await sql.query('DELETE FROM session WHERE token_hash = $1', [tokenHash])
+}
+
+export async function deleteSessionsOf(sql: Sql, subjectId: Id): Promise<number> {
+  const rows = await sql.query<{ gone: number }>(
+    'WITH d AS (DELETE FROM session WHERE subject_id = $1 RETURNING 1) SELECT count(*) AS gone FROM d',
+    [subjectId],
+  )
+  return rows[0]!.gone
+}
+
+export async function deleteEndedSessions(sql: Sql): Promise<void> {
+  await sql.query('DELETE FROM session WHERE expires_at <= now()')
+}
+
+// ---------------------------------------------------------------- places
+
+/** So long a place is remembered without being used, and so many of one subject: phones change theirs all day. */
+const PLACE_DAYS = 90
+const PLACES_EACH = 20
+
+export async function isKnownPlace(sql: Sql, place: Buffer): Promise<boolean> {
+  const rows = await sql.query('SELECT FROM sign_in_place WHERE place = $1', [place], 'access-place')
+  return rows.length === 1
+}
+
+/** True where it is new. */
+export async function rememberPlace(sql: Sql, place: Buffer, subjectId: Id): Promise<boolean> {
+  const rows = await sql.query<{ isNew: boolean }>(
+    `INSERT INTO sign_in_place (place, subject_id) VALUES ($1, $2)
+     ON CONFLICT (place) DO UPDATE SET subject_id = $2, seen_at = now() RETURNING xmax = 0 AS "isNew"`,
+    [place, subjectId],
+  )
+  if (!rows[0]!.isNew) return false
+  await sql.query(
+    `DELETE FROM sign_in_place WHERE place IN
+       (SELECT place FROM sign_in_place WHERE subject_id = $1 ORDER BY seen_at DESC, place OFFSET $2)`,
+    [subjectId, PLACES_EACH],
+  )
+  return true
+}
+
+export async function forgetOldPlaces(sql: Sql): Promise<void> {
+  await sql.query('DELETE FROM sign_in_place WHERE seen_at < now() - make_interval(days => $1)', [PLACE_DAYS])
+}
+
+// ---------------------------------------------------------------- operators and one-time links
+
+export async function operatorCount(sql: Sql): Promise<number> {
+  const rows = await sql.query<{ n: number }>('SELECT count(*) AS n FROM operator WHERE disabled_at IS NULL')
+  return rows[0]!.n
+}
+
+/** False where the name is taken, by an operator or as somebody's address or UPN. */
+export async function insertOperator(
+  sql: Sql,
+  operator: { operatorId: Id; name: string; display: string; locale: string },
+): Promise<boolean> {
+  const rows = await sql.query(
+    `INSERT INTO operator (operator_id, name, display, locale)
+     SELECT $1, $2, $3, $4
+     WHERE NOT EXISTS (SELECT FROM address WHERE address = $2) AND NOT EXISTS (SELECT FROM person WHERE upn = $2)
+     ON CONFLICT (name) DO NOTHING RETURNING 1`,
+    [operator.operatorId, operator.name, operator.display, operator.locale],
+  )
+  return rows.length === 1
+}
+
+export async function setLocale(
+  sql: Sql,
+  subject: { subjectId: Id; organisationId: Id | null },
+  locale: string,
+): Promise<void> {
+  if (subject.organisationId === null)
+    await sql.query('UPDATE operator SET locale = $2 WHERE operator_id = $1', [subject.subjectId, locale])
+  else
+    await sql.query('UPDATE person SET locale = $3 WHERE organisation_id = $1 AND person_id = $2', [
+      subject.organisationId,
+      subject.subjectId,
+      locale,
+    ])
+}
+
+/** A new link of a purpose; earlier unused ones of it end. */
+export async function insertLink(
+  sql: Sql,
+  link: { tokenHash: Buffer; purpose: number; seconds: number },
+): Promise<void> {
+  await sql.query('DELETE FROM one_time_link WHERE purpose = $1 AND used_at IS NULL', [link.purpose])
+  await sql.query(
+    `INSERT INTO one_time_link (token_hash, purpose, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))`,
+    [link.tokenHash, link.purpose, link.seconds],
+  )
+}
+
+export async function linkIsValid(sql: Sql, tokenHash: Buffer, purpose: number): Promise<boolean> {
+  const rows = await sql.query(
+    'SELECT FROM one_time_link WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > now()',
+    [tokenHash, purpose],
+  )
+  return rows.length === 1
+}
+
+/** True for exactly one caller. */
+export async function useLink(sql: Sql, tokenHash: Buffer, purpose: number): Promise<boolean> {
+  const rows = await sql.query(
+    `UPDATE one_time_link SET used_at = now() WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > now() RETURNING 1`,
+    [tokenHash, purpose],
+  )
+  return rows.length === 1
+}

@@ -1,0 +1,215 @@
+/**
+ * The invariants that SQL alone can prove: per name one query that returns what breaks it (organisation, subject,
+ * detail), at most $1 rows. Each is one statement and so one snapshot: a running server does not disturb it. The
+ * database does the joining; nothing here brings a table into our memory. What they mean: core/check/invariants.ts.
+ */
+import { AttemptOutcome, BodyStore, DeliveryState, Mode, OwedState, Pin } from '../platform/codes.ts'
+import type { Sql } from '../platform/db/database.ts'
+import { firstIdAt } from '../platform/ids.ts'
+import type { Id } from '../platform/ids.ts'
+import { CHUNK_BYTES } from './bodies.ts'
+import { PROTECTED } from './protected.ts'
+import { SWEPT_BY_MS } from './sweep.ts'
+
+export interface Breach {
+  organisationId: Id | null
+  subject: string
+  detail: string
+}
+
+const words = (set: Record<string, number>): string => Object.values(set).join(', ')
+
+/** Where a copy `c` lies or lay: a tombstone is a place too, what a person deleted was visible. */
+const PLACE_OF_COPY = `l.organisation_id = c.organisation_id AND l.message_id = c.message_id AND l.person_id = c.person_id AND l.copy_id = c.copy_id`
+
+/** select o, s, d: organisation, subject, detail. $1 = most rows, $2 = first id that the sweep has not met yet, $3 = known reasons. */
+const queries = {
+  // ------------------------------------------------ bytes
+  'body-row': `SELECT m.organisation_id o, 'message ' || m.message_id s, 'no body row' d FROM message m WHERE m.body_store = ${BodyStore.row}
+    AND NOT EXISTS (SELECT FROM body b WHERE b.body_id = m.message_id AND b.organisation_id = m.organisation_id)`,
+  'body-once': `SELECT NULL::uuid o, 'body ' || body_id s, count(*) || ' rows' d FROM body GROUP BY body_id HAVING count(*) > 1`,
+  'body-size': `SELECT m.organisation_id o, 'message ' || m.message_id s, octet_length(b.bytes) || ' bytes, the message says ' || m.size d
+    FROM message m JOIN body b ON b.body_id = m.message_id WHERE m.body_store = ${BodyStore.row} AND octet_length(b.bytes) <> m.size`,
+  'chunks-whole': `SELECT m.organisation_id o, 'message ' || m.message_id s, format('%s chunks to number %s, %s bytes, the message says %s', c.n, c.last, c.sum, m.size) d
+    FROM message m LEFT JOIN LATERAL (SELECT count(*) n, max(seq) last, coalesce(sum(octet_length(bytes)), 0) sum, count(*) FILTER (WHERE octet_length(bytes) = ${CHUNK_BYTES}) whole
+      FROM body_chunk k WHERE k.body_id = m.message_id AND k.organisation_id = m.organisation_id) c ON true
+    WHERE m.body_store = ${BodyStore.chunks} AND (c.n = 0 OR c.last <> c.n - 1 OR c.sum <> m.size OR c.whole < c.n - 1)`,
+  'body-owner': `SELECT b.organisation_id o, 'body ' || b.body_id s, 'belongs to no message or upload' d FROM (
+      SELECT organisation_id, body_id FROM body WHERE body_id < $2::uuid UNION SELECT organisation_id, body_id FROM body_chunk WHERE body_id < $2::uuid) b
+    WHERE NOT EXISTS (SELECT FROM message m WHERE m.organisation_id = b.organisation_id AND m.message_id = b.body_id)
+      AND NOT EXISTS (SELECT FROM upload u WHERE u.organisation_id = b.organisation_id AND u.upload_id = b.body_id)`,
+  'blob-key': `SELECT organisation_id o, 'message ' || message_id s, format('body_store %s, blob key %s', body_store, blob_key) d FROM message
+    WHERE body_store NOT IN (${words(BodyStore)}) OR (body_store = ${BodyStore.blob}) <> (blob_key IS NOT NULL) AND body_store <> ${BodyStore.gone}`,
+  'blob-reserved': `SELECT r.organisation_id o, 'blob ' || r.blob_key s, 'reserved though a message has it, or for more than two hours' d FROM blob_reservation r
+    WHERE r.reserved_at < now() - interval '2 hours' OR EXISTS (SELECT FROM message m WHERE m.organisation_id = r.organisation_id AND m.blob_key = r.blob_key)`,
+  'upload-bytes': `SELECT u.organisation_id o, 'upload ' || u.upload_id s, 'no bytes' d FROM upload u
+    WHERE NOT EXISTS (SELECT FROM body b WHERE b.body_id = u.upload_id) AND NOT EXISTS (SELECT FROM body_chunk k WHERE k.body_id = u.upload_id)`,
+  'copy-bytes': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'its message has no bytes any more' d FROM copy c JOIN message m USING (organisation_id, message_id) WHERE m.body_store = ${BodyStore.gone}`,
+  // ------------------------------------------------ deliveries
+  'delivery-message': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'no message ' || d.message_id d FROM delivery d
+    WHERE NOT EXISTS (SELECT FROM message m WHERE m.organisation_id = d.organisation_id AND m.message_id = d.message_id)`,
+  'delivery-route': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'no route ' || d.route_id d FROM delivery d
+    WHERE state < 10 AND NOT EXISTS (SELECT FROM route r WHERE r.organisation_id = d.organisation_id AND r.route_id = d.route_id)`,
+  'delivery-person': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'no person ' || d.person_id d FROM delivery d
+    WHERE state < 10 AND person_id IS NOT NULL AND NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = d.organisation_id AND p.person_id = d.person_id)`,
+  'delivery-visible': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'waits for ' || d.recipient || ', who has an emergency mailbox, but it was never put there' d
+    FROM delivery d JOIN person p USING (organisation_id, person_id) WHERE d.state < 10 AND ${PROTECTED}
+      AND NOT EXISTS (SELECT FROM copy c JOIN placement l ON ${PLACE_OF_COPY}
+        WHERE c.organisation_id = d.organisation_id AND c.message_id = d.message_id AND c.person_id = d.person_id)`,
+  'delivery-state': `SELECT organisation_id o, 'delivery ' || delivery_id s, 'state ' || state d FROM delivery WHERE state NOT IN (${words(DeliveryState)})`,
+  'delivery-finished': `SELECT organisation_id o, 'delivery ' || delivery_id s, format('state %s, finished at %s', state, finished_at) d FROM delivery WHERE (state >= 10) <> (finished_at IS NOT NULL)`,
+  'delivery-lease': `SELECT organisation_id o, 'delivery ' || delivery_id s, format('state %s, lease %s', state, lease) d FROM delivery
+    WHERE state = ${DeliveryState.leased} AND lease IS NULL OR state >= 10 AND lease IS NOT NULL`,
+  'delivery-parked': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'parked, but not on the list of parked mail' d FROM delivery d
+    WHERE state = ${DeliveryState.parked} AND NOT EXISTS (SELECT FROM parking k WHERE k.organisation_id = d.organisation_id AND k.delivery_id = d.delivery_id)`,
+  'parking-delivery': `SELECT k.organisation_id o, 'parked ' || k.delivery_id s, 'no such delivery' d FROM parking k
+    WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.organisation_id = k.organisation_id AND d.delivery_id = k.delivery_id)`,
+  'delivery-proof': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'delivered, but no attempt says so' d FROM delivery d
+    WHERE state = ${DeliveryState.delivered} AND NOT EXISTS (SELECT FROM attempt a WHERE a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.delivered})`,
+  'delivery-attempts': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, format('%s attempts, the rows go to %s', d.attempts, max(a.attempt_no)) d
+    FROM delivery d JOIN attempt a USING (organisation_id, delivery_id) GROUP BY d.organisation_id, d.delivery_id HAVING max(a.attempt_no) > d.attempts`,
+  'delivery-reason': `SELECT organisation_id o, 'delivery ' || delivery_id s, 'reason ' || reason d FROM delivery WHERE reason IS NOT NULL AND reason <> ALL ($3::text[])`,
+  'attempt-delivery': `SELECT a.organisation_id o, 'attempt ' || a.delivery_id || ' no ' || a.attempt_no s, 'no such delivery' d FROM attempt a
+    WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.organisation_id = a.organisation_id AND d.delivery_id = a.delivery_id)`,
+  'attempt-words': `SELECT organisation_id o, 'attempt ' || delivery_id || ' no ' || attempt_no s, format('outcome %s, reason %s', outcome, reason) d FROM attempt
+    WHERE outcome NOT IN (${words(AttemptOutcome)}) OR reason <> ALL ($3::text[])`,
+  'delivered-once': `SELECT organisation_id o, 'delivery ' || delivery_id s, 'delivered in attempt ' || attempt_no || ' after it had been delivered in attempt ' || first d FROM (
+      SELECT a.*, min(attempt_no) OVER w AS first FROM attempt a WHERE outcome = ${AttemptOutcome.delivered} WINDOW w AS (PARTITION BY organisation_id, delivery_id)) t
+    WHERE attempt_no > first AND NOT EXISTS (SELECT FROM attempt u WHERE u.organisation_id = t.organisation_id AND u.delivery_id = t.delivery_id
+      AND u.outcome = ${AttemptOutcome.unsure} AND u.attempt_no < t.attempt_no)`,
+  // ------------------------------------------------ copies, folders, placements
+  'copy-message': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'no message ' || c.message_id d FROM copy c
+    WHERE NOT EXISTS (SELECT FROM message m WHERE m.organisation_id = c.organisation_id AND m.message_id = c.message_id)`,
+  'copy-person': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'no person ' || c.person_id d FROM copy c
+    WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.person_id)`,
+  'copy-delivery': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'its delivery ' || c.delivery_id || ' is missing, or of another message or person' d
+    FROM copy c LEFT JOIN delivery d USING (organisation_id, delivery_id)
+    WHERE c.delivery_id IS NOT NULL AND (d.message_id IS DISTINCT FROM c.message_id OR d.person_id IS DISTINCT FROM c.person_id)`,
+  'copy-placed': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'was put into the mailbox of its person, but no place of it is left there' d
+    FROM copy c WHERE c.placed AND NOT EXISTS (SELECT FROM placement l WHERE ${PLACE_OF_COPY})`,
+  'placement-copy': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'copy ' || p.copy_id || ' is missing, or of another message or person' d
+    FROM placement p LEFT JOIN copy c USING (organisation_id, copy_id)
+    WHERE p.tombstone IS NULL AND (c.message_id IS DISTINCT FROM p.message_id OR c.person_id IS DISTINCT FROM p.person_id)`,
+  'placement-once': `SELECT organisation_id o, format('copy %s of %s', copy_id, person_id) s, 'is in ' || count(*) || ' places at once' d FROM placement
+    WHERE tombstone IS NULL GROUP BY organisation_id, person_id, copy_id HAVING count(*) > 1`,
+  'placement-folder': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'no such folder, or a removed one' d FROM placement p
+    LEFT JOIN folder f USING (organisation_id, person_id, folder_no) WHERE f.folder_no IS NULL OR (f.removed_modseq IS NOT NULL AND p.tombstone IS NULL)`,
+  'folder-counters': `SELECT f.organisation_id o, format('folder %s/%s', f.person_id, f.folder_no) s,
+      format('total %s unseen %s bytes %s, contents %s, %s, %s', f.total, f.unseen, f.bytes, c.total, c.unseen, c.bytes) d
+    FROM folder f LEFT JOIN LATERAL (SELECT count(*) total, count(*) FILTER (WHERE flags & 1 = 0) unseen, coalesce(sum(size), 0) bytes FROM placement p
+      WHERE p.organisation_id = f.organisation_id AND p.person_id = f.person_id AND p.folder_no = f.folder_no AND p.tombstone IS NULL) c ON true
+    WHERE (f.total, f.unseen, f.bytes) IS DISTINCT FROM (c.total, c.unseen, c.bytes) AND f.removed_modseq IS NULL`,
+  'folder-uidnext': `SELECT f.organisation_id o, format('folder %s/%s', f.person_id, f.folder_no) s, format('uidnext %s, but uid %s is given', f.uidnext, max(p.uid)) d
+    FROM folder f JOIN placement p USING (organisation_id, person_id, folder_no) GROUP BY f.organisation_id, f.person_id, f.folder_no HAVING max(p.uid) >= f.uidnext`,
+  'folder-modseq': `SELECT f.organisation_id o, format('folder %s/%s', f.person_id, f.folder_no) s, format('modseq %s, but a change has %s', f.modseq, max(p.modseq)) d
+    FROM folder f JOIN placement p USING (organisation_id, person_id, folder_no) GROUP BY f.organisation_id, f.person_id, f.folder_no HAVING max(p.modseq) > f.modseq`,
+  'placement-modseq': `SELECT organisation_id o, format('placement %s/%s/%s', person_id, folder_no, uid) s, format('made at %s, changed at %s', created_modseq, modseq) d FROM placement WHERE created_modseq > modseq`,
+  'folder-inbox': `SELECT p.organisation_id o, 'person ' || p.person_id s, 'has an emergency mailbox, but no Inbox' d FROM person p WHERE p.disabled_at IS NULL AND ${PROTECTED}
+    AND NOT EXISTS (SELECT FROM folder f WHERE f.organisation_id = p.organisation_id AND f.person_id = p.person_id AND f.folder_no = 1 AND f.removed_modseq IS NULL)`,
+  // ------------------------------------------------ continuity
+  'mode-route': `SELECT m.organisation_id o, 'mode of ' || m.route_id s, 'no such route' d FROM route_mode m
+    WHERE NOT EXISTS (SELECT FROM route r WHERE r.organisation_id = m.organisation_id AND r.route_id = m.route_id)`,
+  'mode-words': `SELECT organisation_id o, 'mode of ' || route_id s, format('mode %s, pin %s (%s, by %s)', mode, pin, pin_reason, pin_author) d FROM route_mode
+    WHERE mode NOT IN (${words(Mode)}) OR pin NOT IN (${words(Pin)}) OR pin IS NOT NULL AND (pin_reason IS NULL OR pin_author IS NULL)`,
+  'mode-event': `SELECT m.organisation_id o, 'mode of ' || m.route_id s, 'its return ' || m.return_event_id || ' is missing, finished, or of another route' d FROM route_mode m
+    LEFT JOIN return_event e USING (organisation_id, return_event_id)
+    WHERE m.return_event_id IS NOT NULL AND (e.route_id IS DISTINCT FROM m.route_id OR e.finished_at IS NOT NULL)`,
+  'person-mode-person': `SELECT m.organisation_id o, 'mode of person ' || m.person_id s, 'no such person' d FROM person_mode m
+    WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = m.organisation_id AND p.person_id = m.person_id)`,
+  'ledger-event': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'return ' || l.return_event_id || ' is missing or of another route' d FROM ledger l
+    LEFT JOIN return_event e USING (organisation_id, return_event_id) WHERE l.return_event_id IS NOT NULL AND e.route_id IS DISTINCT FROM l.route_id`,
+  'ledger-delivery': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'delivery ' || l.delivery_id || ' is missing or of another message' d FROM ledger l
+    LEFT JOIN delivery d USING (organisation_id, delivery_id) WHERE l.delivery_id IS NOT NULL AND d.message_id IS DISTINCT FROM l.message_id`,
+  'ledger-state': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, format('says delivered, the delivery is in state %s', d.state) d FROM ledger l
+    JOIN delivery d USING (organisation_id, delivery_id) WHERE l.outcome = ${AttemptOutcome.delivered} AND d.state <> ${DeliveryState.delivered}`,
+  'ledger-attempt': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, format('attempt %s of delivery %s is missing or ended otherwise', l.attempt_no, l.delivery_id) d FROM ledger l
+    LEFT JOIN attempt a USING (organisation_id, delivery_id, attempt_no)
+    WHERE l.delivery_id IS NOT NULL AND l.outcome IN (${AttemptOutcome.delivered}, ${AttemptOutcome.refused}, ${AttemptOutcome.unsure}) AND a.outcome IS DISTINCT FROM l.outcome`,
+  'return-proof': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'belongs to a return and is delivered, but the ledger has no proof' d FROM delivery d
+    WHERE held AND state = ${DeliveryState.delivered}
+      AND NOT EXISTS (SELECT FROM ledger l WHERE l.organisation_id = d.organisation_id AND l.delivery_id = d.delivery_id AND l.outcome = ${AttemptOutcome.delivered})`,
+  'return-once': `SELECT organisation_id o, 'delivery ' || delivery_id s, 'brought home in attempts ' || min(attempt_no) || ' and ' || max(attempt_no) d FROM ledger l
+    WHERE outcome = ${AttemptOutcome.delivered} AND delivery_id IS NOT NULL GROUP BY organisation_id, delivery_id
+    HAVING count(*) > 1 AND NOT EXISTS (SELECT FROM attempt u WHERE u.organisation_id = l.organisation_id AND u.delivery_id = l.delivery_id
+      AND u.outcome = ${AttemptOutcome.unsure} AND u.attempt_no < max(l.attempt_no))`,
+  'owed-copy': `SELECT w.organisation_id o, 'owed ' || w.owed_id s, 'copy ' || w.copy_id || ' is missing or of another person' d FROM owed_item w
+    LEFT JOIN copy c USING (organisation_id, copy_id) WHERE w.state = ${OwedState.owed} AND c.person_id IS DISTINCT FROM w.person_id`,
+  'owed-finished': `SELECT organisation_id o, 'owed ' || owed_id s, format('state %s, finished at %s', state, finished_at) d FROM owed_item
+    WHERE state NOT IN (${words(OwedState)}) OR (state = ${OwedState.owed}) <> (finished_at IS NULL)`,
+  // ------------------------------------------------ people and the installation
+  'credential-subject': `SELECT organisation_id o, 'credential ' || credential_id s, 'of nobody' d FROM credential c
+    WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
+      ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'session-subject': `SELECT organisation_id o, 'session of ' || subject_id s, 'of nobody' d FROM session c
+    WHERE CASE WHEN is_operator THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
+      ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'installation-row': `SELECT NULL::uuid o, 'installation' s, n || ' rows' d FROM (SELECT count(*) n FROM installation) t WHERE n <> 1`,
+  'generation-row': `SELECT NULL::uuid o, 'directory_generation' s, n || ' rows' d FROM (SELECT count(*) n FROM directory_generation) t WHERE n <> 1`,
+  'index-valid': `SELECT NULL::uuid o, 'index ' || indexrelid::regclass s, 'is not valid' d FROM pg_index WHERE NOT indisvalid`,
+  'digest-row': `SELECT m.organisation_id o, 'message ' || m.message_id s, 'SHA-256 ' || encode(sha256(b.bytes), 'hex') || ', accepted was ' || encode(m.sha256, 'hex') d
+    FROM message m JOIN body b ON b.body_id = m.message_id WHERE m.body_store = ${BodyStore.row} AND get_byte(uuid_send(m.message_id), 15) < $4::int AND sha256(b.bytes) <> m.sha256`,
+} as const
+export type SqlInvariant = keyof typeof queries
+export const sqlInvariants = Object.keys(queries) as SqlInvariant[]
+
+export interface CheckParameters {
+  /** most breaches per invariant */
+  most: number
+  /** now, milliseconds: bodies younger than SWEPT_BY_MS may still be on their way, or wait for the sweep */
+  now: number
+  reasons: readonly string[]
+  /** how many of 256 messages have their digest recomputed */
+  sample: number
+}
+
+/** What breaks an invariant, at most `most` rows; none = it holds. */
+export async function breachesOf(sql: Sql, name: SqlInvariant, parameters: CheckParameters): Promise<Breach[]> {
+  const values = [parameters.most, firstIdAt(parameters.now - SWEPT_BY_MS), [...parameters.reasons], parameters.sample]
+  // Every parameter is mentioned once, whatever the query uses, so that one call fits all.
+  return sql.query<Breach>(
+    `SELECT o AS "organisationId", s AS subject, d AS detail FROM (${queries[name]}) q
+     WHERE $2::uuid IS NOT NULL AND $3::text[] IS NOT NULL AND $4::int IS NOT NULL ORDER BY 2 LIMIT $1`,
+    values,
+  )
+}
+
+export interface StoredMessage {
+  organisationId: Id
+  messageId: Id
+  bodyStore: number
+  blobKey: string | null
+  size: number
+  sha256: Buffer
+}
+
+/** Messages with chunk or blob bytes, a page after (organisation, message). */
+export async function bigMessages(
+  sql: Sql,
+  after: { organisationId: Id; messageId: Id },
+  limit: number,
+): Promise<StoredMessage[]> {
+  return sql.query<StoredMessage>(
+    `SELECT organisation_id AS "organisationId", message_id AS "messageId", body_store AS "bodyStore", blob_key AS "blobKey", size, sha256 FROM message
+     WHERE (organisation_id, message_id) > ($1, $2) AND body_store IN (${BodyStore.chunks}, ${BodyStore.blob})
+     ORDER BY organisation_id, message_id LIMIT $3`,
+    [after.organisationId, after.messageId, limit],
+  )
+}
+
+/** Which of these blob keys a message or a reservation knows. */
+export async function knownBlobs(sql: Sql, keys: readonly string[]): Promise<Set<string>> {
+  const rows = await sql.query<{ key: string }>(
+    `SELECT blob_key AS key FROM blob_reservation WHERE blob_key = ANY ($1::text[])
+     UNION SELECT blob_key FROM message WHERE blob_key = ANY ($1::text[])`,
+    [[...keys]],
+  )
+  return new Set(rows.map((row) => row.key))
+}
+
+/** The names of the body partitions that are there. */
+export async function partitionNames(sql: Sql): Promise<Set<string>> {
+  const rows = await sql.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent IN ('body'::regclass, 'body_chunk'::regclass)`,
+  )
+  return new Set(rows.map((row) => row.name))
+}

@@ -1,0 +1,155 @@
+/**
+ * What RCPT, routing, submission and sign-in look up: domain, address, person, known_recipient, directory_generation.
+ * Reading only, but for the learned recipients; the writers of the model are in store/model.ts and end with
+ * bumpDirectory in their own transaction.
+ */
+import { boolArray, textArray, uuidArray } from '../platform/db/binary.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+
+export interface DomainRow {
+  organisationId: Id
+  domainId: Id
+  name: string
+  kind: number
+  aliasOf: string | null
+  otherRouteId: Id | null
+  catchAll: string | null
+  separator: string
+  routeId: Id | null
+  complete: boolean
+  unknownPolicy: number
+  /** domain's own scope, else the organisation's */
+  filtering: boolean
+  rollingCopy: boolean
+  emergency: boolean
+  retentionDays: number
+}
+
+const DOMAIN = `
+SELECT d.organisation_id AS "organisationId", d.domain_id AS "domainId", d.name, d.kind, a.name AS "aliasOf",
+       d.other_route_id AS "otherRouteId", d.catch_all AS "catchAll", d.subaddress_separator AS separator,
+       d.route_id AS "routeId", d.recipients_complete AS complete, d.unknown_policy AS "unknownPolicy",
+       coalesce(d.scope_filtering, o.scope_filtering) AS filtering,
+       coalesce(d.scope_copy, o.scope_copy) AS "rollingCopy",
+       coalesce(d.scope_emergency, o.scope_emergency) AS emergency,
+       o.retention_days AS "retentionDays"
+FROM domain d JOIN organisation o USING (organisation_id)
+LEFT JOIN domain a ON a.organisation_id = d.organisation_id AND a.domain_id = d.alias_of_domain_id`
+
+export async function domainByName(sql: Sql, name: string): Promise<DomainRow | null> {
+  const rows = await sql.query<DomainRow>(`${DOMAIN} WHERE d.name = $1`, [name], 'directory-domain')
+  return rows[0] ?? null
+}
+
+/** Whom bare <postmaster> means: the domain that was made first. */
+export async function oldestDomain(sql: Sql): Promise<DomainRow | null> {
+  const rows = await sql.query<DomainRow>(`${DOMAIN} WHERE d.kind = 1 ORDER BY d.domain_id LIMIT 1`)
+  return rows[0] ?? null
+}
+
+export interface AddressRow {
+  address: string
+  organisationId: Id
+  personId: Id
+  routeId: Id | null
+  filtering: boolean | null
+  rollingCopy: boolean | null
+  emergency: boolean | null
+}
+
+/** Those of the addresses that exist, with what their person (else group) says about route and scopes. */
+export function findAddresses(sql: Sql, addresses: readonly string[]): Promise<AddressRow[]> {
+  return sql.query<AddressRow>(
+    `SELECT a.address, a.organisation_id AS "organisationId", p.person_id AS "personId",
+            coalesce(p.route_id, g.route_id) AS "routeId",
+            coalesce(p.scope_filtering, g.scope_filtering) AS filtering,
+            coalesce(p.scope_copy, g.scope_copy) AS "rollingCopy",
+            coalesce(p.scope_emergency, g.scope_emergency) AS emergency
+     FROM address a
+     JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
+     LEFT JOIN person_group g ON g.organisation_id = p.organisation_id AND g.group_id = p.group_id
+     WHERE a.address = ANY($1::text[])`,
+    [addresses],
+    'directory-addresses',
+  )
+}
+
+export interface KnownRow {
+  address: string
+  routeId: Id
+  known: boolean
+}
+
+/** Of a route that takes mail for anybody nothing counts: having taken mail for an address says nothing (promise 7). */
+const TAKES_ALL = `EXISTS (SELECT FROM route r WHERE r.organisation_id = k.organisation_id AND r.route_id = k.route_id AND r.accepts_all)`
+
+export function findKnown(sql: Sql, organisationId: Id, addresses: readonly string[]): Promise<KnownRow[]> {
+  return sql.query<KnownRow>(
+    `SELECT address, route_id AS "routeId", known FROM known_recipient k
+     WHERE organisation_id = $1 AND address = ANY($2::text[]) AND NOT (known AND ${TAKES_ALL})`,
+    [organisationId, addresses],
+    'directory-known',
+  )
+}
+
+export interface Learned {
+  organisationId: Id
+  /** folded */
+  address: string
+  routeId: Id
+  known: boolean
+}
+
+/**
+ * Notes recipients the primary has accepted (or refused). Only for domains whose list is not complete and
+ * routes that do not take everybody; a row that was confirmed within the hour is left alone, so that steady mail writes nothing. Never removes a row (promise 7).
+ */
+export async function upsertKnown(sql: Sql, source: number, rows: readonly Learned[]): Promise<void> {
+  if (rows.length === 0) return
+  await sql.query(
+    `INSERT INTO known_recipient AS k (organisation_id, address, route_id, source, known)
+     SELECT n.organisation_id, n.address, n.route_id, $5, n.known
+     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bool[]) AS n(organisation_id, address, route_id, known)
+     JOIN domain d ON d.organisation_id = n.organisation_id AND d.name = split_part(n.address, '@', -1)
+     LEFT JOIN route r ON r.organisation_id = n.organisation_id AND r.route_id = n.route_id
+     WHERE NOT d.recipients_complete AND NOT (n.known AND coalesce(r.accepts_all, false))
+     ORDER BY n.organisation_id, n.address
+     ON CONFLICT (organisation_id, address) DO UPDATE
+       SET route_id = excluded.route_id, source = excluded.source, known = excluded.known, seen_at = now()
+       WHERE k.seen_at < now() - interval '1 hour' OR k.known <> excluded.known OR k.route_id <> excluded.route_id`,
+    [
+      uuidArray(rows.map((row) => row.organisationId)),
+      textArray(rows.map((row) => row.address)),
+      uuidArray(rows.map((row) => row.routeId)),
+      boolArray(rows.map((row) => row.known)),
+      source,
+    ],
+  )
+}
+
+export interface PersonAddress {
+  address: string
+  display: string
+  domainId: Id
+  isPrimary: boolean
+}
+
+export function addressesOfPerson(sql: Sql, organisationId: Id, personId: Id): Promise<PersonAddress[]> {
+  return sql.query<PersonAddress>(
+    `SELECT address, display, domain_id AS "domainId", is_primary AS "isPrimary" FROM address
+     WHERE organisation_id = $1 AND person_id = $2 ORDER BY is_primary DESC, address`,
+    [organisationId, personId],
+  )
+}
+
+export async function readGeneration(sql: Sql): Promise<number> {
+  const rows = await sql.query<{ generation: number }>('SELECT generation FROM directory_generation')
+  return rows[0]?.generation ?? 0
+}
+
+/** Ends every transaction that changes what is looked up: other processes drop their answers within a second. */
+export async function bumpDirectory(sql: Sql): Promise<void> {
+  await sql.query(`WITH moved AS (UPDATE directory_generation SET generation = generation + 1 RETURNING generation)
+    SELECT pg_notify('holdfast_directory', generation::text) FROM moved`)
+}

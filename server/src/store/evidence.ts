@@ -1,0 +1,94 @@
+/**
+ * Table evidence: counts per route, second and kind, added up by every node, read by the holder of the judge's lease.
+ * Never a row per observation: a flood of failing deliveries is one row a second and kind.
+ */
+import { EvidenceKind } from '../platform/codes.ts'
+import { int2Array, int4Array, textArray, uuidArray } from '../platform/db/binary.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+
+export interface EvidenceBucket {
+  organisationId: Id
+  routeId: Id
+  kind: EvidenceKind
+  seen: number
+  lastText: string | null
+}
+
+/** Adds counts to the second in which they arrive: the database's clock is the only one that stamps evidence. */
+export async function addEvidence(sql: Sql, buckets: readonly EvidenceBucket[]): Promise<void> {
+  await sql.query(
+    `INSERT INTO evidence AS e (organisation_id, route_id, second, kind, seen, last_text)
+     SELECT o, r, date_trunc('second', clock_timestamp()), k, s, t
+     FROM unnest($1::uuid[], $2::uuid[], $3::int2[], $4::int4[], $5::text[]) AS b(o, r, k, s, t)
+     ORDER BY 1, 2, 4
+     ON CONFLICT (organisation_id, route_id, second, kind)
+     DO UPDATE SET seen = e.seen + excluded.seen, last_text = coalesce(excluded.last_text, e.last_text)`,
+    [
+      uuidArray(buckets.map((b) => b.organisationId)),
+      uuidArray(buckets.map((b) => b.routeId)),
+      int2Array(buckets.map((b) => b.kind)),
+      int4Array(buckets.map((b) => b.seen)),
+      textArray(buckets.map((b) => b.lastText)),
+    ],
+    'evidence-add',
+  )
+}
+
+export interface EvidenceRow {
+  routeId: Id
+  second: Date
+  kind: EvidenceKind
+  seen: number
+  text: string | null
+}
+
+/** What was seen of these routes in the last `seconds`. */
+export async function evidenceOf(
+  sql: Sql,
+  routes: readonly { organisationId: Id; routeId: Id }[],
+  seconds: number,
+): Promise<EvidenceRow[]> {
+  return sql.query<EvidenceRow>(
+    `SELECT e.route_id AS "routeId", e.second, e.kind, e.seen, e.last_text AS text
+     FROM unnest($1::uuid[], $2::uuid[]) AS w(o, r)
+     JOIN evidence e ON e.organisation_id = w.o AND e.route_id = w.r
+     WHERE e.second > now() - make_interval(secs => $3) ORDER BY e.second`,
+    [uuidArray(routes.map((r) => r.organisationId)), uuidArray(routes.map((r) => r.routeId)), seconds],
+    'evidence-window',
+  )
+}
+
+/** Did the route answer a probe or take mail within the last `seconds`? */
+export async function answeredSince(
+  sql: Sql,
+  route: { organisationId: Id; routeId: Id; seconds: number },
+): Promise<boolean> {
+  const [row] = await sql.query<{ yes: boolean }>(
+    `SELECT EXISTS (SELECT FROM evidence WHERE organisation_id = $1 AND route_id = $2
+       AND kind IN (${EvidenceKind.good}, ${EvidenceKind.probeGood})
+       AND second > now() - make_interval(secs => $3)) AS yes`,
+    [route.organisationId, route.routeId, route.seconds],
+  )
+  return row!.yes
+}
+
+/** Sums by kind and the last probe, for the admin's page. */
+export async function evidenceSummary(
+  sql: Sql,
+  organisationId: Id,
+  minutes: number,
+): Promise<{ routeId: Id; kind: EvidenceKind; count: number; lastText: string | null; lastAt: Date }[]> {
+  return sql.query(
+    `SELECT route_id AS "routeId", kind, sum(seen)::int AS count, max(second) AS "lastAt",
+       (array_agg(last_text ORDER BY second DESC) FILTER (WHERE last_text IS NOT NULL))[1] AS "lastText"
+     FROM evidence WHERE organisation_id = $1 AND second > now() - make_interval(mins => $2)
+     GROUP BY route_id, kind ORDER BY route_id, kind`,
+    [organisationId, minutes],
+  )
+}
+
+/** Judged long ago; the audit rows hold what came of it. */
+export async function trimEvidence(sql: Sql, hours: number): Promise<void> {
+  await sql.query(`DELETE FROM evidence WHERE second < now() - make_interval(hours => $1)`, [hours], 'evidence-trim')
+}

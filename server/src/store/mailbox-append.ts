@@ -1,0 +1,83 @@
+/**
+ * A message that a person puts into the own mailbox (draft, import): message, bytes and copy. Larger bytes are chunk rows
+ * or a blob already; the placement follows in the same transaction (mailbox.ts).
+ */
+import { BodyStore } from '../platform/codes.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+import type { MailOwner } from './mailbox.ts'
+
+export interface OwnMessage {
+  messageId: Id
+  copyId: Id
+  threadId: Id
+  source: number
+  direction: number
+  receivedAt: Date
+  headerFrom: string | null
+  subject: string | null
+  messageIdHeader: string | null
+  inReplyTo: string | null
+  headerDate: Date | null
+  size: number
+  sha256: Buffer
+  body: { kind: 'row'; bytes: Buffer } | { kind: 'chunks' } | { kind: 'blob'; blobKey: string }
+  prefix: Buffer
+  /** days from now; null: as long as somebody owes it */
+  keepDays: number | null
+}
+
+const STORE = { row: BodyStore.row, chunks: BodyStore.chunks, blob: BodyStore.blob } as const
+
+export async function insertOwnMessage(sql: Sql, owner: MailOwner, m: OwnMessage): Promise<void> {
+  if (m.body.kind === 'row')
+    await sql.query('INSERT INTO body (organisation_id, body_id, bytes) VALUES ($1, $2, $3)', [
+      owner.organisationId,
+      m.messageId,
+      m.body.bytes,
+    ])
+  if (m.body.kind === 'blob') await sql.query('DELETE FROM blob_reservation WHERE blob_key = $1', [m.body.blobKey])
+  await sql.query(
+    `INSERT INTO message (organisation_id, message_id, received_at, direction, envelope_from, header_from, subject,
+       message_id_header, header_date, in_reply_to, size, sha256, body_store, blob_key, prefix)
+     VALUES ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+    [
+      owner.organisationId,
+      m.messageId,
+      m.receivedAt,
+      m.direction,
+      m.headerFrom,
+      m.subject,
+      m.messageIdHeader,
+      m.headerDate,
+      m.inReplyTo,
+      m.size,
+      m.sha256,
+      STORE[m.body.kind],
+      m.body.kind === 'blob' ? m.body.blobKey : null,
+      m.prefix,
+    ],
+  )
+  await sql.query(
+    `INSERT INTO copy (organisation_id, copy_id, message_id, person_id, source, expires_at, policy, thread_id)
+     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6::int IS NULL THEN 'infinity' ELSE now() + make_interval(days => $6) END, $7, $8)`,
+    [
+      owner.organisationId,
+      m.copyId,
+      m.messageId,
+      owner.personId,
+      m.source,
+      m.keepDays,
+      m.keepDays === null ? 'owed' : `organisation:${m.keepDays}d`,
+      m.threadId,
+    ],
+  )
+}
+
+export async function retentionDays(sql: Sql, organisationId: Id): Promise<number> {
+  const [row] = await sql.query<{ days: number }>(
+    'SELECT retention_days AS days FROM organisation WHERE organisation_id = $1',
+    [organisationId],
+  )
+  return row?.days ?? 14
+}

@@ -1,0 +1,346 @@
+/**
+ * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address. Writers take many
+ * rows per statement (jsonb_to_recordset), so that thousands of people are one round trip, and are always called inside
+ * one transaction that ends with bumpDirectory.
+ */
+import { uuidArray } from '../platform/db/binary.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+
+export interface ScopeColumns {
+  filtering: boolean | null
+  rollingCopy: boolean | null
+  emergency: boolean | null
+}
+export interface OrganisationModel extends ScopeColumns {
+  id: Id
+  slug: string
+  name: string
+  retentionDays: number
+  outboundRouteId: Id | null
+}
+export interface RouteModel {
+  id: Id
+  name: string
+  kind: number
+  settings: unknown
+  /** sealed, hex; null = none */
+  secret: string | null
+}
+export interface DomainModel extends ScopeColumns {
+  id: Id
+  name: string
+  kind: number
+  aliasOfId: Id | null
+  otherRouteId: Id | null
+  catchAll: string | null
+  separator: string
+  routeId: Id | null
+  complete: boolean
+  unknownPolicy: number
+  warnAfterHours: number | null
+  dkimSelector: string | null
+  dkimPublic: string | null
+  /** sealed, hex; only written when a key is made */
+  dkimPrivate: string | null
+}
+export interface GroupModel extends ScopeColumns {
+  id: Id
+  name: string
+  routeId: Id | null
+}
+export interface PersonModel extends ScopeColumns {
+  id: Id
+  name: string
+  upn: string | null
+  locale: string
+  role: number
+  groupId: Id | null
+  routeId: Id | null
+  disabled: boolean
+}
+export interface AddressModel {
+  address: string
+  display: string
+  personId: Id
+  domainId: Id
+  primary: boolean
+}
+
+const SCOPES = 'scope_filtering AS filtering, scope_copy AS "rollingCopy", scope_emergency AS emergency'
+
+/** One apply at a time, until the transaction's end. */
+export async function lockModel(sql: Sql): Promise<void> {
+  await sql.query(`SELECT pg_advisory_xact_lock(hashtext('holdfast model'))`)
+}
+
+export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
+  const rows = await sql.query<OrganisationModel>(
+    `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", ${SCOPES}
+     FROM organisation WHERE slug = $1`,
+    [slug],
+  )
+  return rows[0] ?? null
+}
+
+export const readRoutes = (sql: Sql, organisationId: Id): Promise<RouteModel[]> =>
+  sql.query<RouteModel>(
+    `SELECT route_id AS id, name, kind, settings, encode(secret_sealed, 'hex') AS secret FROM route WHERE organisation_id = $1 ORDER BY name`,
+    [organisationId],
+  )
+
+export const readDomains = (sql: Sql, organisationId: Id): Promise<DomainModel[]> =>
+  sql.query<DomainModel>(
+    `SELECT domain_id AS id, name, kind, alias_of_domain_id AS "aliasOfId", other_route_id AS "otherRouteId", catch_all AS "catchAll",
+            subaddress_separator AS separator, route_id AS "routeId", recipients_complete AS complete, unknown_policy AS "unknownPolicy",
+            warn_after_hours AS "warnAfterHours", dkim_selector AS "dkimSelector", dkim_public AS "dkimPublic", NULL AS "dkimPrivate", ${SCOPES}
+     FROM domain WHERE organisation_id = $1 ORDER BY name`,
+    [organisationId],
+  )
+
+export const readGroups = (sql: Sql, organisationId: Id): Promise<GroupModel[]> =>
+  sql.query<GroupModel>(
+    `SELECT group_id AS id, name, route_id AS "routeId", ${SCOPES} FROM person_group WHERE organisation_id = $1 ORDER BY name`,
+    [organisationId],
+  )
+
+export const readPeople = (sql: Sql, organisationId: Id): Promise<PersonModel[]> =>
+  sql.query<PersonModel>(
+    `SELECT person_id AS id, name, upn, locale, role, group_id AS "groupId", route_id AS "routeId", disabled_at IS NOT NULL AS disabled, ${SCOPES}
+     FROM person WHERE organisation_id = $1 ORDER BY person_id`,
+    [organisationId],
+  )
+
+export const readAddresses = (sql: Sql, organisationId: Id): Promise<AddressModel[]> =>
+  sql.query<AddressModel>(
+    `SELECT address, display, person_id AS "personId", domain_id AS "domainId", is_primary AS primary FROM address
+     WHERE organisation_id = $1 ORDER BY is_primary DESC, address`,
+    [organisationId],
+  )
+
+/** Domains, addresses, UPNs and operator names of others that a declaration must not take. */
+export function takenElsewhere(
+  sql: Sql,
+  organisationId: Id | null,
+  names: { domains: string[]; addresses: string[]; upns: string[] },
+): Promise<{ kind: 'domain' | 'address' | 'upn' | 'operator'; name: string; owner: string }[]> {
+  return sql.query(
+    `SELECT 'domain' AS kind, d.name, o.name AS owner FROM domain d JOIN organisation o USING (organisation_id)
+       WHERE d.name = ANY($2::text[]) AND d.organisation_id IS DISTINCT FROM $1
+     UNION ALL SELECT 'address', a.address, o.name FROM address a JOIN organisation o USING (organisation_id)
+       WHERE a.address = ANY($3::text[]) AND a.organisation_id IS DISTINCT FROM $1
+     UNION ALL SELECT 'upn', p.upn, o.name FROM person p JOIN organisation o USING (organisation_id)
+       WHERE p.upn = ANY($4::text[]) AND p.organisation_id IS DISTINCT FROM $1
+     UNION ALL SELECT 'operator', name, 'an operator' FROM operator WHERE name = ANY($3::text[]) OR name = ANY($4::text[])`,
+    [organisationId, names.domains, names.addresses, names.upns],
+  )
+}
+
+/** People to whom the primary owes mail, or who still have some here. */
+export function peopleWithMail(
+  sql: Sql,
+  organisationId: Id,
+  people: readonly Id[],
+): Promise<{ id: Id; owed: boolean; copies: boolean }[]> {
+  return sql.query(
+    `SELECT p AS id,
+            EXISTS (SELECT FROM delivery d WHERE d.organisation_id = $1 AND d.person_id = p AND d.state < 10)
+              OR EXISTS (SELECT FROM owed_item w WHERE w.organisation_id = $1 AND w.person_id = p AND w.state = 1) AS owed,
+            EXISTS (SELECT FROM placement c WHERE c.organisation_id = $1 AND c.person_id = p)
+              OR EXISTS (SELECT FROM copy c WHERE c.organisation_id = $1 AND c.person_id = p) AS copies
+     FROM unnest($2::uuid[]) AS p`,
+    [organisationId, uuidArray(people)],
+  )
+}
+
+export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<Set<Id>> {
+  const rows = await sql.query<{ id: Id }>(
+    'SELECT subject_id AS id FROM credential WHERE organisation_id = $1 AND kind = 1',
+    [organisationId],
+  )
+  return new Set(rows.map((row) => row.id))
+}
+
+// ---------------------------------------------------------------- writing
+
+export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
+  await sql.query(
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
+       scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency`,
+    [row.id, row.slug, row.name, row.retentionDays, row.filtering, row.rollingCopy, row.emergency],
+  )
+}
+
+export async function writeOutbound(sql: Sql, organisationId: Id, routeId: Id | null): Promise<void> {
+  await sql.query('UPDATE organisation SET outbound_route_id = $2 WHERE organisation_id = $1', [
+    organisationId,
+    routeId,
+  ])
+}
+
+const recordset = (columns: string): string => `FROM jsonb_to_recordset($2::jsonb) AS n(${columns})`
+const SCOPE_TYPES = 'filtering boolean, "rollingCopy" boolean, emergency boolean'
+const SCOPE_SET =
+  'scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency'
+
+export async function writeRoutes(sql: Sql, organisationId: Id, rows: readonly RouteModel[]): Promise<void> {
+  await sql.query(
+    `INSERT INTO route (organisation_id, route_id, name, kind, settings, secret_sealed)
+     SELECT $1, id, name, kind, settings, decode(secret, 'hex') ${recordset('id uuid, name text, kind smallint, settings jsonb, secret text')}
+     ON CONFLICT (organisation_id, route_id) DO UPDATE SET name = excluded.name, kind = excluded.kind, settings = excluded.settings,
+       secret_sealed = excluded.secret_sealed`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+export async function writeDomains(sql: Sql, organisationId: Id, rows: readonly DomainModel[]): Promise<void> {
+  const columns = `id uuid, name text, kind smallint, "aliasOfId" uuid, "otherRouteId" uuid, "catchAll" text, separator text, "routeId" uuid,
+    complete boolean, "unknownPolicy" smallint, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, ${SCOPE_TYPES}`
+  await sql.query(
+    `INSERT INTO domain (organisation_id, domain_id, name, kind, alias_of_domain_id, other_route_id, catch_all, subaddress_separator, route_id,
+       recipients_complete, unknown_policy, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, kind, "aliasOfId", "otherRouteId", "catchAll", separator, "routeId", complete, "unknownPolicy", "warnAfterHours",
+       "dkimSelector", "dkimPublic", decode("dkimPrivate", 'hex'), filtering, "rollingCopy", emergency ${recordset(columns)}
+     ON CONFLICT (organisation_id, domain_id) DO UPDATE SET name = excluded.name, kind = excluded.kind,
+       alias_of_domain_id = excluded.alias_of_domain_id, other_route_id = excluded.other_route_id, catch_all = excluded.catch_all,
+       subaddress_separator = excluded.subaddress_separator, route_id = excluded.route_id, recipients_complete = excluded.recipients_complete,
+       unknown_policy = excluded.unknown_policy, warn_after_hours = excluded.warn_after_hours, dkim_selector = excluded.dkim_selector,
+       dkim_public = excluded.dkim_public,
+       dkim_private_sealed = CASE WHEN excluded.dkim_selector IS NULL THEN NULL ELSE coalesce(excluded.dkim_private_sealed, domain.dkim_private_sealed) END,
+       ${SCOPE_SET}`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+export async function writeGroups(sql: Sql, organisationId: Id, rows: readonly GroupModel[]): Promise<void> {
+  await sql.query(
+    `INSERT INTO person_group (organisation_id, group_id, name, route_id, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, "routeId", filtering, "rollingCopy", emergency ${recordset(`id uuid, name text, "routeId" uuid, ${SCOPE_TYPES}`)}
+     ON CONFLICT (organisation_id, group_id) DO UPDATE SET name = excluded.name, route_id = excluded.route_id, ${SCOPE_SET}`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+export async function writePeople(sql: Sql, organisationId: Id, rows: readonly PersonModel[]): Promise<void> {
+  const columns = `id uuid, name text, upn text, locale text, role smallint, "groupId" uuid, "routeId" uuid, disabled boolean, ${SCOPE_TYPES}`
+  // UPNs may change hands within one apply.
+  await sql.query(
+    'UPDATE person SET upn = NULL WHERE organisation_id = $1 AND upn IS NOT NULL AND person_id = ANY($2::uuid[])',
+    [organisationId, uuidArray(rows.map((row) => row.id))],
+  )
+  await sql.query(
+    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, filtering, "rollingCopy", emergency ${recordset(columns)}
+     ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn, locale = excluded.locale, role = excluded.role,
+       group_id = excluded.group_id, route_id = excluded.route_id,
+       disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END, ${SCOPE_SET}`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+/** The people's addresses become exactly these. */
+export async function writeAddresses(
+  sql: Sql,
+  organisationId: Id,
+  people: readonly Id[],
+  rows: readonly AddressModel[],
+): Promise<void> {
+  await sql.query('DELETE FROM address WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])', [
+    organisationId,
+    uuidArray(people),
+  ])
+  await sql.query(
+    `INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display)
+     SELECT $1, address, "personId", "domainId", "primary", display
+     ${recordset('address text, "personId" uuid, "domainId" uuid, "primary" boolean, display text')}`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+/** First passwords; whoever has one keeps it. */
+export async function writeFirstPasswords(
+  sql: Sql,
+  organisationId: Id,
+  rows: readonly { id: Id; subjectId: Id; verifier: string; mustChange: boolean }[],
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, must_change)
+     SELECT id, $1, "subjectId", 1, verifier, "mustChange" ${recordset('id uuid, "subjectId" uuid, verifier text, "mustChange" boolean')}
+     WHERE NOT EXISTS (SELECT FROM credential c WHERE c.subject_id = n."subjectId" AND c.kind = 1)`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+/** Takes sign-in and addresses away; the person row goes too where no mail hangs on it. */
+export async function removePeople(
+  sql: Sql,
+  organisationId: Id,
+  people: readonly { id: Id; keep: boolean }[],
+): Promise<void> {
+  const ids = uuidArray(people.map((person) => person.id))
+  const gone = uuidArray(people.filter((person) => !person.keep).map((person) => person.id))
+  await sql.query('DELETE FROM address WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])', [
+    organisationId,
+    ids,
+  ])
+  await sql.query('DELETE FROM credential WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
+    organisationId,
+    ids,
+  ])
+  await sql.query('DELETE FROM session WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
+    organisationId,
+    ids,
+  ])
+  await sql.query(
+    'UPDATE person SET disabled_at = coalesce(disabled_at, now()), upn = NULL WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])',
+    [organisationId, ids],
+  )
+  for (const table of ['folder', 'person_mode', 'person'])
+    await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])`, [
+      organisationId,
+      gone,
+    ])
+}
+
+export async function removeGroups(sql: Sql, organisationId: Id, groups: readonly Id[]): Promise<void> {
+  const ids = uuidArray(groups)
+  await sql.query('UPDATE person SET group_id = NULL WHERE organisation_id = $1 AND group_id = ANY($2::uuid[])', [
+    organisationId,
+    ids,
+  ])
+  await sql.query('DELETE FROM person_group WHERE organisation_id = $1 AND group_id = ANY($2::uuid[])', [
+    organisationId,
+    ids,
+  ])
+}
+
+export async function removeDomains(sql: Sql, organisationId: Id, domains: readonly Id[]): Promise<void> {
+  await sql.query(
+    'UPDATE domain SET alias_of_domain_id = NULL WHERE organisation_id = $1 AND alias_of_domain_id = ANY($2::uuid[])',
+    [organisationId, uuidArray(domains)],
+  )
+  await sql.query('DELETE FROM domain WHERE organisation_id = $1 AND domain_id = ANY($2::uuid[])', [
+    organisationId,
+    uuidArray(domains),
+  ])
+}
+
+/** Routes that no delivery was ever for: others stay, the trace names them. */
+export async function unusedRoutes(sql: Sql, organisationId: Id, routes: readonly Id[]): Promise<Set<Id>> {
+  const rows = await sql.query<{ id: Id }>(
+    `SELECT r AS id FROM unnest($2::uuid[]) AS r WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.organisation_id = $1 AND d.route_id = r)
+       AND NOT EXISTS (SELECT FROM return_event e WHERE e.organisation_id = $1 AND e.route_id = r)`,
+    [organisationId, uuidArray(routes)],
+  )
+  return new Set(rows.map((row) => row.id))
+}
+
+export async function removeRoutes(sql: Sql, organisationId: Id, routes: readonly Id[]): Promise<void> {
+  for (const table of ['route_mode', 'evidence', 'route'])
+    await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND route_id = ANY($2::uuid[])`, [
+      organisationId,
+      uuidArray(routes),
+    ])
+}

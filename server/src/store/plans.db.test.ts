@@ -1,0 +1,104 @@
+/**
+ * What is asked every second, by every page or by every sweep does not read whole tables: with twenty thousand rows, after
+ * ANALYZE and with PostgreSQL's own settings, on every version that is promised (the run on 15 sets
+ * HOLDFAST_TEST_DATABASE_URL).
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freshDatabase, type FreshDatabase } from '../../testkit/database.ts'
+import { makeOrganisation, makePerson, type MadeOrganisation } from '../../testkit/factories.ts'
+import { plansOf } from '../../testkit/plans.ts'
+import type { Sql } from '../platform/db/database.ts'
+import { firstIdAt, NIL_ID, type Id } from '../platform/ids.ts'
+import { personStanding } from './overview.ts'
+import { countDeletedButOwed, countSentOwed, owedBalance } from './owed.ts'
+import { dropBytes, letGo, ownerlessPage, unlinkedPage } from './sweep.ts'
+
+const N = 20_000
+const DAY = 86_400_000
+let fresh: FreshDatabase
+let org: MadeOrganisation
+const people: Id[] = []
+
+/** Ids of kind `k` (a hexadecimal digit) over the last ten days, as SQL of `i`. */
+const id = (k: string, i = 'i'): string =>
+  `(lpad(to_hex(${Date.now() - 10 * DAY} + ${i} * ${(10 * DAY) / N}), 12, '0') || '7${k}008000' || lpad(to_hex(${i}), 12, '0'))::uuid`
+
+beforeAll(async () => {
+  fresh = await freshDatabase()
+  org = await makeOrganisation(fresh.db, { people: ['alice'] })
+  people.push(org.people.alice!.personId)
+  for (let i = 1; i < 200; i++) people.push((await makePerson(fresh.db, org, `person${i}`)).personId)
+  const rows = (text: string): Promise<unknown> =>
+    fresh.db.query(text.replaceAll('$i', `generate_series(1, ${N}) AS i`), [org.organisationId, org.routeId, people])
+  const all = `CROSS JOIN (SELECT $1::uuid AS o, $2::uuid AS r, $3::uuid[] AS people) a`
+  const who = 'people[1 + i % 200]'
+  await rows(
+    `INSERT INTO message (organisation_id, message_id, received_at, direction, envelope_from, header_from, subject, message_id_header,
+       size, sha256, body_store, prefix)
+     SELECT o, ${id('1')}, now(), 1, 'sender' || i % 500 || '@outside.test', 'Sender <from' || i % 500 || '@outside.test>',
+       'Subject number ' || i, '<' || i || '@outside.test>', 1, '\\x00', 1, '\\x' FROM $i ${all}`,
+  )
+  await rows(`INSERT INTO body (organisation_id, body_id, bytes) SELECT o, ${id('1')}, 'x' FROM $i ${all}`)
+  // One in ten is open.
+  await rows(
+    `INSERT INTO delivery (organisation_id, delivery_id, message_id, recipient, person_id, route_id, state, next_attempt, accepted_at, finished_at)
+     SELECT o, ${id('2')}, ${id('1')}, 'Person' || i % 200 || '@corp.test', ${who}, r, CASE WHEN i % 10 = 0 THEN 2 ELSE 10 END, now(), now(),
+       CASE WHEN i % 10 <> 0 THEN now() END FROM $i ${all}`,
+  )
+  await rows(
+    `INSERT INTO copy (organisation_id, copy_id, message_id, person_id, source, expires_at, policy, thread_id)
+     SELECT o, ${id('3')}, ${id('1')}, ${who}, 1, 'infinity', 'owed', ${id('3')} FROM $i ${all}`,
+  )
+  // A return under way brings all of it home.
+  const event = '00000000-0000-7000-8000-000000000001'
+  await fresh.db.query(
+    `INSERT INTO return_event (organisation_id, return_event_id, route_id, recovering_at) VALUES ($1, $2, $3, now())`,
+    [org.organisationId, event, org.routeId],
+  )
+  await fresh.db.query('UPDATE route_mode SET return_event_id = $2 WHERE route_id = $1', [org.routeId, event])
+  await rows(
+    `INSERT INTO ledger (organisation_id, ledger_id, return_event_id, route_id, person_id, delivery_id, message_id, attempt_no, outcome, proof)
+     SELECT o, ${id('4')}, '${event}', r, ${who}, ${id('2')}, ${id('1')}, 1, CASE WHEN i / 200 % 20 = 0 THEN 5 ELSE 1 END, 'Ok' FROM $i ${all}`,
+  )
+  await rows(
+    `INSERT INTO owed_item (organisation_id, owed_id, route_id, person_id, kind, copy_id, state, reason, finished_at)
+     SELECT o, ${id('5')}, r, ${who}, 1, ${id('3')}, 1 + i / 200 % 4, 'accepted', CASE WHEN i / 200 % 4 > 0 THEN now() END FROM $i ${all}`,
+  )
+  await fresh.db.query('ANALYZE')
+})
+afterAll(() => fresh.drop())
+
+const BIG = ['message', 'delivery', 'copy', 'ledger', 'owed_item', 'body_\\d+', 'body_default']
+
+/** Every statement of `work` finds its rows in the large tables by an index. */
+async function expectIndexed(work: (sql: Sql) => Promise<unknown>): Promise<void> {
+  const plans = await plansOf(fresh.db, work)
+  expect(plans.length).toBeGreaterThan(0)
+  for (const plan of plans) expect(plan).not.toMatch(new RegExp(`Seq Scan on (${BIG.join('|')})\\b`))
+}
+
+test("what every signed-in person's page asks", async () => {
+  const { organisationId } = org
+  await expectIndexed((sql) => personStanding(sql, organisationId, people[7]!))
+  expect(await personStanding(fresh.db, organisationId, people[7]!)).toMatchObject({ home: 95, sentHere: 50 })
+  await expectIndexed((sql) => countSentOwed(sql, organisationId, people[7]!))
+  await expectIndexed((sql) => countDeletedButOwed(sql, organisationId, people[7]!))
+})
+
+test('what a deletion asks', async () => {
+  // Within an hour a return may write the whole ledger.
+  const of = { organisationId: org.organisationId, personId: people[9]!, sinceLedgerId: NIL_ID }
+  await expectIndexed((sql) => owedBalance(sql, of))
+})
+
+test('the pages of the sweep', async () => {
+  const from = { organisationId: NIL_ID, id: NIL_ID }
+  const before = firstIdAt(Date.now())
+  await expectIndexed((sql) => unlinkedPage(sql, 'body', { from, before, limit: 500 }))
+  await expectIndexed((sql) => unlinkedPage(sql, 'body_chunk', { from, before, limit: 500 }))
+  await expectIndexed((sql) => ownerlessPage(sql, { from, before, limit: 500 }))
+  const page = await ownerlessPage(fresh.db, { from, before, limit: 5 })
+  const some = [page.last]
+  await expectIndexed((sql) => dropBytes(sql, 'body', some))
+  await expectIndexed((sql) => letGo({ ...fresh.db, transaction: (work) => work(sql) }, some))
+})

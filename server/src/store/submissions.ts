@@ -1,0 +1,211 @@
+/** What people sent by webmail: the link from the author's copy to the message that left. */
+import { UndoStatus } from '../platform/codes.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+import type { MailOwner } from './mailbox.ts'
+
+export interface SubmissionRow {
+  submissionId: Id
+  copyId: Id
+  messageId: Id
+  identityAddress: string
+  sentAt: Date
+  undoStatus: number
+}
+
+const ROW = `s.submission_id AS "submissionId", s.copy_id AS "copyId", s.message_id AS "messageId",
+  s.identity_address AS "identityAddress", s.sent_at AS "sentAt", s.undo_status AS "undoStatus"`
+
+export interface NewSubmission {
+  submissionId: Id
+  copyId: Id
+  messageId: Id
+  identityAddress: string
+  envelopeDigest: Buffer | null
+}
+
+/**
+ * Written before the message is accepted (`pending`), so that a try that was cut off is found and not sent again. False:
+ * another try of this draft is pending, or this sending has left already. Run it with the draft's placement locked.
+ */
+export async function insertSubmission(sql: Sql, owner: MailOwner, s: NewSubmission): Promise<boolean> {
+  // Locked, and so read as they are after whatever is just being done to them: between a look for final ones and the
+  // index's word about pending ones, one could pass from the second to the first.
+  const others = await sql.query<{ isSame: boolean }>(
+    `SELECT undo_status = ${UndoStatus.pending} OR envelope_digest IS NOT DISTINCT FROM $4::bytea AS "isSame" FROM submission
+     WHERE organisation_id = $1 AND person_id = $2 AND copy_id = $3 AND undo_status <> ${UndoStatus.canceled} FOR UPDATE`,
+    [owner.organisationId, owner.personId, s.copyId, s.envelopeDigest],
+  )
+  if (others.some(({ isSame }) => isSame)) return false
+  const rows = await sql.query(
+    `INSERT INTO submission (organisation_id, submission_id, person_id, copy_id, message_id, identity_address, envelope_digest, undo_status)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, ${UndoStatus.pending})
+     ON CONFLICT (organisation_id, copy_id) WHERE undo_status = ${UndoStatus.pending} DO NOTHING RETURNING 1 AS one`,
+    [owner.organisationId, s.submissionId, owner.personId, s.copyId, s.messageId, s.identityAddress, s.envelopeDigest],
+  )
+  return rows.length > 0
+}
+
+export async function finishSubmission(sql: Sql, owner: MailOwner, submissionId: Id): Promise<void> {
+  await sql.query(
+    `UPDATE submission SET undo_status = ${UndoStatus.final} WHERE organisation_id = $1 AND person_id = $2 AND submission_id = $3`,
+    [owner.organisationId, owner.personId, submissionId],
+  )
+}
+
+/** The message was refused before it was stored: nothing left. */
+export async function cancelSubmission(sql: Sql, owner: MailOwner, submissionId: Id): Promise<void> {
+  await sql.query(
+    `UPDATE submission SET undo_status = ${UndoStatus.canceled} WHERE organisation_id = $1 AND person_id = $2
+       AND submission_id = $3 AND undo_status = ${UndoStatus.pending}`,
+    [owner.organisationId, owner.personId, submissionId],
+  )
+}
+
+const STORED = `EXISTS (SELECT FROM message m WHERE m.organisation_id = s.organisation_id AND m.message_id = s.message_id)`
+/** Longer than any accept waits before it gives its statement to the database. */
+const YOUNG = `s.sent_at > now() - interval '1 minute'`
+
+export interface Try extends SubmissionRow, MailOwner {
+  envelopeDigest: Buffer | null
+  isStored: boolean
+  /** pending and not stored, but nobody can say yet that it will not be */
+  isOpen: boolean
+}
+
+/**
+ * Tries that were not canceled: of one draft, newest first, or the oldest pending ones of everybody. Two statements,
+ * because a row's absence says something only once no accept statement is left that was begun for it.
+ */
+export async function readTries(sql: Sql, of: { owner: MailOwner; copyId: Id } | { pending: number }): Promise<Try[]> {
+  const [where, values] =
+    'owner' in of
+      ? [
+          `organisation_id = $1 AND person_id = $2 AND copy_id = $3 AND undo_status <> ${UndoStatus.canceled} ORDER BY submission_id DESC`,
+          [of.owner.organisationId, of.owner.personId, of.copyId],
+        ]
+      : [`undo_status = ${UndoStatus.pending} AND NOT (${YOUNG}) ORDER BY sent_at LIMIT $1`, [of.pending]]
+  const rows = await sql.query<Omit<Try, 'isStored'>>(
+    `SELECT ${ROW}, organisation_id AS "organisationId", person_id AS "personId", envelope_digest AS "envelopeDigest",
+       ${YOUNG} OR EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'holdfast accept'
+         AND datname = current_database() AND state <> 'idle' AND query_start < s.sent_at + interval '1 minute') AS "isOpen"
+     FROM submission s WHERE ${where}`,
+    values,
+  )
+  if (rows.length === 0) return []
+  const stored = await sql.query<{ id: Id }>(
+    `SELECT s.submission_id AS id FROM submission s WHERE s.submission_id = ANY ($1::uuid[])
+       AND s.organisation_id = ANY ($2::uuid[]) AND ${STORED}`,
+    [rows.map(({ submissionId }) => submissionId), rows.map(({ organisationId }) => organisationId)],
+  )
+  const there = new Set(stored.map(({ id }) => id))
+  return rows.map((row) => {
+    const isStored = there.has(row.submissionId)
+    return { ...row, isStored, isOpen: row.undoStatus === UndoStatus.pending && !isStored && row.isOpen }
+  })
+}
+
+/** Those of these copies whose message has left, or may be just leaving. */
+export async function copiesThatLeft(sql: Sql, owner: MailOwner, copyIds: readonly Id[]): Promise<Set<Id>> {
+  const rows = await sql.query<{ copyId: Id }>(
+    `SELECT DISTINCT copy_id AS "copyId" FROM submission s
+     WHERE organisation_id = $1 AND person_id = $2 AND copy_id = ANY ($3::uuid[])
+       AND (undo_status = ${UndoStatus.final} OR undo_status = ${UndoStatus.pending} AND (${YOUNG} OR ${STORED}))`,
+    [owner.organisationId, owner.personId, [...copyIds]],
+  )
+  return new Set(rows.map(({ copyId }) => copyId))
+}
+
+export function readSubmissions(
+  sql: Sql,
+  owner: MailOwner,
+  ids: readonly Id[] | null,
+  limit: number,
+): Promise<SubmissionRow[]> {
+  return sql.query<SubmissionRow>(
+    `SELECT s.submission_id AS "submissionId", s.copy_id AS "copyId", s.message_id AS "messageId",
+       s.identity_address AS "identityAddress", s.sent_at AS "sentAt",
+       CASE WHEN undo_status = ${UndoStatus.pending} AND ${STORED} THEN ${UndoStatus.final} ELSE undo_status END AS "undoStatus"
+     FROM submission s WHERE organisation_id = $1 AND person_id = $2 ${ids ? 'AND submission_id = ANY ($4::uuid[])' : ''}
+     ORDER BY submission_id DESC LIMIT $3`,
+    [owner.organisationId, owner.personId, limit, ...(ids ? [[...ids]] : [])],
+  )
+}
+
+/** The newest submission: the state of the set. */
+export async function lastSubmission(sql: Sql, owner: MailOwner): Promise<Id | null> {
+  const [row] = await sql.query<{ id: Id | null }>(
+    `SELECT submission_id AS id FROM submission WHERE organisation_id = $1 AND person_id = $2 ORDER BY submission_id DESC LIMIT 1`,
+    [owner.organisationId, owner.personId],
+  )
+  return row?.id ?? null
+}
+
+/** Recipients of what the person sent within the last hour: the measure of the rate limit. */
+export async function recipientsLastHour(sql: Sql, owner: MailOwner): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `SELECT count(*) AS n FROM submission s JOIN delivery d ON d.organisation_id = s.organisation_id AND d.message_id = s.message_id
+     WHERE s.organisation_id = $1 AND s.person_id = $2 AND s.sent_at > now() - interval '1 hour'`,
+    [owner.organisationId, owner.personId],
+  )
+  return row!.n
+}
+
+export interface SentRecipient {
+  messageId: Id
+  recipient: string
+  state: number
+  reply: string | null
+}
+
+/** What became of each recipient, with the last reply of the other side. */
+export function readSentRecipients(sql: Sql, organisationId: Id, messageIds: readonly Id[]): Promise<SentRecipient[]> {
+  return sql.query<SentRecipient>(
+    `SELECT d.message_id AS "messageId", d.recipient, d.state,
+       (SELECT a.reply FROM attempt a WHERE a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
+        ORDER BY a.attempt_no DESC LIMIT 1) AS reply
+     FROM delivery d WHERE d.organisation_id = $1 AND d.message_id = ANY ($2::uuid[]) ORDER BY d.delivery_id`,
+    [organisationId, [...messageIds]],
+  )
+}
+
+export interface OwnAddress {
+  address: string
+  display: string
+  name: string
+  isPrimary: boolean
+}
+
+/** The addresses a person may write from, the primary one first. */
+export function ownAddresses(sql: Sql, owner: MailOwner): Promise<OwnAddress[]> {
+  return sql.query<OwnAddress>(
+    `SELECT a.address, a.display, p.name, a.is_primary AS "isPrimary" FROM address a
+       JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
+     WHERE a.organisation_id = $1 AND a.person_id = $2 ORDER BY a.is_primary DESC, a.address`,
+    [owner.organisationId, owner.personId],
+  )
+}
+
+export async function outboundRoute(sql: Sql, organisationId: Id): Promise<Id | null> {
+  const [row] = await sql.query<{ routeId: Id | null }>(
+    'SELECT outbound_route_id AS "routeId" FROM organisation WHERE organisation_id = $1',
+    [organisationId],
+  )
+  return row?.routeId ?? null
+}
+
+export interface SigningKey {
+  domainId: Id
+  domain: string
+  selector: string
+  privateSealed: Buffer
+}
+
+export async function signingKey(sql: Sql, organisationId: Id, domain: string): Promise<SigningKey | null> {
+  const [row] = await sql.query<SigningKey>(
+    `SELECT domain_id AS "domainId", name AS domain, dkim_selector AS selector, dkim_private_sealed AS "privateSealed" FROM domain
+     WHERE organisation_id = $1 AND name = $2 AND dkim_selector IS NOT NULL AND dkim_private_sealed IS NOT NULL`,
+    [organisationId, domain],
+  )
+  return row ?? null
+}

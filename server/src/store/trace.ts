@@ -1,0 +1,171 @@
+/**
+ * Everything that is known about a message: the message, its deliveries with every attempt, copies, ledger rows. Searching
+ * goes from the newest to the oldest in keyset pages by message_id.
+ */
+import type { Sql, SqlValue } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+import type { QueueRow } from './queue-view.ts'
+import { QUEUE_COLUMNS, QUEUE_FROM } from './queue-view.ts'
+
+export interface TraceMessageRow {
+  messageId: Id
+  messageIdHeader: string | null
+  from: string
+  subject: string | null
+  acceptedAt: Date
+  size: number
+  direction: number
+  recipients: string[]
+}
+
+const MESSAGE = `m.message_id AS "messageId", m.message_id_header AS "messageIdHeader", m.envelope_from AS "from", m.subject,
+  m.received_at AS "acceptedAt", m.size, m.direction,
+  ARRAY(SELECT d.recipient FROM delivery d WHERE d.organisation_id = m.organisation_id AND d.message_id = m.message_id
+        ORDER BY d.delivery_id LIMIT 20) AS recipients`
+
+/** What a question can be about; exactly one is set, or none for the newest messages. */
+export interface TraceQuestion {
+  id?: Id
+  /** folded */
+  address?: string
+  /** without angle brackets */
+  messageIdHeader?: string
+  subject?: string
+}
+
+export function searchMessages(
+  sql: Sql,
+  organisationId: Id,
+  ask: TraceQuestion,
+  after: Id | null,
+  limit: number,
+): Promise<TraceMessageRow[]> {
+  const values: SqlValue[] = [organisationId, limit]
+  const where = ['m.organisation_id = $1', 'm.direction <> 4']
+  const bind = (value: SqlValue): string => `$${values.push(value)}`
+  if (after !== null) where.push(`m.message_id < ${bind(after)}`)
+  if (ask.id !== undefined) {
+    const id = bind(ask.id)
+    where.push(
+      `(m.message_id = ${id} OR m.message_id = (SELECT message_id FROM delivery WHERE organisation_id = $1 AND delivery_id = ${id}))`,
+    )
+  }
+  const either: string[] = []
+  if (ask.address !== undefined) {
+    const address = bind(ask.address)
+    either.push(
+      `m.message_id IN (SELECT message_id FROM delivery WHERE organisation_id = $1 AND lower(recipient) = ${address})`,
+      `lower(m.envelope_from) = ${address}`,
+      `lower(m.header_from) LIKE '%' || ${bind(ask.address.replace(/[\\%_]/g, '\\$&'))} || '%'`,
+    )
+  }
+  if (ask.messageIdHeader !== undefined)
+    either.push(`m.message_id_header IN (${bind(ask.messageIdHeader)}, ${bind(`<${ask.messageIdHeader}>`)})`)
+  if (ask.subject !== undefined) either.push(`m.subject ILIKE ${bind(`%${ask.subject.replace(/[\\%_]/g, '\\$&')}%`)}`)
+  if (either.length > 0) where.push(`(${either.join(' OR ')})`)
+  return sql.query<TraceMessageRow>(
+    `SELECT ${MESSAGE} FROM message m WHERE ${where.join(' AND ')} ORDER BY m.message_id DESC LIMIT $2`,
+    values,
+  )
+}
+
+export interface FullMessageRow extends TraceMessageRow {
+  sha256: Buffer
+  clientIp: string | null
+  helo: string | null
+  tls: string | null
+}
+
+export async function readMessage(sql: Sql, organisationId: Id, messageId: Id): Promise<FullMessageRow | null> {
+  const rows = await sql.query<FullMessageRow>(
+    `SELECT ${MESSAGE}, m.sha256, m.client_ip AS "clientIp", m.helo, m.tls FROM message m WHERE m.organisation_id = $1 AND m.message_id = $2`,
+    [organisationId, messageId],
+  )
+  return rows[0] ?? null
+}
+
+export interface TraceDeliveryRow extends QueueRow {
+  finishedAt: Date | null
+}
+
+export function deliveriesOf(sql: Sql, organisationId: Id, messageId: Id): Promise<TraceDeliveryRow[]> {
+  return sql.query<TraceDeliveryRow>(
+    `SELECT ${QUEUE_COLUMNS}, d.finished_at AS "finishedAt"
+     ${QUEUE_FROM}
+     WHERE d.organisation_id = $1 AND d.message_id = $2 ORDER BY d.delivery_id LIMIT 1000`,
+    [organisationId, messageId],
+  )
+}
+
+export interface AttemptRow {
+  deliveryId: Id
+  attemptNo: number
+  at: Date
+  outcome: number
+  reason: string
+  host: string | null
+  tls: string | null
+  code: number | null
+  reply: string | null
+  tookMs: number
+}
+
+export function attemptsOf(sql: Sql, organisationId: Id, messageId: Id): Promise<AttemptRow[]> {
+  return sql.query<AttemptRow>(
+    `SELECT a.delivery_id AS "deliveryId", a.attempt_no AS "attemptNo", a.at, a.outcome, a.reason, a.host, a.tls,
+            a.smtp_code AS code, a.reply, a.took_ms AS "tookMs"
+     FROM delivery d JOIN attempt a ON a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
+     WHERE d.organisation_id = $1 AND d.message_id = $2 ORDER BY a.delivery_id, a.attempt_no LIMIT 5000`,
+    [organisationId, messageId],
+  )
+}
+
+export interface CopyRow {
+  person: string
+  source: number
+  expiresAt: Date | number
+  folder: string | null
+}
+
+export function copiesOf(sql: Sql, organisationId: Id, messageId: Id): Promise<CopyRow[]> {
+  return sql.query<CopyRow>(
+    `SELECT coalesce(p.name, c.person_id::text) AS person, c.source, c.expires_at AS "expiresAt", f.name AS folder
+     FROM copy c
+     LEFT JOIN person p ON p.organisation_id = c.organisation_id AND p.person_id = c.person_id
+     LEFT JOIN LATERAL (SELECT folder_no FROM placement x WHERE x.organisation_id = c.organisation_id AND x.message_id = c.message_id
+                        AND x.copy_id = c.copy_id AND x.tombstone IS NULL LIMIT 1) x ON true
+     LEFT JOIN folder f ON f.organisation_id = c.organisation_id AND f.person_id = c.person_id AND f.folder_no = x.folder_no
+     WHERE c.organisation_id = $1 AND c.message_id = $2 ORDER BY c.copy_id LIMIT 1000`,
+    [organisationId, messageId],
+  )
+}
+
+export interface LedgerRow {
+  ledgerId: Id
+  at: Date
+  person: string | null
+  recipient: string | null
+  subject: string | null
+  outcome: number
+  proof: string
+  attemptNo: number
+  owedId: Id | null
+}
+
+const LEDGER = `SELECT l.ledger_id AS "ledgerId", l.at, p.name AS person, d.recipient, m.subject, l.outcome, l.proof,
+    l.attempt_no AS "attemptNo", l.owed_id AS "owedId"
+  FROM ledger l
+  LEFT JOIN person p ON p.organisation_id = l.organisation_id AND p.person_id = l.person_id
+  LEFT JOIN delivery d ON d.organisation_id = l.organisation_id AND d.delivery_id = l.delivery_id
+  LEFT JOIN message m ON m.organisation_id = l.organisation_id AND m.message_id = l.message_id`
+
+export function ledgerOfMessage(sql: Sql, organisationId: Id, messageId: Id): Promise<LedgerRow[]> {
+  return sql.query<LedgerRow>(
+    `${LEDGER} WHERE l.organisation_id = $1
+       AND (l.delivery_id IN (SELECT delivery_id FROM delivery WHERE organisation_id = $1 AND message_id = $2)
+         OR l.owed_id IN (SELECT o.owed_id FROM copy c JOIN owed_item o ON o.organisation_id = c.organisation_id AND o.copy_id = c.copy_id
+                          WHERE c.organisation_id = $1 AND c.message_id = $2))
+     ORDER BY l.ledger_id LIMIT 5000`,
+    [organisationId, messageId],
+  )
+}

@@ -1,0 +1,47 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * Four kinds of tests. unit: no database, no network. db: real PostgreSQL (embedded, or HOLDFAST_TEST_DATABASE_URL).
+ * e2e: black box against real programs; each file says which peers it needs (e2e/peers/needs.ts). web: components.
+ */
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: [
+            'server/src/**/*.test.ts',
+            'tools/**/*.test.ts',
+            'server/testkit/**/*.test.ts',
+            'server/demo/**/*.test.ts',
+          ],
+          exclude: ['**/*.db.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'db',
+          include: ['server/**/*.db.test.ts'],
+          globalSetup: ['server/testkit/postgres-setup.ts'],
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      { extends: true, test: { name: 'web', include: ['web/src/**/*.test.ts', 'web/src/**/*.test.tsx'] } },
+    ],
+  },
+})

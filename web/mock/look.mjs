@@ -1,0 +1,130 @@
+/**
+ * Looks at the pages: takes screenshots of the main scenes in both sizes, schemes and three languages, and fails when a
+ * page reports an error, breaks the policy, or is wider than the screen. `node web/mock/look.mjs [folder] [filter]`.
+ */
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+const out = process.argv[2] ?? '/tmp/holdfast-look'
+const filter = new RegExp(process.argv[3] ?? '.')
+const port = 8123
+mkdirSync(out, { recursive: true })
+const server = spawn(process.execPath, [join(import.meta.dirname, 'server.mjs'), String(port)], { stdio: 'ignore' })
+await new Promise((resolve) => setTimeout(resolve, 500))
+const base = `http://127.0.0.1:${port}`
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+})
+const sizes = {
+  phone: { width: 360, height: 740 },
+  narrow: { width: 320, height: 640 },
+  tablet: { width: 820, height: 1000 },
+  desktop: { width: 1280, height: 800 },
+}
+const scenes = {
+  inbox: ['/mail/m1', '.mail-row'],
+  reader: ['/mail/m1?id=e0', '.mail-frame'],
+  plain: ['/mail/m1?id=e1', '.mail-plain'],
+  reply: ['/mail/m1?id=e0&compose=reply', '.compose-text'],
+  search: ['/mail/m1?q=figures&all=true', '.mail-row'],
+  empty: ['/mail/m5', '.state'],
+  board: ['/admin/o1/board', '.route'],
+  queue: ['/admin/o1/queue', '.table'],
+  parking: ['/admin/o1/parking', '.table'],
+  returns: ['/admin/o1/returns', '.table'],
+  ledger: ['/admin/o1/returns/v1', '.table'],
+  trace: ['/admin/o1/trace/x0', '.attempts'],
+  traces: ['/admin/o1/trace?q=alice', '.table'],
+  people: ['/admin/o1/people', '.table'],
+  audit: ['/admin/o1/audit', '.table'],
+  design: ['/design', '.design'],
+}
+// The browser reports what it did not run while foreign HTML was parsed for cleaning: that is the wall at work.
+const parsed = (text) => /hashes do not apply to event handlers|Executing inline event handler|sha256-jqzoKb/.test(text)
+let faults = 0
+const fault = (text) => {
+  faults++
+  console.log(`FAULT ${text}`)
+}
+async function shots(size, scheme, locale, names, mode) {
+  await fetch(`${base}/mock/mode?${mode}`)
+  await fetch(`${base}/api/v1/session`, { method: 'DELETE' })
+  const context = await browser.newContext({
+    viewport: sizes[size],
+    colorScheme: scheme,
+    locale,
+    deviceScaleFactor: 1,
+    reducedMotion: 'reduce',
+  })
+  const page = await context.newPage()
+  page.setDefaultTimeout(8_000)
+  const tag = `${size}-${scheme}-${locale}`
+  page.on(
+    'console',
+    (message) =>
+      ['error', 'warning'].includes(message.type()) &&
+      !/401/.test(message.text()) &&
+      !parsed(message.text()) &&
+      fault(`${tag} ${page.url()}: ${message.text()}`),
+  )
+  page.on('pageerror', (error) => fault(`${tag} ${page.url()}: ${error.message}`))
+  await page.goto(base)
+  await page.waitForSelector('input[name=username]')
+  if (names.includes('sign-in')) {
+    await page.fill('input[name=username]', 'alice@example.com')
+    await page.fill('input[name=password]', 'wrong')
+    await page.click('button[type=submit]')
+    await page.waitForSelector('.notice')
+    await page.screenshot({ path: `${out}/sign-in-${tag}.png` })
+  }
+  await page.fill('input[name=username]', 'alice@example.com')
+  await page.fill('input[name=password]', 'right')
+  await page.click('button[type=submit]')
+  await page.waitForSelector('.mail-row')
+  for (const name of names.filter((each) => scenes[each])) {
+    await page.goto(base + scenes[name][0])
+    await page.waitForSelector(scenes[name][1])
+    await page.waitForTimeout(350)
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    if (wide > 0) fault(`${tag} ${name}: ${wide} px wider than the screen`)
+    const cutOff = await page.evaluate(() =>
+      [...document.querySelectorAll('button, .mail-folder, label, .mode-word, .admin-tabs a')]
+        .filter(
+          (each) =>
+            each.getClientRects().length &&
+            each.scrollWidth > each.clientWidth + 1 &&
+            getComputedStyle(each).overflow !== 'visible',
+        )
+        .map((each) => each.textContent),
+    )
+    if (cutOff.length) fault(`${tag} ${name}: cut off: ${cutOff.join(' | ')}`)
+    await page.screenshot({ path: `${out}/${name}-${tag}.png`, fullPage: name === 'design' })
+  }
+  await context.close()
+}
+const all = Object.keys(scenes)
+const runs = [
+  ['desktop', 'light', 'en', ['sign-in', ...all], 'emergency'],
+  ['phone', 'light', 'de', ['sign-in', ...all], 'emergency'],
+  ['desktop', 'dark', 'fr', ['sign-in', 'inbox', 'reader', 'reply', 'board', 'trace', 'design'], 'recovering'],
+  ['phone', 'dark', 'fr', ['inbox', 'reader', 'board'], 'recovering'],
+  ['narrow', 'light', 'de', all, 'hold'],
+  ['tablet', 'light', 'en', ['inbox', 'reader', 'board', 'queue'], 'normal'],
+]
+for (const run of runs)
+  if (filter.test(run.slice(0, 3).join('-')))
+    await shots(...run).catch((error) => fault(`${run.slice(0, 3).join('-')}: ${error.message.slice(0, 300)}`))
+await browser.close()
+server.kill()
+console.log(`${faults} faults, pictures in ${out}`)
+process.exitCode = faults ? 1 : 0

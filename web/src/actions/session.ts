@@ -1,0 +1,50 @@
+/** Signing in and out: the cookie is the server's; what the page knew of the person before is forgotten. */
+import { api, keepCsrf, onSignedOut } from '../data/api.ts'
+import type { Account } from '../data/contract.ts'
+import { jmap } from '../data/jmap/client.ts'
+import { queryClient, sessionQuery } from '../data/queries.ts'
+import { setLocale } from '../lib/i18n.ts'
+
+function enter(account: Account): Account {
+  keepCsrf(account)
+  jmap.forget()
+  forgetOthers()
+  queryClient.setQueryData(sessionQuery.queryKey, account)
+  void setLocale(account.locale).catch(() => undefined)
+  return account
+}
+
+export const signIn = async (name: string, password: string) =>
+  enter(await api<Account>('POST', '/session', { name: name.trim(), password }))
+export const setUp = async (input: {
+  token: string
+  name: string
+  display: string
+  password: string
+  locale: string
+}) => enter(await api<Account>('POST', '/setup', input))
+
+/** The answer may carry a new account (the sign-in's version moves on); else it is asked for. */
+export async function changePassword(current: string, next: string): Promise<void> {
+  await api('POST', '/session/password', { current, next })
+  await queryClient.refetchQueries({ queryKey: sessionQuery.queryKey })
+}
+
+export async function signOut(): Promise<void> {
+  await api('DELETE', '/session').catch(() => undefined)
+  leave()
+}
+
+/** All but the session itself, which the page above every scene is looking at. */
+const forgetOthers = () => queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
+
+function leave(): void {
+  jmap.forget()
+  queryClient.setQueryData(sessionQuery.queryKey, null)
+  forgetOthers()
+}
+onSignedOut(leave)
+
+export async function keepLocale(locale: string): Promise<void> {
+  await api('PATCH', '/me', { locale }).catch(() => undefined)
+}

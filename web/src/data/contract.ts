@@ -1,0 +1,26 @@
+/** The contract of /api/v1 (generated from the server's), and the words and forms that the pages name themselves. */
+import type { Account as Signed, RouteBoard, Standing } from './contract.gen.ts'
+
+export type {
+  AuditRow,
+  LedgerItem,
+  Organisation,
+  ParkedItem,
+  Person,
+  QueueItem,
+  ReturnEvent,
+  RouteBoard,
+  Standing,
+  Trace,
+  TraceDelivery,
+  TraceMessage,
+} from './contract.gen.ts'
+
+/** Abilities are only looked up by name here; a server may know more of them than these pages. */
+export type Account = Omit<Signed, 'abilities'> & { abilities: string[] }
+export type ModeWord = Standing['mode']
+export type PinWord = NonNullable<RouteBoard['pin']>['kind']
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}

@@ -1,0 +1,141 @@
+/** Everything that is asked of the server more than once, with its key and how often it is renewed. */
+import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query'
+import { api, ApiError, keepCsrf, query } from './api.ts'
+import type {
+  Account,
+  AuditRow,
+  LedgerItem,
+  Organisation,
+  Page,
+  ParkedItem,
+  Person,
+  QueueItem,
+  ReturnEvent,
+  RouteBoard,
+  Standing,
+  Trace,
+  TraceMessage,
+} from './contract.ts'
+import { email, identities, mailboxes } from './jmap/mail.ts'
+
+/** Worth asking again: no answer, or the server said that it is its own, passing fault. */
+const passing = (error: unknown) => error instanceof ApiError && (error.code === 'offline' || error.status >= 500)
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      gcTime: 10 * 60_000,
+      // The browser's own idea of "online" is wrong on loopback and in many offices: we ask, and see.
+      networkMode: 'always',
+      retry: (count, error) => passing(error) && count < 2,
+      retryDelay: (count) => Math.min(8_000, 700 * 2 ** count),
+      // A scene that failed for want of an answer comes back by itself.
+      refetchInterval: ({ state }) => (state.status === 'error' && passing(state.error) ? 5_000 : false),
+    },
+    mutations: { networkMode: 'always' },
+  },
+})
+
+/** null: signed out. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: async ({ signal }): Promise<Account | null> => {
+    try {
+      return keepCsrf(await api<Account>('GET', '/session', undefined, signal))
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status === 401) return null
+      throw thrown
+    }
+  },
+  staleTime: 60_000,
+  refetchOnWindowFocus: true,
+})
+
+export const standingQuery = queryOptions({
+  queryKey: ['standing'],
+  queryFn: ({ signal }) => api<Standing>('GET', '/me/standing', undefined, signal),
+  refetchInterval: 4_000,
+  placeholderData: keepPreviousData,
+})
+export const mailboxesQuery = queryOptions({ queryKey: ['mail', 'folders'], queryFn: mailboxes })
+export const emailQuery = (id: string) =>
+  queryOptions({ queryKey: ['email', id], queryFn: ({ signal }) => email(id, signal), staleTime: Infinity })
+export const identitiesQuery = queryOptions({ queryKey: ['identities'], queryFn: identities, staleTime: Infinity })
+
+// The control panel
+const of = (org: string, rest: string) => `/organisations/${encodeURIComponent(org)}/${rest}`
+const list =
+  <T>(path: string) =>
+  async ({ signal }: { signal: AbortSignal }) => {
+    const answer = await api<T[] | { items: T[] }>('GET', path, undefined, signal)
+    return Array.isArray(answer) ? answer : answer.items
+  }
+const page =
+  <T>(path: (after: string | null) => string) =>
+  async ({ signal, pageParam }: { signal: AbortSignal; pageParam: string | null }): Promise<Page<T>> => {
+    const answer = await api<T[] | Page<T>>('GET', path(pageParam), undefined, signal)
+    return Array.isArray(answer) ? { items: answer, next: null } : answer
+  }
+const paged = { initialPageParam: null as string | null, getNextPageParam: (last: Page<unknown>) => last.next }
+
+export const organisationsQuery = queryOptions({
+  queryKey: ['organisations'],
+  queryFn: list<Organisation>('/organisations'),
+})
+export const routesQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'routes'],
+    queryFn: list<RouteBoard>(of(org, 'routes')),
+    refetchInterval: 2_500,
+  })
+
+export interface QueueFilter {
+  state: string
+  route: string
+  q: string
+}
+export const queueQuery = (org: string, filter: QueueFilter) => ({
+  queryKey: ['org', org, 'queue', filter],
+  queryFn: page<QueueItem>((after) => of(org, `queue${query({ ...filter, after, limit: 50 })}`)),
+  refetchInterval: 5_000,
+  ...paged,
+})
+export const parkingQuery = (org: string) => ({
+  queryKey: ['org', org, 'parking'],
+  queryFn: page<ParkedItem>((after) => of(org, `parking${query({ after })}`)),
+  ...paged,
+})
+export const returnsQuery = (org: string) => ({
+  queryKey: ['org', org, 'returns'],
+  queryFn: page<ReturnEvent>((after) => of(org, `returns${query({ after })}`)),
+  refetchInterval: 3_000,
+  ...paged,
+})
+export const ledgerQuery = (org: string, event: string) => ({
+  queryKey: ['org', org, 'ledger', event],
+  queryFn: page<LedgerItem>((after) => of(org, `returns/${encodeURIComponent(event)}/ledger${query({ after })}`)),
+  refetchInterval: 4_000,
+  ...paged,
+})
+export const traceSearchQuery = (org: string, q: string) => ({
+  queryKey: ['org', org, 'traces', q],
+  queryFn: page<TraceMessage>((after) => of(org, `trace${query({ q, after })}`)),
+  ...paged,
+})
+export const traceQuery = (org: string, message: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'trace', message],
+    queryFn: ({ signal }) => api<Trace>('GET', of(org, `trace/${encodeURIComponent(message)}`), undefined, signal),
+    refetchInterval: 5_000,
+  })
+export const peopleQuery = (org: string, q: string) => ({
+  queryKey: ['org', org, 'people', q],
+  queryFn: page<Person>((after) => of(org, `people${query({ q, after })}`)),
+  ...paged,
+})
+export const auditQuery = (org: string) => ({
+  queryKey: ['org', org, 'audit'],
+  queryFn: page<AuditRow>((after) => of(org, `audit${query({ after })}`)),
+  ...paged,
+})

@@ -1,0 +1,11 @@
+/** The control panel's scenes, one chunk. */
+import './admin.css'
+
+export { AuditScene, PeopleScene } from './people-audit.tsx'
+export { BoardScene } from './board.tsx'
+export { AdminFrame, AdminHome } from './frame.tsx'
+export { ParkingScene } from './parking.tsx'
+export { QueueScene } from './queue.tsx'
+export { LedgerScene, ReturnsScene } from './returns.tsx'
+export { TraceScene } from './trace.tsx'
+export { TraceSearchScene } from './trace-search.tsx'

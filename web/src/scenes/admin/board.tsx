@@ -1,0 +1,238 @@
+/** The board: every route with its mode, why, on what evidence, with which numbers; the switch; a running return. */
+import { Button, Skeleton } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { getRouteApi, Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { RouteBoard } from '../../data/contract.ts'
+import { routesQuery, sessionQuery } from '../../data/queries.ts'
+import { engineText } from '../../lib/engine-text.ts'
+import { number, stretch } from '../../lib/format.ts'
+import { sentence } from '../../lib/sentence.ts'
+import { ModeMark, toneOf } from '../../ui/mode.tsx'
+import { Notice } from '../../ui/notice.tsx'
+import { ProgressBar } from '../../ui/progress-bar.tsx'
+import { EmptyState, ErrorState } from '../../ui/states.tsx'
+import { TimeText } from '../../ui/time-text.tsx'
+import { returnText } from './progress-text.ts'
+import { SwitchDialog } from './switch-dialog.tsx'
+
+const here = getRouteApi('/signed/admin/$org/board')
+
+export function BoardScene() {
+  const { t } = useTranslation()
+  const { org } = here.useParams()
+  const { data, error, refetch } = useQuery(routesQuery(org))
+  const { data: account } = useQuery(sessionQuery)
+  const [switching, setSwitching] = useState<string | null>(null)
+  const chosen = data?.find(({ id }) => id === switching) ?? null
+  const maySwitch = account?.abilities.includes('board:pin') ?? false
+  return (
+    <>
+      <h1>{t('admin.board')}</h1>
+      {error && data ? <Notice tone="warn">{t('state.offlineBar')}</Notice> : null}
+      {data ? (
+        data.length ? (
+          <div className="routes">
+            {data.map((route) => (
+              <RouteCard
+                key={route.id}
+                org={org}
+                route={route}
+                {...(maySwitch && canSwitch(route) ? { change: () => setSwitching(route.id) } : {})}
+              />
+            ))}
+          </div>
+        ) : (
+          <EmptyState>{t('admin.noRoutes')}</EmptyState>
+        )
+      ) : error ? (
+        <ErrorState error={error} retry={() => void refetch()} />
+      ) : (
+        <Skeleton height={320} />
+      )}
+      <p className="muted small">{t('admin.live')}</p>
+      {chosen && <SwitchDialog key={chosen.id} org={org} route={chosen} close={() => setSwitching(null)} />}
+    </>
+  )
+}
+
+/** A way out has no mode to switch; only a pin from when it was a mail system can be taken away. */
+const canSwitch = (route: RouteBoard): boolean => route.kind === 'primary' || route.pin !== null
+
+const kinds: Record<string, 'board.kindPrimary' | 'board.kindSmarthost' | 'board.kindMx'> = {
+  primary: 'board.kindPrimary',
+  smarthost: 'board.kindSmarthost',
+  mx: 'board.kindMx',
+}
+
+export function RouteCard({ org, route, change }: { org: string; route: RouteBoard; change?: () => void }) {
+  const { t, i18n } = useTranslation()
+  const kind = kinds[route.kind]
+  const age = route.oldestOpenAt ? stretch(Date.now() - Date.parse(route.oldestOpenAt), i18n.language) : '–'
+  const home = route.returnEvent && route.returnEvent.total > 0 ? route.returnEvent : null
+  const progress = home && returnText(t, home, i18n.language)
+  return (
+    <section className={`card route mode-${toneOf(route.mode)}`} aria-label={route.name}>
+      <div className="line">
+        <div className="grow">
+          <h2>{route.name}</h2>
+          {kind && <span className="muted small">{t(kind)}</span>}
+        </div>
+        {change && (
+          <Button variant="default" onClick={change}>
+            {t('board.switch')}
+          </Button>
+        )}
+      </div>
+      <div className="stack">
+        <div className="line" role="status" aria-live="polite">
+          <ModeMark mode={route.mode} />
+          <span>
+            {t('admin.since')} <TimeText at={route.since} form="seconds" />
+          </span>
+        </div>
+        <p>
+          {sentence(t, 'reason', route.cause)}{' '}
+          {route.detail && !route.pin && <span className="muted">{engineText(t, route.detail, i18n.language)}</span>}
+        </p>
+        {route.blind && (
+          <Notice tone="warn">
+            <strong>{t('board.blind', { why: route.blind.why })}</strong> {t('board.blindMeans')}{' '}
+            <TimeText at={route.blind.since} form="seconds" />
+          </Notice>
+        )}
+        {route.pin && (
+          <Notice tone="warn">
+            <strong>{t('board.pinned', { kind: sentence(t, 'mode', route.pin.kind) })}</strong>{' '}
+            {t('board.pinnedBy', {
+              author: route.pin.author.replace(/:.*-(\w{6})\w*$/, ' …$1'),
+              reason: route.pin.reason,
+            })}{' '}
+            {route.pin.until && (
+              <>
+                {t('board.pinnedUntil')} <TimeText at={route.pin.until} form="clock" />
+              </>
+            )}
+          </Notice>
+        )}
+      </div>
+      {home && progress && (
+        <div className="stack">
+          <h3>{t('board.return')}</h3>
+          <ProgressBar value={progress.done} of={home.total} label={progress.label} />
+          <p className="num">
+            {progress.label}.{' '}
+            <Link to="/admin/$org/returns/$event" params={{ org, event: home.id }}>
+              {t('board.ledger')}
+            </Link>
+          </p>
+          {home.unsure > 0 && <p className="muted">{t('board.unsure', { count: home.unsure })}</p>}
+        </div>
+      )}
+      <dl className="figures">
+        <div>
+          <dt title={t('board.openHint')}>{t('board.open')}</dt>
+          <dd>
+            <Link to="/admin/$org/queue" params={{ org }} search={{ route: route.id }}>
+              {number(route.open, i18n.language)}
+            </Link>
+          </dd>
+        </div>
+        <div>
+          <dt title={t('board.heldHint')}>{t('board.held')}</dt>
+          <dd>{number(route.held, i18n.language)}</dd>
+        </div>
+        <div className={route.parked > 0 ? 'figure-warn' : undefined}>
+          <dt title={t('board.parkedHint')}>
+            {route.parked > 0 && <IconAlertTriangle size={15} aria-hidden="true" />} {t('board.parked')}
+          </dt>
+          <dd>
+            <Link to="/admin/$org/parking" params={{ org }}>
+              {number(route.parked, i18n.language)}
+            </Link>
+          </dd>
+        </div>
+        <div>
+          <dt>{t('board.oldest')}</dt>
+          <dd>{age}</dd>
+        </div>
+      </dl>
+      <Evidence route={route} />
+      <Sensitivity route={route} />
+    </section>
+  )
+}
+
+function Evidence({ route }: { route: RouteBoard }) {
+  const { t, i18n } = useTranslation()
+  return (
+    <div className="stack">
+      <h3>{t('board.evidence')}</h3>
+      {route.evidence.length === 0 ? (
+        <p className="muted">{t('board.noEvidence')}</p>
+      ) : (
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">{t('board.evidenceKind')}</th>
+              <th scope="col" className="figure">
+                {t('board.evidenceCount')}
+              </th>
+              <th scope="col">{t('board.evidenceText')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {route.evidence.map(({ kind, count, lastText }) => (
+              <tr key={kind}>
+                <td data-name={t('board.evidenceKind')}>{sentence(t, 'evidence', kind)}</td>
+                <td data-name={t('board.evidenceCount')} className="figure num">
+                  {number(count, i18n.language)}
+                </td>
+                <td data-name={t('board.evidenceText')} className="mono">
+                  {lastText}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <p className="small">
+        <span className="muted">{t('app.label', { label: t('board.probe') })} </span>
+        {route.probe ? (
+          <>
+            <strong>{route.probe.good ? t('board.probeGood') : t('board.probeBad')}</strong>{' '}
+            <TimeText at={route.probe.lastAt} form="seconds" /> <span className="mono">{route.probe.lastText}</span>
+          </>
+        ) : (
+          t('board.probeNone')
+        )}
+      </p>
+      {route.acceptsAll && (
+        <p className="small">
+          {t('board.acceptsAll')} <TimeText at={route.acceptsAll.since} form="clock" /> ({t('board.acceptsAllAsked')}{' '}
+          <TimeText at={route.acceptsAll.askedAt} form="seconds" />)
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Sensitivity({ route: { sensitivity } }: { route: RouteBoard }) {
+  const { t, i18n } = useTranslation()
+  const seconds = (count: number) => t('board.seconds', { value: number(count, i18n.language) })
+  return (
+    <div className="stack">
+      <h3>{t('board.sensitivity', { name: sentence(t, 'sensitivity', sensitivity.name) })}</h3>
+      <dl className="figures">
+        {(['suspectAfter', 'emergencyAfter', 'recoverAfter', 'probeEvery'] as const).map((name) => (
+          <div key={name}>
+            <dt>{t(`board.${name}`)}</dt>
+            <dd>{seconds(sensitivity[name])}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  )
+}

@@ -1,0 +1,92 @@
+/** Who is there, and who did what: two lists to look things up in. */
+import { TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { getRouteApi } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { auditQuery, peopleQuery } from '../../data/queries.ts'
+import { sentence } from '../../lib/sentence.ts'
+import { DataTable } from '../../ui/data-table.tsx'
+import { ModeMark } from '../../ui/mode.tsx'
+import { TimeText } from '../../ui/time-text.tsx'
+import { usePages } from './use-pages.ts'
+import { AuditDetails, Thing } from './words.tsx'
+
+const peopleHere = getRouteApi('/signed/admin/$org/people')
+const auditHere = getRouteApi('/signed/admin/$org/audit')
+const roles: Record<string, 'people.rolePerson' | 'people.roleHelpdesk' | 'people.roleAuditor' | 'people.roleAdmin'> = {
+  person: 'people.rolePerson',
+  helpdesk: 'people.roleHelpdesk',
+  auditor: 'people.roleAuditor',
+  admin: 'people.roleAdmin',
+}
+
+export function PeopleScene() {
+  const { t } = useTranslation()
+  const { org } = peopleHere.useParams()
+  const [text, setText] = useState('')
+  const [q] = useDebouncedValue(text.trim(), 300)
+  const { asked, rows } = usePages(peopleQuery(org, q))
+  return (
+    <>
+      <h1>{t('admin.people')}</h1>
+      <TextInput
+        maw={360}
+        label={t('people.search')}
+        type="search"
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+      <DataTable
+        label={t('admin.people')}
+        asked={asked}
+        rows={rows}
+        rowKey={({ id }) => id}
+        empty={q ? t('people.emptySearch') : t('people.empty')}
+        columns={[
+          {
+            name: t('people.name'),
+            cell: (row) => (
+              <div>
+                <strong>{row.name}</strong> {row.mode && <ModeMark mode={row.mode} />}
+              </div>
+            ),
+          },
+          { name: t('people.addresses'), wide: true, cell: (row) => row.addresses.join(', ') },
+          { name: t('people.role'), cell: (row) => (roles[row.role] ? t(roles[row.role]!) : row.role) },
+          { name: t('people.protected'), cell: (row) => (row.protected ? t('app.yes') : t('app.no')) },
+          {
+            name: t('people.lastSignIn'),
+            cell: (row) => (row.lastSignInAt ? <TimeText at={row.lastSignInAt} form="clock" /> : t('people.never')),
+          },
+        ]}
+      />
+    </>
+  )
+}
+
+export function AuditScene() {
+  const { t } = useTranslation()
+  const { org } = auditHere.useParams()
+  const { asked, rows } = usePages(auditQuery(org))
+  return (
+    <>
+      <h1>{t('admin.audit')}</h1>
+      <p className="muted">{t('audit.lead')}</p>
+      <DataTable
+        label={t('admin.audit')}
+        asked={asked}
+        rows={rows}
+        rowKey={({ id }) => id}
+        empty={t('audit.empty')}
+        columns={[
+          { name: t('audit.at'), cell: (row) => <TimeText at={row.at} form="seconds" /> },
+          { name: t('audit.actor'), cell: (row) => <Thing of={row.actor} name={row.actorName} /> },
+          { name: t('audit.act'), cell: (row) => <span title={row.act}>{sentence(t, 'act', row.act)}</span> },
+          { name: t('audit.thing'), wide: true, cell: (row) => <Thing of={row.thing} name={row.thingName} /> },
+          { name: t('audit.why'), wide: true, cell: (row) => <AuditDetails row={row} /> },
+        ]}
+      />
+    </>
+  )
+}

@@ -1,0 +1,61 @@
+/** Loads what a new message starts from (the answered message, the draft, the identities), then shows the writer. */
+import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { useTranslation } from 'react-i18next'
+import { localCopy, startDraft } from '../../actions/draft.ts'
+import type { Mailbox } from '../../data/jmap/types.ts'
+import { emailQuery, identitiesQuery, sessionQuery } from '../../data/queries.ts'
+import type { ComposeKind } from '../../lib/mail-search.ts'
+import { EmptyState, ErrorState, LoadingState } from '../../ui/states.tsx'
+import { Writer } from './writer.tsx'
+
+export function Compose({
+  kind,
+  about,
+  folders,
+  close,
+  reopen,
+}: {
+  kind: ComposeKind
+  about: string | null
+  folders: Mailbox[]
+  close: () => void
+  reopen: () => void
+}) {
+  const { t, i18n } = useTranslation()
+  const { data: account } = useQuery(sessionQuery)
+  const needs = kind !== 'new' && about !== null
+  const mail = useQuery({ ...emailQuery(about ?? ''), enabled: needs })
+  const identities = useQuery(identitiesQuery)
+  const drafts = folders.find(({ role }) => role === 'drafts')
+  const sent = folders.find(({ role }) => role === 'sent')
+  const place = `${kind}.${about ?? ''}`
+  const ready = identities.data && drafts && sent && account && (!needs || mail.data !== undefined)
+  const start = useMemo(() => {
+    if (!ready) return null
+    const kept = localCopy(account.id, place).read()
+    if (kept) return { draft: kept, restored: true }
+    if (needs && !mail.data) return null
+    return { draft: startDraft(t, i18n.language, kind, mail.data ?? null, identities.data), restored: false }
+    // The start is taken once: renewed queries must not overwrite what is being written.
+  }, [Boolean(ready), place])
+  const error = identities.error ?? mail.error
+  if (!start || !account || !drafts || !sent) {
+    if (error)
+      return <ErrorState error={error} retry={() => void Promise.all([identities.refetch(), mail.refetch()])} />
+    return ready ? <EmptyState>{t('mail.gone')}</EmptyState> : <LoadingState />
+  }
+  return (
+    <Writer
+      first={start.draft}
+      restored={start.restored}
+      kind={kind}
+      account={account.id}
+      place={place}
+      identities={identities.data ?? []}
+      folders={{ drafts: drafts.id, sent: sent.id }}
+      close={close}
+      reopen={reopen}
+    />
+  )
+}

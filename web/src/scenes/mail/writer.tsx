@@ -1,0 +1,316 @@
+/**
+ * Writing: plain text or simple formatting, files by button or drop with progress, draft kept by itself, the forgotten
+ * attachment asked about, Ctrl+Enter sends, discarding can be taken back.
+ */
+import { ActionIcon, Button, Menu, Modal, NativeSelect, TextInput, Tooltip } from '@mantine/core'
+import { IconArrowLeft, IconDots, IconPaperclip, IconSend, IconTrash } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { localCopy } from '../../actions/draft.ts'
+import type { Draft } from '../../actions/draft.ts'
+import type { Identity } from '../../data/jmap/types.ts'
+import { standingQuery } from '../../data/queries.ts'
+import { parseAddresses } from '../../lib/address.ts'
+import { speaksOfAttachment } from '../../lib/reply.ts'
+import { errorText } from '../../lib/sentence.ts'
+import { toasts } from '../../lib/undo.ts'
+import type { ComposeKind } from '../../lib/mail-search.ts'
+import { Notice } from '../../ui/notice.tsx'
+import { TimeText } from '../../ui/time-text.tsx'
+import { asHtml, RichText } from './rich-text.tsx'
+import { htmlToText } from '../../lib/html-mail.ts'
+import { useDraft } from './use-draft.ts'
+import { UploadList, useUploads } from './uploads.tsx'
+
+interface WriterProps {
+  first: Draft
+  restored: boolean
+  kind: ComposeKind
+  account: string
+  place: string
+  identities: Identity[]
+  folders: { drafts: string; sent: string }
+  close: () => void
+  /** opens this writer again, after a discard was taken back */
+  reopen: () => void
+}
+
+export function Writer({ first, restored, kind, account, place, identities, folders, close, reopen }: WriterProps) {
+  const { t } = useTranslation()
+  const { draft, change, saving, savedAt, send, discard, leave } = useDraft(first, account, place, identities, folders)
+  const { data: standing } = useQuery(standingQuery)
+  const files = useRef(draft.files)
+  files.current = draft.files
+  const uploads = useUploads((file) => change({ files: [...files.current, file] }))
+  const [copies, setCopies] = useState(Boolean(draft.cc || draft.bcc))
+  const [fault, setFault] = useState<{ field: 'to' | 'cc' | 'bcc' | 'all'; text: string } | null>(null)
+  const [ask, setAsk] = useState<{ what: 'attachment' | 'subject'; word: string } | null>(null)
+  const [busy, setBusy] = useState(false)
+  const [dropping, setDropping] = useState(false)
+  const body = useRef<HTMLTextAreaElement>(null)
+  const fileInput = useRef<HTMLInputElement>(null)
+
+  useEffect(() => {
+    if (restored) toasts.add(t('compose.restored'))
+    if (kind === 'reply' || kind === 'replyAll') {
+      body.current?.focus()
+      body.current?.setSelectionRange(0, 0)
+      if (body.current) body.current.scrollTop = 0
+    }
+    // Once, when the writer opens.
+  }, [])
+
+  const text = draft.html === null ? draft.text : htmlToText(draft.html)
+  function check(): boolean {
+    for (const field of ['to', 'cc', 'bcc'] as const) {
+      const bad = parseAddresses(draft[field]).bad[0]
+      if (bad !== undefined) {
+        if (field !== 'to') setCopies(true)
+        setFault({ field, text: t('compose.badAddress', { address: bad }) })
+        return false
+      }
+    }
+    if ((['to', 'cc', 'bcc'] as const).every((field) => parseAddresses(draft[field]).good.length === 0)) {
+      setFault({ field: 'to', text: t('compose.noRecipient') })
+      return false
+    }
+    if (uploads.busy) {
+      setFault({ field: 'all', text: t('compose.waitUpload') })
+      return false
+    }
+    setFault(null)
+    return true
+  }
+  async function trySend(sure: ('attachment' | 'subject')[] = []) {
+    setAsk(null)
+    if (busy || !check()) return
+    const word = draft.files.length ? null : speaksOfAttachment(`${draft.subject}\n${text}`)
+    if (word && !sure.includes('attachment')) return setAsk({ what: 'attachment', word })
+    if (!draft.subject.trim() && !sure.includes('subject')) return setAsk({ what: 'subject', word: word ?? '' })
+    setBusy(true)
+    try {
+      await send()
+      toasts.add(standing?.mode === 'hold' ? t('compose.sentHold') : t('compose.sent'), { tone: 'good' })
+      close()
+    } catch (thrown) {
+      setFault({ field: 'all', text: `${t('compose.failed')} ${errorText(t, thrown)}` })
+      setBusy(false)
+    }
+  }
+  async function drop() {
+    const kept = { ...draft, id: null }
+    try {
+      await discard()
+      toasts.add(t('compose.discarded'), {
+        undo: () => {
+          // The writer finds the kept text when it opens again.
+          localCopy(account, place).write(kept)
+          reopen()
+        },
+      })
+      close()
+    } catch (thrown) {
+      setFault({ field: 'all', text: errorText(t, thrown) })
+    }
+  }
+  const field = (name: 'to' | 'cc' | 'bcc') => (
+    <div className="compose-line">
+      <label htmlFor={`compose-${name}`}>{t(`compose.${name}`)}</label>
+      <TextInput
+        id={`compose-${name}`}
+        value={draft[name]}
+        onChange={(event) => change({ [name]: event.currentTarget.value })}
+        error={fault?.field === name && fault.text}
+        autoFocus={name === 'to' && kind !== 'reply' && kind !== 'replyAll'}
+        autoCapitalize="none"
+        spellCheck={false}
+        inputMode="email"
+        placeholder={name === 'to' ? t('compose.toHint') : ''}
+        onBlur={() => fault?.field === name && check()}
+      />
+    </div>
+  )
+  const title =
+    kind === 'forward'
+      ? t('compose.forwardTitle')
+      : kind === 'draft'
+        ? t('compose.draftTitle')
+        : kind === 'new'
+          ? t('compose.new')
+          : t('compose.replyTitle')
+  return (
+    <div
+      className={dropping ? 'compose dropping' : 'compose'}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+          event.preventDefault()
+          void trySend()
+        }
+      }}
+      onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes('Files')) return
+        event.preventDefault()
+        setDropping(true)
+      }}
+      onDragLeave={(event) => event.currentTarget === event.target && setDropping(false)}
+      onDrop={(event) => {
+        if (!event.dataTransfer.files.length) return
+        event.preventDefault()
+        setDropping(false)
+        uploads.add([...event.dataTransfer.files])
+      }}
+    >
+      <div className="mail-tools">
+        <ActionIcon aria-label={t('app.back')} onClick={() => void leave().finally(close)}>
+          <IconArrowLeft size={22} />
+        </ActionIcon>
+        <h2 className="grow cut">{title}</h2>
+        <span className="muted small" role="status">
+          <SavedText saving={saving} savedAt={savedAt} />
+        </span>
+      </div>
+      <div className="compose-fields">
+        {fault?.field === 'all' && <Notice>{fault.text}</Notice>}
+        {identities.length > 1 && (
+          <div className="compose-line">
+            <label htmlFor="compose-from">{t('compose.from')}</label>
+            <NativeSelect
+              id="compose-from"
+              value={draft.identityId}
+              onChange={(event) => change({ identityId: event.currentTarget.value })}
+              data={identities.map(({ id, name, email }) => ({
+                value: id,
+                label: name ? `${name} <${email}>` : email,
+              }))}
+            />
+          </div>
+        )}
+        {field('to')}
+        {copies ? (
+          <>
+            {field('cc')}
+            {field('bcc')}
+          </>
+        ) : (
+          <div>
+            <button type="button" className="link" onClick={() => setCopies(true)}>
+              {t('compose.addCc')}
+            </button>
+          </div>
+        )}
+        <div className="compose-line">
+          <label htmlFor="compose-subject">{t('compose.subject')}</label>
+          <TextInput
+            id="compose-subject"
+            value={draft.subject}
+            onChange={(event) => change({ subject: event.currentTarget.value })}
+          />
+        </div>
+      </div>
+      <div className="compose-body">
+        {draft.html === null ? (
+          <textarea
+            ref={body}
+            className="compose-text"
+            aria-label={t('compose.body')}
+            value={draft.text}
+            onChange={(event) => change({ text: event.currentTarget.value })}
+            dir="auto"
+          />
+        ) : (
+          <RichText html={draft.html} change={(html) => change({ html })} />
+        )}
+        <UploadList
+          uploads={uploads}
+          files={draft.files}
+          remove={(blobId) => change({ files: draft.files.filter((file) => file.blobId !== blobId) })}
+        />
+        {dropping && <p className="muted">{t('compose.drop')}</p>}
+        {standing && standing.mode !== 'normal' && <p className="muted small">{t('compose.leaveEmergency')}</p>}
+      </div>
+      <div className="compose-foot">
+        <Tooltip label={t('compose.sendHint')}>
+          <Button
+            leftSection={<IconSend size={18} />}
+            loading={busy}
+            onClick={() => void trySend()}
+            aria-keyshortcuts="Control+Enter"
+          >
+            {t('compose.send')}
+          </Button>
+        </Tooltip>
+        <Tooltip label={t('compose.attach')}>
+          <ActionIcon aria-label={t('compose.attach')} onClick={() => fileInput.current?.click()}>
+            <IconPaperclip size={20} />
+          </ActionIcon>
+        </Tooltip>
+        <input
+          ref={fileInput}
+          type="file"
+          multiple
+          hidden
+          onChange={(event) => {
+            uploads.add([...(event.currentTarget.files ?? [])])
+            event.currentTarget.value = ''
+          }}
+        />
+        <Menu position="top-start">
+          <Menu.Target>
+            <ActionIcon aria-label={t('compose.format')}>
+              <IconDots size={20} />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item
+              onClick={() =>
+                draft.html === null ? change({ html: asHtml(draft.text) }) : change({ text, html: null })
+              }
+            >
+              {draft.html === null ? t('compose.formatted') : t('compose.plain')}
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+        <span className="grow" />
+        <Tooltip label={t('compose.discard')}>
+          <ActionIcon aria-label={t('compose.discard')} onClick={() => void drop()}>
+            <IconTrash size={20} />
+          </ActionIcon>
+        </Tooltip>
+      </div>
+      <Modal
+        opened={ask !== null}
+        onClose={() => setAsk(null)}
+        title={ask?.what === 'subject' ? t('compose.noSubjectTitle') : t('compose.forgotTitle')}
+        closeButtonProps={{ 'aria-label': t('app.close') }}
+      >
+        <div className="stack">
+          <p>
+            {ask?.what === 'subject' ? t('compose.noSubjectText') : t('compose.forgotText', { word: ask?.word ?? '' })}
+          </p>
+          <div className="line">
+            <Button variant="default" data-autofocus onClick={() => setAsk(null)}>
+              {t('compose.forgotBack')}
+            </Button>
+            <Button onClick={() => void trySend(ask?.what === 'subject' ? ['attachment', 'subject'] : ['attachment'])}>
+              {ask?.what === 'subject' ? t('compose.send') : t('compose.forgotSend')}
+            </Button>
+          </div>
+        </div>
+      </Modal>
+    </div>
+  )
+}
+
+function SavedText({ saving, savedAt }: { saving: string; savedAt: string | null }) {
+  const { t } = useTranslation()
+  if (saving === 'saving') return t('compose.saving')
+  if (saving === 'kept-here') return t('compose.savedHere')
+  if (saving === 'saved' && savedAt)
+    return (
+      <>
+        {t('compose.saved')} <TimeText at={savedAt} />
+      </>
+    )
+  return saving === 'changed' ? t('compose.unsaved') : null
+}
