@@ -58,6 +58,7 @@ test('a person without a route of their own goes by the route of their group, wi
     `INSERT INTO route (organisation_id, route_id, name, kind, settings) VALUES ($1, $2, 'moved', $3, $4)`,
     [one.org.organisationId, routeId, RouteKind.primary, JSON.stringify(routeTo(second.port))],
   )
+  await bumpDirectory(one.db)
   const carol = await member('carol', { routeId })
   const dave = await member('dave', { routeId })
   await one.db.query('UPDATE person SET route_id = $2 WHERE person_id = $1', [dave.personId, one.org.routeId])
