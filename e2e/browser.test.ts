@@ -3,8 +3,6 @@
  * attachment, delete and take it back, watch the banner through an outage, and follow the return in the control panel.
  * No scene may have a serious accessibility fault.
  */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { sendMail } from '../server/testkit/smtp-send.ts'
@@ -14,12 +12,12 @@ import { createInstallation } from './kit/holdfast.ts'
 import type { Installation, RunningHoldfast } from './kit/holdfast.ts'
 import { makeOperator, operator } from './kit/operator.ts'
 import { declareOrganisation, passwordFor } from './kit/organisation.ts'
+import { accessible, noSidewaysScroll, signInPage } from './kit/pages.ts'
 import { openScreen, startBrowser } from './peers/chromium.ts'
 import type { Screen } from './peers/chromium.ts'
 import { missing } from './peers/needs.ts'
 
 const skip = missing('chromium')
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 let installation: Installation
 let server: RunningHoldfast
 let primary: StandIn
@@ -73,40 +71,13 @@ afterAll(async () => {
   await sink.close()
 })
 
-async function accessible(page: Page, scene: string): Promise<void> {
-  // the CSP forbids foreign scripts: axe goes in as the debugger, not as a tag
-  await page.evaluate(axe)
-  const found: { id: string; impact: string; nodes: { html: string }[] }[] = await page.evaluate(async () => {
-    const { violations } = await (globalThis as any).axe.run({ exclude: [['iframe']] })
-    return violations
-      .filter((one: any) => one.impact === 'serious' || one.impact === 'critical')
-      .map((one: any) => ({
-        id: one.id,
-        impact: one.impact,
-        nodes: one.nodes.map((node: any) => ({ html: node.html.slice(0, 200) })),
-      }))
-  })
-  expect(found, `${scene}: ${JSON.stringify(found, null, 1)}`).toEqual([])
-}
-
-async function signIn(page: Page, name: string, password: string): Promise<void> {
-  await page.goto(`http://127.0.0.1:${server.ports.http}/`)
-  await page.getByLabel('E-mail address or name').fill(name)
-  await page.locator('input[type=password]').fill(password)
-  await accessible(page, 'sign-in')
-  await page.getByRole('button', { name: 'Sign in' }).click()
-}
+const signIn = (page: Page, name: string, password: string): Promise<void> =>
+  signInPage(page, server.ports.http, name, password)
 
 const row = (page: Page, subject: string) => page.getByRole('option').filter({ hasText: subject }).first()
 const back = async (page: Page): Promise<void> => {
   await page.goto(`http://127.0.0.1:${server.ports.http}/mail`)
   await page.getByRole('option').first().waitFor()
-}
-const noSidewaysScroll = async (page: Page): Promise<void> => {
-  const over = await page.evaluate<number>(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  )
-  expect(over).toBeLessThanOrEqual(1)
 }
 
 describe.skipIf(skip).each([

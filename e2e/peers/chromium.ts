@@ -19,8 +19,8 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
 }
 
-export async function openScreen(browser: Browser, width: number, height: number): Promise<Screen> {
-  const context = await browser.newContext({ viewport: { width, height }, locale: 'en-GB', hasTouch: width < 600 })
+export async function openScreen(browser: Browser, width: number, height: number, locale = 'en-GB'): Promise<Screen> {
+  const context = await browser.newContext({ viewport: { width, height }, locale, hasTouch: width < 600 })
   const page = await context.newPage()
   page.setDefaultTimeout(15_000)
   const strangers: string[] = []

@@ -406,7 +406,7 @@ test('what was held, and what the return attempts, is a row of the ledger; ordin
   const event = newId(Date.now())
   await writeOutcomes(fresh.db, node, [
     outcome(plain!),
-    outcome(held!, { reply: '2.0.0 queued as ABCD' }),
+    outcome(held!, { reply: 'queued as ABCD' }),
     outcome(returned!, { byReturn: true, returnEventId: event }),
   ])
   const rows = await fresh.db.query(
@@ -414,8 +414,8 @@ test('what was held, and what the return attempts, is a row of the ledger; ordin
   )
   const person = org.people.alice!.personId
   expect(rows).toEqual([
-    { id: held, event: null, n: 1, outcome: AttemptOutcome.delivered, proof: '2.0.0 queued as ABCD', person },
-    { id: returned, event, n: 1, outcome: AttemptOutcome.delivered, proof: 'Ok', person },
+    { id: held, event: null, n: 1, outcome: AttemptOutcome.delivered, proof: '250 2.0.0 queued as ABCD', person },
+    { id: returned, event, n: 1, outcome: AttemptOutcome.delivered, proof: '250 2.0.0 Ok', person },
   ])
 })
 

@@ -36,6 +36,10 @@ function short(text: string): string {
   return text.slice(0, 500).toWellFormed().replaceAll('\0', '')
 }
 
+/** The reply as it stood on the wire, `250 2.0.0 Ok`; what the peer did not say (a lost connection) has no code. */
+export const wholeReply = (code: string, enhanced: string, text: string): string =>
+  `concat_ws(' ', ${code}, CASE WHEN ${code} IS NOT NULL THEN ${enhanced} END, ${text})`
+
 /**
  * Writes the outcomes; only deliveries still leased by `nodeId`, or unsure because our lease ran out meanwhile, are
  * moved. Returns the ids that were.
@@ -59,7 +63,7 @@ export async function writeOutcomes(sql: Sql, nodeId: Id, rows: readonly Outcome
        FROM upd u JOIN t ON t.i = u.delivery_id
      ), led AS (
        INSERT INTO ledger (organisation_id, ledger_id, return_event_id, route_id, person_id, delivery_id, message_id, attempt_no, at, outcome, proof)
-       SELECT u.organisation_id, t.led, t.ev, u.route_id, u.person_id, u.delivery_id, u.message_id, u.attempts, t.at, t.oc, t.reply
+       SELECT u.organisation_id, t.led, t.ev, u.route_id, u.person_id, u.delivery_id, u.message_id, u.attempts, t.at, t.oc, ${wholeReply('NULLIF(t.code, 0)', 't.enh', 't.reply')}
        FROM upd u JOIN t ON t.i = u.delivery_id WHERE u.held OR t.byret
      ), prk AS (
        INSERT INTO parking (organisation_id, delivery_id, reason)

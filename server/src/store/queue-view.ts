@@ -5,6 +5,7 @@
 import { DeliveryState, DsnSent, Mode, Pin, RouteKind } from '../platform/codes.ts'
 import type { Sql, SqlValue } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
+import { wholeReply } from './outcomes.ts'
 
 export interface QueueRow {
   deliveryId: Id
@@ -91,7 +92,8 @@ export function listParked(sql: Sql, organisationId: Id, after: Id | null, limit
     `SELECT ${QUEUE_COLUMNS}, coalesce(p.parked_at, d.finished_at, d.accepted_at) AS "parkedAt", p.seen_by AS "seenBy", p.seen_at AS "seenAt",
        a.at AS "triedAt", a.reason AS "triedReason", a.reply
      ${QUEUE_FROM} LEFT JOIN LATERAL (
-       SELECT at, reason, reply FROM attempt WHERE organisation_id = d.organisation_id AND delivery_id = d.delivery_id
+       SELECT at, reason, NULLIF(${wholeReply('smtp_code', 'enhanced', 'reply')}, '') AS reply FROM attempt
+       WHERE organisation_id = d.organisation_id AND delivery_id = d.delivery_id
        ORDER BY attempt_no DESC LIMIT 1) a ON true
      LEFT JOIN parking p ON p.organisation_id = d.organisation_id AND p.delivery_id = d.delivery_id
      WHERE d.organisation_id = $1 AND d.state = ${DeliveryState.parked} AND ($2::uuid IS NULL OR d.delivery_id > $2)

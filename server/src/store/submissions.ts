@@ -3,6 +3,7 @@ import { UndoStatus } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import type { MailOwner } from './mailbox.ts'
+import { wholeReply } from './outcomes.ts'
 
 export interface SubmissionRow {
   submissionId: Id
@@ -162,7 +163,7 @@ export interface SentRecipient {
 export function readSentRecipients(sql: Sql, organisationId: Id, messageIds: readonly Id[]): Promise<SentRecipient[]> {
   return sql.query<SentRecipient>(
     `SELECT d.message_id AS "messageId", d.recipient, d.state,
-       (SELECT a.reply FROM attempt a WHERE a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
+       (SELECT NULLIF(${wholeReply('a.smtp_code', 'a.enhanced', 'a.reply')}, '') FROM attempt a WHERE a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
         ORDER BY a.attempt_no DESC LIMIT 1) AS reply
      FROM delivery d WHERE d.organisation_id = $1 AND d.message_id = ANY ($2::uuid[]) ORDER BY d.delivery_id`,
     [organisationId, [...messageIds]],

@@ -6,6 +6,7 @@ import type { Sql, SqlValue } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import type { QueueRow } from './queue-view.ts'
 import { QUEUE_COLUMNS, QUEUE_FROM } from './queue-view.ts'
+import { wholeReply } from './outcomes.ts'
 
 export interface TraceMessageRow {
   messageId: Id
@@ -105,7 +106,7 @@ export interface AttemptRow {
   reason: string
   host: string | null
   tls: string | null
-  code: number | null
+  /** with its code and enhanced code */
   reply: string | null
   tookMs: number
 }
@@ -113,7 +114,7 @@ export interface AttemptRow {
 export function attemptsOf(sql: Sql, organisationId: Id, messageId: Id): Promise<AttemptRow[]> {
   return sql.query<AttemptRow>(
     `SELECT a.delivery_id AS "deliveryId", a.attempt_no AS "attemptNo", a.at, a.outcome, a.reason, a.host, a.tls,
-            a.smtp_code AS code, a.reply, a.took_ms AS "tookMs"
+            NULLIF(${wholeReply('a.smtp_code', 'a.enhanced', 'a.reply')}, '') AS reply, a.took_ms AS "tookMs"
      FROM delivery d JOIN attempt a ON a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
      WHERE d.organisation_id = $1 AND d.message_id = $2 ORDER BY a.delivery_id, a.attempt_no LIMIT 5000`,
     [organisationId, messageId],

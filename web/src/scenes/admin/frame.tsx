@@ -83,7 +83,7 @@ export function AdminFrame() {
             </Link>
           ))}
         </nav>
-        <main id="content" tabIndex={-1} className="admin-main">
+        <main id="content" tabIndex={0} className="admin-main">
           <div className="admin-in">
             {list && list.length > 1 && (
               <NativeSelect
