@@ -488,12 +488,14 @@ CREATE TABLE submission (
   message_id uuid NOT NULL,
   identity_address text NOT NULL,
   envelope_digest bytea,
+  recipients integer NOT NULL,
   sent_at timestamp with time zone DEFAULT now() NOT NULL,
   undo_status smallint DEFAULT 1 NOT NULL,
   PRIMARY KEY (organisation_id, submission_id)
 );
 CREATE INDEX submission_copy ON submission USING btree (organisation_id, copy_id);
 CREATE INDEX submission_person ON submission USING btree (organisation_id, person_id, submission_id);
+CREATE INDEX submission_sent ON submission USING btree (organisation_id, person_id, sent_at);
 CREATE UNIQUE INDEX submission_pending ON submission USING btree (organisation_id, copy_id) WHERE (undo_status = 2);
 
 CREATE TABLE sweep_mark (

@@ -429,11 +429,14 @@ CREATE TABLE submission (
   message_id       uuid        NOT NULL,              -- the message that left
   identity_address text        NOT NULL,
   envelope_digest  bytea,                             -- of recipients given beside the message; null: those it names
+  recipients       integer     NOT NULL,              -- that the author named: counts against the hourly allowance
   sent_at          timestamptz NOT NULL DEFAULT now(),
   undo_status      smallint    NOT NULL DEFAULT 1,    -- codes.ts UndoStatus: final, pending, canceled
   PRIMARY KEY (organisation_id, submission_id)
 );
 CREATE INDEX submission_person ON submission (organisation_id, person_id, submission_id);
+-- What the person sent within the last hour.
+CREATE INDEX submission_sent ON submission (organisation_id, person_id, sent_at);
 CREATE INDEX submission_copy ON submission (organisation_id, copy_id);
 -- One try at a time for a draft, whichever process has it: the second is a conflict, not a second message.
 CREATE UNIQUE INDEX submission_pending ON submission (organisation_id, copy_id) WHERE undo_status = 2;
