@@ -385,6 +385,7 @@ CREATE TABLE placement (
   uid bigint NOT NULL,
   copy_id uuid NOT NULL,
   message_id uuid NOT NULL,
+  thread_id uuid NOT NULL,
   flags integer DEFAULT 0 NOT NULL,
   keywords text[],
   created_modseq bigint NOT NULL,
@@ -397,6 +398,7 @@ CREATE TABLE placement (
 CREATE INDEX placement_changes ON placement USING btree (organisation_id, person_id, folder_no, modseq) WHERE (modseq > created_modseq);
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_message ON placement USING btree (organisation_id, message_id);
+CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
 
 CREATE TABLE return_event (
   organisation_id uuid NOT NULL,

@@ -394,6 +394,7 @@ CREATE TABLE placement (
   uid              bigint   NOT NULL,
   copy_id          uuid     NOT NULL,
   message_id       uuid     NOT NULL,
+  thread_id        uuid     NOT NULL,                 -- the copy's: lists and counts of threads need not ask each copy
   flags            integer  NOT NULL DEFAULT 0,
   keywords         text[],
   created_modseq   bigint   NOT NULL,
@@ -406,6 +407,8 @@ CREATE TABLE placement (
 ) WITH (fillfactor = 90);
 CREATE INDEX placement_copy ON placement (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_changes ON placement (organisation_id, person_id, folder_no, modseq) WHERE modseq > created_modseq;
+-- A person's threads: the messages of one, and how many there are of them by folder.
+CREATE INDEX placement_thread ON placement (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE tombstone IS NULL;
 CREATE INDEX placement_message ON placement (organisation_id, message_id);
 
 -- Files a person uploads before they are part of a message (JMAP upload); swept after a day.

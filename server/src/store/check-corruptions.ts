@@ -175,10 +175,15 @@ export const corruptions: readonly Corruption[] = [
     sql: `UPDATE placement SET person_id = (SELECT person_id FROM person p WHERE p.person_id <> placement.person_id LIMIT 1), uid = uid + 1000 WHERE ${one('placement', 'copy_id')}`,
   },
   {
+    expected: 'placement-copy',
+    text: 'mail is shown in another thread than its own',
+    sql: `UPDATE placement SET thread_id = '01000000-0000-7000-8000-000000000001' WHERE ${one('placement', 'copy_id', 'tombstone IS NULL')}`,
+  },
+  {
     expected: 'placement-once',
     text: 'a message is in two places',
-    sql: `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, flags, created_modseq, modseq, size)
-      SELECT organisation_id, person_id, folder_no, uid + 1000000, copy_id, message_id, flags, created_modseq, modseq, size
+    sql: `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, flags, created_modseq, modseq, size)
+      SELECT organisation_id, person_id, folder_no, uid + 1000000, copy_id, message_id, thread_id, flags, created_modseq, modseq, size
       FROM placement WHERE tombstone IS NULL LIMIT 1`,
   },
   {

@@ -87,9 +87,9 @@ const queries = {
     WHERE c.delivery_id IS NOT NULL AND (d.message_id IS DISTINCT FROM c.message_id OR d.person_id IS DISTINCT FROM c.person_id)`,
   'copy-placed': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'was put into the mailbox of its person, but no place of it is left there' d
     FROM copy c WHERE c.placed AND NOT EXISTS (SELECT FROM placement l WHERE ${PLACE_OF_COPY})`,
-  'placement-copy': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'copy ' || p.copy_id || ' is missing, or of another message or person' d
+  'placement-copy': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'copy ' || p.copy_id || ' is missing, or of another message, person or thread' d
     FROM placement p LEFT JOIN copy c USING (organisation_id, copy_id)
-    WHERE p.tombstone IS NULL AND (c.message_id IS DISTINCT FROM p.message_id OR c.person_id IS DISTINCT FROM p.person_id)`,
+    WHERE p.tombstone IS NULL AND (c.message_id IS DISTINCT FROM p.message_id OR c.person_id IS DISTINCT FROM p.person_id OR c.thread_id IS DISTINCT FROM p.thread_id)`,
   'placement-once': `SELECT organisation_id o, format('copy %s of %s', copy_id, person_id) s, 'is in ' || count(*) || ' places at once' d FROM placement
     WHERE tombstone IS NULL GROUP BY organisation_id, person_id, copy_id HAVING count(*) > 1`,
   'placement-folder': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'no such folder, or a removed one' d FROM placement p

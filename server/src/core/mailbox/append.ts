@@ -67,7 +67,7 @@ export async function appendMessage(
   }
   const placed = await repeating(() =>
     db.transaction(async (sql) => {
-      const row = { copyId, messageId, ...toStored(wish.keywords), size }
+      const row = { copyId, messageId, threadId, ...toStored(wish.keywords), size }
       if (!(await placeIn(sql, owner, wish.folderNo, row))) return false
       await insertOwnMessage(sql, owner, message)
       return true
