@@ -13,17 +13,19 @@ import { personStanding } from './overview.ts'
 import { listEmails, positionOf, type MailList } from './mailbox-list.ts'
 import { countThreads, readThreads } from './mailbox-threads.ts'
 import { countDeletedButOwed, countSentOwed, owedBalance } from './owed.ts'
+import { furtherBack, messageNamed, searchStretch } from './trace-search.ts'
 import { dropBytes, letGo, ownerlessPage, unlinkedPage } from './sweep.ts'
 
 const N = 20_000
 const DAY = 86_400_000
+const NOW = Date.now()
 let fresh: FreshDatabase
 let org: MadeOrganisation
 const people: Id[] = []
 
 /** Ids of kind `k` (a hexadecimal digit) over the last ten days, as SQL of `i`. */
 const id = (k: string, i = 'i'): string =>
-  `(lpad(to_hex(${Date.now() - 10 * DAY} + ${i} * ${(10 * DAY) / N}), 12, '0') || '7${k}008000' || lpad(to_hex(${i}), 12, '0'))::uuid`
+  `(lpad(to_hex(${NOW - 10 * DAY} + ${i} * ${(10 * DAY) / N}), 12, '0') || '7${k}008000' || lpad(to_hex(${i}), 12, '0'))::uuid`
 
 beforeAll(async () => {
   fresh = await freshDatabase()
@@ -99,6 +101,18 @@ test('what a deletion asks', async () => {
   // Within an hour a return may write the whole ledger.
   const of = { organisationId: org.organisationId, personId: people[9]!, sinceLedgerId: NIL_ID }
   await expectIndexed((sql) => owedBalance(sql, of))
+})
+
+test('a stretch of a search for messages, whatever is asked', async () => {
+  const { organisationId } = org
+  const from = await furtherBack(fresh.db, organisationId, null, 500)
+  await expectIndexed((sql) => furtherBack(sql, organisationId, null, 500))
+  const ask = { address: 'person7@corp.test', messageIdHeader: '7@outside.test', subject: '%' }
+  await expectIndexed((sql) => searchStretch(sql, { organisationId, from, to: null }, ask, 50))
+  await expectIndexed((sql) => messageNamed(sql, organisationId, from!))
+  expect(await searchStretch(fresh.db, { organisationId, from, to: null }, { address: ask.address }, 50)).toHaveLength(
+    2,
+  )
 })
 
 test('the pages of the sweep', async () => {
