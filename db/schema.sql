@@ -319,6 +319,14 @@ CREATE TABLE owed_item (
 CREATE INDEX owed_item_person ON owed_item USING btree (organisation_id, person_id) WHERE (state = ANY (ARRAY[1, 3]));
 CREATE UNIQUE INDEX owed_item_copy ON owed_item USING btree (organisation_id, copy_id, kind);
 
+CREATE TABLE own_content (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  ends_on date NOT NULL,
+  bytes bigint NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, ends_on)
+);
+
 CREATE TABLE parking (
   organisation_id uuid NOT NULL,
   delivery_id uuid NOT NULL,

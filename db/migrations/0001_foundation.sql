@@ -411,6 +411,17 @@ CREATE INDEX placement_changes ON placement (organisation_id, person_id, folder_
 CREATE INDEX placement_thread ON placement (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE tombstone IS NULL;
 CREATE INDEX placement_message ON placement (organisation_id, message_id);
 
+-- Bytes of the messages that people put into their own mailboxes (drafts, imports), by the day (UTC) on which their copies
+-- end: what the storage limit of one person counts, kept in the transaction that adds them. Deleting makes no room before
+-- that day, for the bytes stay. Whoever changes expires_at of such a copy moves its bytes here too.
+CREATE TABLE own_content (
+  organisation_id  uuid   NOT NULL,
+  person_id        uuid   NOT NULL,
+  ends_on          date   NOT NULL,
+  bytes            bigint NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, ends_on)
+);
+
 -- Files a person uploads before they are part of a message (JMAP upload); swept after a day.
 CREATE TABLE upload (
   organisation_id  uuid        NOT NULL,

@@ -207,6 +207,16 @@ export const corruptions: readonly Corruption[] = [
     sql: 'UPDATE folder SET bytes = bytes - 1 WHERE folder_no = 1',
   },
   {
+    expected: 'own-content',
+    text: 'bytes are counted that a person did not add',
+    sql: `INSERT INTO own_content SELECT organisation_id, person_id, current_date + 3, 100 FROM person LIMIT 1`,
+  },
+  {
+    expected: 'own-content',
+    text: 'what a person added is not counted',
+    sql: `UPDATE message SET direction = 4 WHERE message_id IN (SELECT message_id FROM copy WHERE expires_at > now() + interval '1 day')`,
+  },
+  {
     expected: 'folder-uidnext',
     text: 'the next UID is given already',
     sql: 'UPDATE folder SET uidnext = 1 WHERE folder_no = 1',

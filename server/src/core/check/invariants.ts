@@ -77,6 +77,7 @@ export const invariants: Record<InvariantName, Meaning> = {
   'placement-once': { means: 'a message is in one folder of a mailbox', remedy: REPORT },
   'placement-folder': { means: 'mail lies in folders that exist', remedy: REPORT },
   'folder-counters': { means: "a folder's counters (total, unseen, bytes) are those of its contents", remedy: REPORT },
+  'own-content': { means: 'what a person added is counted in bytes, by the day its copies end', remedy: REPORT },
   'folder-uidnext': { means: "a folder's next UID is above every UID given", remedy: REPORT },
   'folder-modseq': { means: "a folder's change number is not below any change in it", remedy: REPORT },
   'placement-modseq': { means: 'nothing was changed before it was made', remedy: REPORT },

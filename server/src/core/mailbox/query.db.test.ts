@@ -37,7 +37,7 @@ beforeAll(async () => {
     `WITH r AS (SELECT * FROM jsonb_to_recordset($3::jsonb)
        AS t("copyId" uuid, "threadId" uuid, "folderNo" int, flags int, size int, subject text, i int)),
      m AS (INSERT INTO message (organisation_id, message_id, received_at, direction, envelope_from, subject, size, sha256, body_store, prefix)
-       SELECT $1, "copyId", now(), 4, '', subject, 1, sha256('x'), 1, '' FROM r),
+       SELECT $1, "copyId", now(), 1, '', subject, 1, sha256('x'), 1, '' FROM r),
      b AS (INSERT INTO body (organisation_id, body_id, bytes) SELECT $1, "copyId", 'x' FROM r),
      c AS (INSERT INTO copy (organisation_id, copy_id, message_id, person_id, source, expires_at, policy, thread_id)
        SELECT $1, "copyId", "copyId", $2, 4, 'infinity', 'owed', "threadId" FROM r),
