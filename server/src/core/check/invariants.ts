@@ -73,7 +73,10 @@ export const invariants: Record<InvariantName, Meaning> = {
     means: 'a copy that was put into a mailbox lies there, or left a tombstone',
     remedy: REPORT,
   },
-  'placement-copy': { means: 'what is visible in a mailbox is a copy of that person, message and thread', remedy: REPORT },
+  'placement-copy': {
+    means: 'what is visible in a mailbox is a copy of that person, message and thread',
+    remedy: REPORT,
+  },
   'placement-once': { means: 'a message is in one folder of a mailbox', remedy: REPORT },
   'placement-folder': { means: 'mail lies in folders that exist', remedy: REPORT },
   'folder-counters': { means: "a folder's counters (total, unseen, bytes) are those of its contents", remedy: REPORT },

@@ -55,7 +55,8 @@ async function upload(
   const db: Database = {
     ...fresh.db,
     // The row is what its one transaction writes.
-    transaction: <T>(work: (sql: Sql) => Promise<T>) => insert(() => fresh.db.transaction(work) as Promise<never>) as Promise<T>,
+    transaction: <T>(work: (sql: Sql) => Promise<T>) =>
+      insert(() => fresh.db.transaction(work) as Promise<never>) as Promise<T>,
   }
   dropped = 0
   const owner = { organisationId: org.organisationId, personId: org.people['alice']!.personId }
