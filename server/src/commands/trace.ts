@@ -43,7 +43,7 @@ interface More {
 }
 
 /** What was not looked at, or not shown, is said, with the way to it. */
-const moreText = ({ organisation, next, searchedTo }: More): string =>
+export const moreText = ({ organisation, next, searchedTo }: More): string =>
   `${searchedTo === null ? 'There may be more' : `Searched back to ${searchedTo}, not further`}; to go on: --organisation ${organisation} --after ${next}`
 
 async function trace(query: string, options: TraceOptions): Promise<void> {
