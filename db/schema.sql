@@ -319,6 +319,14 @@ CREATE TABLE owed_item (
 CREATE INDEX owed_item_person ON owed_item USING btree (organisation_id, person_id) WHERE (state = ANY (ARRAY[1, 3]));
 CREATE UNIQUE INDEX owed_item_copy ON owed_item USING btree (organisation_id, copy_id, kind);
 
+CREATE TABLE own_content (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  ends_on date NOT NULL,
+  bytes bigint NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, ends_on)
+);
+
 CREATE TABLE parking (
   organisation_id uuid NOT NULL,
   delivery_id uuid NOT NULL,
@@ -385,6 +393,7 @@ CREATE TABLE placement (
   uid bigint NOT NULL,
   copy_id uuid NOT NULL,
   message_id uuid NOT NULL,
+  thread_id uuid NOT NULL,
   flags integer DEFAULT 0 NOT NULL,
   keywords text[],
   created_modseq bigint NOT NULL,
@@ -397,6 +406,7 @@ CREATE TABLE placement (
 CREATE INDEX placement_changes ON placement USING btree (organisation_id, person_id, folder_no, modseq) WHERE (modseq > created_modseq);
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_message ON placement USING btree (organisation_id, message_id);
+CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
 
 CREATE TABLE return_event (
   organisation_id uuid NOT NULL,
@@ -488,12 +498,14 @@ CREATE TABLE submission (
   message_id uuid NOT NULL,
   identity_address text NOT NULL,
   envelope_digest bytea,
+  recipients integer NOT NULL,
   sent_at timestamp with time zone DEFAULT now() NOT NULL,
   undo_status smallint DEFAULT 1 NOT NULL,
   PRIMARY KEY (organisation_id, submission_id)
 );
 CREATE INDEX submission_copy ON submission USING btree (organisation_id, copy_id);
 CREATE INDEX submission_person ON submission USING btree (organisation_id, person_id, submission_id);
+CREATE INDEX submission_sent ON submission USING btree (organisation_id, person_id, sent_at);
 CREATE UNIQUE INDEX submission_pending ON submission USING btree (organisation_id, copy_id) WHERE (undo_status = 2);
 
 CREATE TABLE sweep_mark (

@@ -394,6 +394,7 @@ CREATE TABLE placement (
   uid              bigint   NOT NULL,
   copy_id          uuid     NOT NULL,
   message_id       uuid     NOT NULL,
+  thread_id        uuid     NOT NULL,                 -- the copy's: lists and counts of threads need not ask each copy
   flags            integer  NOT NULL DEFAULT 0,
   keywords         text[],
   created_modseq   bigint   NOT NULL,
@@ -406,7 +407,20 @@ CREATE TABLE placement (
 ) WITH (fillfactor = 90);
 CREATE INDEX placement_copy ON placement (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_changes ON placement (organisation_id, person_id, folder_no, modseq) WHERE modseq > created_modseq;
+-- A person's threads: the messages of one, and how many there are of them by folder.
+CREATE INDEX placement_thread ON placement (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE tombstone IS NULL;
 CREATE INDEX placement_message ON placement (organisation_id, message_id);
+
+-- Bytes of the messages that people put into their own mailboxes (drafts, imports), by the day (UTC) on which their copies
+-- end: what the storage limit of one person counts, kept in the transaction that adds them. Deleting makes no room before
+-- that day, for the bytes stay. Whoever changes expires_at of such a copy moves its bytes here too.
+CREATE TABLE own_content (
+  organisation_id  uuid   NOT NULL,
+  person_id        uuid   NOT NULL,
+  ends_on          date   NOT NULL,
+  bytes            bigint NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, ends_on)
+);
 
 -- Files a person uploads before they are part of a message (JMAP upload); swept after a day.
 CREATE TABLE upload (
@@ -429,11 +443,14 @@ CREATE TABLE submission (
   message_id       uuid        NOT NULL,              -- the message that left
   identity_address text        NOT NULL,
   envelope_digest  bytea,                             -- of recipients given beside the message; null: those it names
+  recipients       integer     NOT NULL,              -- that the author named: counts against the hourly allowance
   sent_at          timestamptz NOT NULL DEFAULT now(),
   undo_status      smallint    NOT NULL DEFAULT 1,    -- codes.ts UndoStatus: final, pending, canceled
   PRIMARY KEY (organisation_id, submission_id)
 );
 CREATE INDEX submission_person ON submission (organisation_id, person_id, submission_id);
+-- What the person sent within the last hour.
+CREATE INDEX submission_sent ON submission (organisation_id, person_id, sent_at);
 CREATE INDEX submission_copy ON submission (organisation_id, copy_id);
 -- One try at a time for a draft, whichever process has it: the second is a conflict, not a second message.
 CREATE UNIQUE INDEX submission_pending ON submission (organisation_id, copy_id) WHERE undo_status = 2;

@@ -17,7 +17,7 @@ import { createSignDkim, createSubmission, type Submission } from '../src/core/s
 import { createByteRoom, type ByteRoom } from '../src/platform/byte-room.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { CopySource, Direction, StandardFolder } from '../src/platform/codes.ts'
-import { configSchema } from '../src/platform/config/config.ts'
+import { configSchema, type Config } from '../src/platform/config/config.ts'
 import { newId, type Id } from '../src/platform/ids.ts'
 import { keysFrom, type Keys } from '../src/platform/keys.ts'
 import { silentLog } from '../src/platform/log.ts'
@@ -60,11 +60,11 @@ export interface JmapFixture {
 
 const USING = ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail', 'urn:ietf:params:jmap:submission']
 
-export async function jmapFixture(): Promise<JmapFixture> {
+export async function jmapFixture(storage: Partial<Config['storage']> = {}): Promise<JmapFixture> {
   const fresh = await freshDatabase({ poolSize: 12 })
   const { db } = fresh
   const folder = mkdtempSync(join(tmpdir(), 'hf-jmap-'))
-  const config = configSchema.parse({ hostname: 'mx.holdfast.test' })
+  const config = configSchema.parse({ hostname: 'mx.holdfast.test', storage })
   const clock = systemClock
   const log = silentLog
   const keys = keysFrom(Buffer.alloc(32, 7))

@@ -68,7 +68,7 @@ test('each answers in words, and in JSON when asked', async () => {
   expect(await expectAnswer(['mode', 'unpin', route], /primary/, ['mode'])).toMatchObject({ pin: null })
   await expectAnswer(['queue'], /^Nothing/, ['items', 'next'])
   await expectAnswer(['queue', 'parked'], /^Nothing is parked/, ['items'])
-  await expectAnswer(['trace', 'alice'], /^Nothing is known/, ['messages'])
+  await expectAnswer(['trace', 'alice'], /^Nothing is known/, ['messages', 'more'])
   await expectAnswer(['doctor', '--recovery-sheet'], /1: /, ['sheet'])
 }, 240_000)
 

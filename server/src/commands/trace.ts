@@ -1,14 +1,15 @@
 /** `holdfast trace QUERY`: every step of the messages an address, Message-ID, own id, delivery id or subject names. */
 import type { Command } from 'commander'
 import { readTrace, searchTrace } from '../core/trace/index.ts'
+import type { Id } from '../platform/ids.ts'
 import { presentTrace, waitText } from '../servers/admin/present.ts'
 import type { OrganisationOption } from './choose.ts'
-import { chooseOrganisations, withOrganisation } from './choose.ts'
+import { chooseOrganisations, idArgument, withOrganisation } from './choose.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { withContext } from './context.ts'
 
-type TraceOptions = GlobalOptions & OrganisationOption & { limit: string }
+type TraceOptions = GlobalOptions & OrganisationOption & { limit: string; after?: string; seconds: string }
 type Shown = ReturnType<typeof presentTrace>
 
 function text({ message, deliveries, copies, ledger }: Shown): string {
@@ -35,14 +36,33 @@ function text({ message, deliveries, copies, ledger }: Shown): string {
   return lines.join('\n')
 }
 
+interface More {
+  organisation: string
+  next: Id
+  searchedTo: string | null
+}
+
+/** What was not looked at, or not shown, is said, with the way to it. */
+export const moreText = ({ organisation, next, searchedTo }: More): string =>
+  `${searchedTo === null ? 'There may be more' : `Searched back to ${searchedTo}, not further`}; to go on: --organisation ${organisation} --after ${next}`
+
 async function trace(query: string, options: TraceOptions): Promise<void> {
   const limit = Number(options.limit)
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
     throw new CommandError('--limit: a number from 1 to 1000', exitCodes.usage)
+  const seconds = Number(options.seconds)
+  if (!(seconds > 0 && seconds <= 86_400)) throw new CommandError('--seconds: a number up to 86400', exitCodes.usage)
+  const after = options.after === undefined ? null : idArgument(options.after)
   await withContext(options, async ({ db }) => {
     const found: Shown[] = []
+    const more: More[] = []
     for (const organisation of await chooseOrganisations(db, options)) {
-      const page = await searchTrace(db, organisation.id, query, null, limit)
+      const search = { organisationId: organisation.id, q: query, after, limit, forMs: seconds * 1000 }
+      const page = await searchTrace(db, search)
+      if (page.next !== null) {
+        const searchedTo = page.searchedTo === null ? null : new Date(page.searchedTo).toISOString()
+        more.push({ organisation: organisation.id, next: page.next, searchedTo })
+      }
       for (const { messageId } of page.items) {
         const full = await readTrace(db, organisation.id, messageId)
         if (full) found.push(presentTrace(full))
@@ -54,7 +74,9 @@ async function trace(query: string, options: TraceOptions): Promise<void> {
       copies,
       ledger,
     }))
-    show(options, { messages }, found.length === 0 ? 'Nothing is known about this.' : found.map(text).join('\n\n'))
+    const shown = [...found.map(text), ...more.map(moreText)]
+    if (found.length === 0) shown.unshift(more.length === 0 ? 'Nothing is known about this.' : 'Nothing was found yet.')
+    show(options, { messages, more }, shown.join('\n\n'))
   })
 }
 
@@ -62,5 +84,7 @@ export function register(program: Command): void {
   withOrganisation(addCommand(program, 'trace', 'every step of a message'))
     .argument('<query>', 'address, Message-ID, own id, delivery id, or part of a subject')
     .option('--limit <n>', 'most messages', '20')
+    .option('--seconds <n>', 'how long to search in each organisation; then it says how far back it came', '20')
+    .option('--after <id>', 'go on behind this message, from the newest to the oldest')
     .action(trace)
 }

@@ -94,6 +94,7 @@ export const errorSpecs = {
   ),
   'message-too-large': spec(552, '5.3.4', 413, 'peer', 'The message is larger than we take'),
   // recipients
+  'over-quota': spec(552, '5.2.2', 413, 'peer', 'There is no room left for what you add to your mailbox here'),
   'relay-denied': spec(550, '5.7.1', 403, 'peer', 'We are not responsible for this domain and do not relay'),
   'unknown-recipient': spec(550, '5.1.1', 404, 'peer', 'There is nobody with this address here'),
   'recipient-unverified': spec(

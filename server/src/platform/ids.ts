@@ -6,6 +6,8 @@ export type Id = string
 
 /** The zero uuid: the installation itself where an organisation is asked for (audit). */
 export const NIL_ID: Id = '00000000-0000-0000-0000-000000000000'
+/** No id is behind it. */
+export const LAST_ID: Id = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 const HEX = Array.from({ length: 256 }, (_, i) => (i + 256).toString(16).slice(1))
 const POOL = Buffer.alloc(4096)

@@ -110,11 +110,12 @@ WITH msg AS (
   FROM want WHERE organisation_id = want.o AND person_id = want.p AND folder_no = want.f AND removed_modseq IS NULL
   RETURNING organisation_id AS o, person_id AS p, folder_no AS f, uidnext - want.n AS base, modseq
 ), plc AS (
-  INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, flags, created_modseq, modseq, size)
-  SELECT t.o, t.p, t.f, fld.base + row_number() OVER (PARTITION BY t.o, t.p, t.f ORDER BY t.ord) - 1, t.c, t.m, t.fl,
+  INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, flags, created_modseq,
+    modseq, size)
+  SELECT t.o, t.p, t.f, fld.base + row_number() OVER (PARTITION BY t.o, t.p, t.f ORDER BY t.ord) - 1, t.c, t.m, t.t, t.fl,
     fld.modseq, fld.modseq, t.s
-  FROM unnest($44::uuid[], $45::uuid[], $46::int4[], $47::uuid[], $48::uuid[], $49::int4[], $50::int8[])
-    WITH ORDINALITY AS t(o, p, f, c, m, fl, s, ord)
+  FROM unnest($44::uuid[], $45::uuid[], $46::int4[], $47::uuid[], $48::uuid[], $49::int4[], $50::int8[], $53::uuid[])
+    WITH ORDINALITY AS t(o, p, f, c, m, fl, s, t, ord)
   LEFT JOIN fld ON fld.o = t.o AND fld.p = t.p AND fld.f = t.f
 )
 SELECT o AS "organisationId", p AS "personId", f AS "folderNo", modseq FROM fld`
@@ -197,6 +198,7 @@ export async function insertBatch(
     int8Array(placed.map(({ m }) => m.size + m.prefix.length)),
     textArray(deliveries.map(({ d }) => d.parked)),
     boolArray(copies.map(({ c }) => c.folderNo !== null)),
+    uuidArray(placed.map(({ c }) => c.threadId)),
   ]
   return sql.query<TouchedFolder>(STATEMENT, values, 'accept')
 }

@@ -175,10 +175,15 @@ export const corruptions: readonly Corruption[] = [
     sql: `UPDATE placement SET person_id = (SELECT person_id FROM person p WHERE p.person_id <> placement.person_id LIMIT 1), uid = uid + 1000 WHERE ${one('placement', 'copy_id')}`,
   },
   {
+    expected: 'placement-copy',
+    text: 'mail is shown in another thread than its own',
+    sql: `UPDATE placement SET thread_id = '01000000-0000-7000-8000-000000000001' WHERE ${one('placement', 'copy_id', 'tombstone IS NULL')}`,
+  },
+  {
     expected: 'placement-once',
     text: 'a message is in two places',
-    sql: `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, flags, created_modseq, modseq, size)
-      SELECT organisation_id, person_id, folder_no, uid + 1000000, copy_id, message_id, flags, created_modseq, modseq, size
+    sql: `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, flags, created_modseq, modseq, size)
+      SELECT organisation_id, person_id, folder_no, uid + 1000000, copy_id, message_id, thread_id, flags, created_modseq, modseq, size
       FROM placement WHERE tombstone IS NULL LIMIT 1`,
   },
   {
@@ -200,6 +205,16 @@ export const corruptions: readonly Corruption[] = [
     expected: 'folder-counters',
     text: 'a folder counts its bytes wrongly',
     sql: 'UPDATE folder SET bytes = bytes - 1 WHERE folder_no = 1',
+  },
+  {
+    expected: 'own-content',
+    text: 'bytes are counted that a person did not add',
+    sql: `INSERT INTO own_content SELECT organisation_id, person_id, current_date + 3, 100 FROM person LIMIT 1`,
+  },
+  {
+    expected: 'own-content',
+    text: 'what a person added is not counted',
+    sql: `UPDATE message SET direction = 4 WHERE message_id IN (SELECT message_id FROM copy WHERE expires_at > now() + interval '1 day')`,
   },
   {
     expected: 'folder-uidnext',

@@ -3,7 +3,7 @@
  * detail), at most $1 rows. Each is one statement and so one snapshot: a running server does not disturb it. The
  * database does the joining; nothing here brings a table into our memory. What they mean: core/check/invariants.ts.
  */
-import { AttemptOutcome, BodyStore, DeliveryState, Mode, OwedState, Pin } from '../platform/codes.ts'
+import { AttemptOutcome, BodyStore, DeliveryState, Direction, Mode, OwedState, Pin } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
 import type { Id } from '../platform/ids.ts'
@@ -87,9 +87,9 @@ const queries = {
     WHERE c.delivery_id IS NOT NULL AND (d.message_id IS DISTINCT FROM c.message_id OR d.person_id IS DISTINCT FROM c.person_id)`,
   'copy-placed': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'was put into the mailbox of its person, but no place of it is left there' d
     FROM copy c WHERE c.placed AND NOT EXISTS (SELECT FROM placement l WHERE ${PLACE_OF_COPY})`,
-  'placement-copy': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'copy ' || p.copy_id || ' is missing, or of another message or person' d
+  'placement-copy': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'copy ' || p.copy_id || ' is missing, or of another message, person or thread' d
     FROM placement p LEFT JOIN copy c USING (organisation_id, copy_id)
-    WHERE p.tombstone IS NULL AND (c.message_id IS DISTINCT FROM p.message_id OR c.person_id IS DISTINCT FROM p.person_id)`,
+    WHERE p.tombstone IS NULL AND (c.message_id IS DISTINCT FROM p.message_id OR c.person_id IS DISTINCT FROM p.person_id OR c.thread_id IS DISTINCT FROM p.thread_id)`,
   'placement-once': `SELECT organisation_id o, format('copy %s of %s', copy_id, person_id) s, 'is in ' || count(*) || ' places at once' d FROM placement
     WHERE tombstone IS NULL GROUP BY organisation_id, person_id, copy_id HAVING count(*) > 1`,
   'placement-folder': `SELECT p.organisation_id o, format('placement %s/%s/%s', p.person_id, p.folder_no, p.uid) s, 'no such folder, or a removed one' d FROM placement p
@@ -99,6 +99,11 @@ const queries = {
     FROM folder f LEFT JOIN LATERAL (SELECT count(*) total, count(*) FILTER (WHERE flags & 1 = 0) unseen, coalesce(sum(size), 0) bytes FROM placement p
       WHERE p.organisation_id = f.organisation_id AND p.person_id = f.person_id AND p.folder_no = f.folder_no AND p.tombstone IS NULL) c ON true
     WHERE (f.total, f.unseen, f.bytes) IS DISTINCT FROM (c.total, c.unseen, c.bytes) AND f.removed_modseq IS NULL`,
+  'own-content': `SELECT coalesce(k.organisation_id, c.organisation_id) o, format('own content of %s until %s', coalesce(k.person_id, c.person_id), coalesce(k.ends_on, c.ends_on)) s,
+      format('counted %s bytes, contents %s', coalesce(k.bytes, 0), coalesce(c.bytes, 0)) d
+    FROM own_content k FULL JOIN (SELECT c.organisation_id, c.person_id, (c.expires_at AT TIME ZONE 'UTC')::date ends_on, sum(m.size) bytes
+      FROM message m JOIN copy c USING (organisation_id, message_id) WHERE m.direction = ${Direction.draft} GROUP BY 1, 2, 3) c USING (organisation_id, person_id, ends_on)
+    WHERE coalesce(k.bytes, 0) <> coalesce(c.bytes, 0) AND ends_on >= (now() AT TIME ZONE 'UTC')::date`,
   'folder-uidnext': `SELECT f.organisation_id o, format('folder %s/%s', f.person_id, f.folder_no) s, format('uidnext %s, but uid %s is given', f.uidnext, max(p.uid)) d
     FROM folder f JOIN placement p USING (organisation_id, person_id, folder_no) GROUP BY f.organisation_id, f.person_id, f.folder_no HAVING max(p.uid) >= f.uidnext`,
   'folder-modseq': `SELECT f.organisation_id o, format('folder %s/%s', f.person_id, f.folder_no) s, format('modseq %s, but a change has %s', f.modseq, max(p.modseq)) d

@@ -16,6 +16,7 @@ export interface PlacementRow {
   uid: number
   copyId: Id
   messageId: Id
+  threadId: Id
   flags: number
   keywords: string[] | null
   createdModseq: number
@@ -24,7 +25,7 @@ export interface PlacementRow {
   size: number
 }
 
-const PLACEMENT = `p.folder_no AS "folderNo", p.uid, p.copy_id AS "copyId", p.message_id AS "messageId", p.flags, p.keywords,
+const PLACEMENT = `p.folder_no AS "folderNo", p.uid, p.copy_id AS "copyId", p.message_id AS "messageId", p.thread_id AS "threadId", p.flags, p.keywords,
   p.created_modseq AS "createdModseq", p.modseq, p.moved_from AS "movedFrom", p.size`
 
 /** The live placements of copies, wherever they are. */
@@ -98,10 +99,10 @@ export async function writePlacements(
     )
   if (change.inserts.length > 0)
     await sql.query(
-      `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, flags, keywords,
+      `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, flags, keywords,
          created_modseq, modseq, moved_from, size)
-       SELECT $1, $2, "folderNo", uid, "copyId", "messageId", flags, keywords, modseq, modseq, "movedFrom", size
-       FROM jsonb_to_recordset($3::jsonb) AS t("folderNo" int, uid bigint, "copyId" uuid, "messageId" uuid, flags int,
+       SELECT $1, $2, "folderNo", uid, "copyId", "messageId", "threadId", flags, keywords, modseq, modseq, "movedFrom", size
+       FROM jsonb_to_recordset($3::jsonb) AS t("folderNo" int, uid bigint, "copyId" uuid, "messageId" uuid, "threadId" uuid, flags int,
          keywords text[], modseq bigint, "movedFrom" int, size bigint)`,
       values(change.inserts),
     )

@@ -64,9 +64,10 @@ export async function placeCopies(sql: Sql, organisationId: Id, copies: readonly
        FROM counted WHERE organisation_id = $1 AND person_id = p AND folder_no = ${StandardFolder.inbox} AND removed_modseq IS NULL
        RETURNING p, uidnext - n AS base, modseq
      ), plc AS (
-       INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, created_modseq, modseq, size)
-       SELECT $1, w.p, ${StandardFolder.inbox}, base + row_number() OVER (PARTITION BY w.p ORDER BY w.ord) - 1, w.c, w.m, modseq, modseq, w.s
-       FROM want w JOIN fld USING (p) RETURNING copy_id)
+       INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, created_modseq, modseq, size)
+       SELECT $1, w.p, ${StandardFolder.inbox}, base + row_number() OVER (PARTITION BY w.p ORDER BY w.ord) - 1, w.c, w.m, c.thread_id,
+         modseq, modseq, w.s
+       FROM want w JOIN fld USING (p) JOIN copy c ON c.organisation_id = $1 AND c.copy_id = w.c RETURNING copy_id)
      UPDATE copy SET placed = true FROM plc WHERE copy.organisation_id = $1 AND copy.copy_id = plc.copy_id`,
     [
       organisationId,

@@ -3,25 +3,29 @@
  * ANALYZE and with PostgreSQL's own settings, on every version that is promised (the run on 15 sets
  * HOLDFAST_TEST_DATABASE_URL).
  */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../testkit/database.ts'
 import { makeOrganisation, makePerson, type MadeOrganisation } from '../../testkit/factories.ts'
 import { plansOf } from '../../testkit/plans.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt, NIL_ID, type Id } from '../platform/ids.ts'
 import { personStanding } from './overview.ts'
+import { listEmails, positionOf, type MailList } from './mailbox-list.ts'
+import { countThreads, readThreads } from './mailbox-threads.ts'
 import { countDeletedButOwed, countSentOwed, owedBalance } from './owed.ts'
+import { furtherBack, messageNamed, searchStretch } from './trace-search.ts'
 import { dropBytes, letGo, ownerlessPage, unlinkedPage } from './sweep.ts'
 
 const N = 20_000
 const DAY = 86_400_000
+const NOW = Date.now()
 let fresh: FreshDatabase
 let org: MadeOrganisation
 const people: Id[] = []
 
 /** Ids of kind `k` (a hexadecimal digit) over the last ten days, as SQL of `i`. */
 const id = (k: string, i = 'i'): string =>
-  `(lpad(to_hex(${Date.now() - 10 * DAY} + ${i} * ${(10 * DAY) / N}), 12, '0') || '7${k}008000' || lpad(to_hex(${i}), 12, '0'))::uuid`
+  `(lpad(to_hex(${NOW - 10 * DAY} + ${i} * ${(10 * DAY) / N}), 12, '0') || '7${k}008000' || lpad(to_hex(${i}), 12, '0'))::uuid`
 
 beforeAll(async () => {
   fresh = await freshDatabase()
@@ -49,6 +53,14 @@ beforeAll(async () => {
     `INSERT INTO copy (organisation_id, copy_id, message_id, person_id, source, expires_at, policy, thread_id)
      SELECT o, ${id('3')}, ${id('1')}, ${who}, 1, 'infinity', 'owed', ${id('3')} FROM $i ${all}`,
   )
+  // One large mailbox among small ones; two messages a thread.
+  const placed = (person: string, k: string, folder: string): Promise<unknown> =>
+    rows(
+      `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, created_modseq, modseq, size)
+       SELECT o, ${person}, ${folder}, ${k === '6' ? N : 0} + i, ${id(k)}, ${id('1')}, ${id('7', 'i / 2 * 2')}, i, i, 1 FROM $i ${all}`,
+    )
+  await placed(who, '3', '1')
+  await placed('people[1]', '6', '(ARRAY[1, 1, 4, 6])[1 + i % 4]')
   // A return under way brings all of it home.
   const event = '00000000-0000-7000-8000-000000000001'
   await fresh.db.query(
@@ -64,11 +76,11 @@ beforeAll(async () => {
     `INSERT INTO owed_item (organisation_id, owed_id, route_id, person_id, kind, copy_id, state, reason, finished_at)
      SELECT o, ${id('5')}, r, ${who}, 1, ${id('3')}, 1 + i / 200 % 4, 'accepted', CASE WHEN i / 200 % 4 > 0 THEN now() END FROM $i ${all}`,
   )
-  await fresh.db.query('ANALYZE')
+  await fresh.db.query('VACUUM ANALYZE')
 })
 afterAll(() => fresh.drop())
 
-const BIG = ['message', 'delivery', 'copy', 'ledger', 'owed_item', 'body_\\d+', 'body_default']
+const BIG = ['message', 'delivery', 'copy', 'ledger', 'owed_item', 'placement', 'body_\\d+', 'body_default']
 
 /** Every statement of `work` finds its rows in the large tables by an index. */
 async function expectIndexed(work: (sql: Sql) => Promise<unknown>): Promise<void> {
@@ -91,6 +103,18 @@ test('what a deletion asks', async () => {
   await expectIndexed((sql) => owedBalance(sql, of))
 })
 
+test('a stretch of a search for messages, whatever is asked', async () => {
+  const { organisationId } = org
+  const from = await furtherBack(fresh.db, organisationId, null, 500)
+  await expectIndexed((sql) => furtherBack(sql, organisationId, null, 500))
+  const ask = { address: 'person7@corp.test', messageIdHeader: '7@outside.test', subject: '%' }
+  await expectIndexed((sql) => searchStretch(sql, { organisationId, from, to: null }, ask, 50))
+  await expectIndexed((sql) => messageNamed(sql, organisationId, from!))
+  expect(await searchStretch(fresh.db, { organisationId, from, to: null }, { address: ask.address }, 50)).toHaveLength(
+    2,
+  )
+})
+
 test('the pages of the sweep', async () => {
   const from = { organisationId: NIL_ID, id: NIL_ID }
   const before = firstIdAt(Date.now())
@@ -101,4 +125,40 @@ test('the pages of the sweep', async () => {
   const some = [page.last]
   await expectIndexed((sql) => dropBytes(sql, 'body', some))
   await expectIndexed((sql) => letGo({ ...fresh.db, transaction: (work) => work(sql) }, some))
+})
+
+describe('a large mailbox', () => {
+  const owner = () => ({ organisationId: org.organisationId, personId: people[0]! })
+  const newest: MailList['sort'] = [{ by: 'receivedAt', ascending: false }]
+  const inbox = { kind: 'folder', folderNos: [1] } as const
+
+  test.each([
+    ['of one folder', inbox],
+    ['of all but Trash', { kind: 'not', of: { kind: 'folder', folderNos: [4] } }],
+    ['unread', { kind: 'and', of: [inbox, { kind: 'not', of: { kind: 'flag', bit: 1 } }] }],
+  ] as [string, MailList['filter']][])('pages %s go along an index and stop', async (_, filter) => {
+    for (const collapse of [false, true]) {
+      const list = { filter, sort: newest, collapse }
+      const [plan] = await plansOf(fresh.db, (sql) =>
+        listEmails(sql, owner(), list, { limit: 50, offset: 0, from: null }),
+      )
+      expect(plan).toMatch(/Limit.*Index (Only )?Scan (Backward )?using placement_copy/s)
+      expect(plan).not.toMatch(/Seq Scan on placement|Hash/)
+      if (collapse) expect(plan).toMatch(/using placement_thread/)
+    }
+  })
+
+  test('the place of a message in it is counted by an index, its threads by theirs', async () => {
+    const list = { filter: inbox, sort: newest, collapse: false }
+    const [first] = await listEmails(fresh.db, owner(), list, { limit: 1, offset: 5000, from: null })
+    for (const collapse of [false, true]) {
+      const [plan] = await plansOf(fresh.db, (sql) => positionOf(sql, owner(), { ...list, collapse }, first!.copyId))
+      expect(plan).not.toMatch(/Seq Scan on placement/)
+    }
+    expect(await positionOf(fresh.db, owner(), list, first!.copyId)).toBe(5000)
+    const [threads] = await plansOf(fresh.db, (sql) => countThreads(sql, owner(), 33))
+    expect(threads).toMatch(/Index Only Scan using placement_thread/)
+    const [thread] = await plansOf(fresh.db, (sql) => readThreads(sql, owner(), [first!.threadId]))
+    expect(thread).toMatch(/using placement_thread/)
+  })
 })

@@ -23,6 +23,8 @@ export interface NewSubmission {
   messageId: Id
   identityAddress: string
   envelopeDigest: Buffer | null
+  /** how many the author named; counted against the hourly allowance from this row on */
+  recipients: number
 }
 
 /**
@@ -39,10 +41,20 @@ export async function insertSubmission(sql: Sql, owner: MailOwner, s: NewSubmiss
   )
   if (others.some(({ isSame }) => isSame)) return false
   const rows = await sql.query(
-    `INSERT INTO submission (organisation_id, submission_id, person_id, copy_id, message_id, identity_address, envelope_digest, undo_status)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, ${UndoStatus.pending})
+    `INSERT INTO submission (organisation_id, submission_id, person_id, copy_id, message_id, identity_address, envelope_digest, recipients,
+       undo_status)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ${UndoStatus.pending})
      ON CONFLICT (organisation_id, copy_id) WHERE undo_status = ${UndoStatus.pending} DO NOTHING RETURNING 1 AS one`,
-    [owner.organisationId, s.submissionId, owner.personId, s.copyId, s.messageId, s.identityAddress, s.envelopeDigest],
+    [
+      owner.organisationId,
+      s.submissionId,
+      owner.personId,
+      s.copyId,
+      s.messageId,
+      s.identityAddress,
+      s.envelopeDigest,
+      s.recipients,
+    ],
   )
   return rows.length > 0
 }
@@ -142,11 +154,20 @@ export async function lastSubmission(sql: Sql, owner: MailOwner): Promise<Id | n
   return row?.id ?? null
 }
 
-/** Recipients of what the person sent within the last hour: the measure of the rate limit. */
+/**
+ * Until the end of the transaction only this one counts what the person may still send, in every process: who counts
+ * behind it sees its row.
+ */
+export async function lockAllowance(sql: Sql, owner: MailOwner): Promise<void> {
+  await sql.query(`SELECT pg_advisory_xact_lock(hashtextextended('sending ' || $1::text, 0))`, [owner.personId])
+}
+
+/** Recipients of what the person sent within the last hour, or is just sending: the measure of the rate limit. */
 export async function recipientsLastHour(sql: Sql, owner: MailOwner): Promise<number> {
   const [row] = await sql.query<{ n: number }>(
-    `SELECT count(*) AS n FROM submission s JOIN delivery d ON d.organisation_id = s.organisation_id AND d.message_id = s.message_id
-     WHERE s.organisation_id = $1 AND s.person_id = $2 AND s.sent_at > now() - interval '1 hour'`,
+    `SELECT coalesce(sum(recipients), 0)::bigint AS n FROM submission
+     WHERE organisation_id = $1 AND person_id = $2 AND sent_at > now() - interval '1 hour'
+       AND undo_status <> ${UndoStatus.canceled}`,
     [owner.organisationId, owner.personId],
   )
   return row!.n

@@ -1,8 +1,8 @@
 /**
- * Everything that is known about a message: the message, its deliveries with every attempt, copies, ledger rows. Searching
- * goes from the newest to the oldest in keyset pages by message_id.
+ * Everything that is known about a message: the message, its deliveries with every attempt, copies, ledger rows. Finding
+ * one: trace-search.ts.
  */
-import type { Sql, SqlValue } from '../platform/db/database.ts'
+import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import type { QueueRow } from './queue-view.ts'
 import { QUEUE_COLUMNS, QUEUE_FROM } from './queue-view.ts'
@@ -19,56 +19,10 @@ export interface TraceMessageRow {
   recipients: string[]
 }
 
-const MESSAGE = `m.message_id AS "messageId", m.message_id_header AS "messageIdHeader", m.envelope_from AS "from", m.subject,
+export const TRACE_MESSAGE = `m.message_id AS "messageId", m.message_id_header AS "messageIdHeader", m.envelope_from AS "from", m.subject,
   m.received_at AS "acceptedAt", m.size, m.direction,
   ARRAY(SELECT d.recipient FROM delivery d WHERE d.organisation_id = m.organisation_id AND d.message_id = m.message_id
         ORDER BY d.delivery_id LIMIT 20) AS recipients`
-
-/** What a question can be about; exactly one is set, or none for the newest messages. */
-export interface TraceQuestion {
-  id?: Id
-  /** folded */
-  address?: string
-  /** without angle brackets */
-  messageIdHeader?: string
-  subject?: string
-}
-
-export function searchMessages(
-  sql: Sql,
-  organisationId: Id,
-  ask: TraceQuestion,
-  after: Id | null,
-  limit: number,
-): Promise<TraceMessageRow[]> {
-  const values: SqlValue[] = [organisationId, limit]
-  const where = ['m.organisation_id = $1', 'm.direction <> 4']
-  const bind = (value: SqlValue): string => `$${values.push(value)}`
-  if (after !== null) where.push(`m.message_id < ${bind(after)}`)
-  if (ask.id !== undefined) {
-    const id = bind(ask.id)
-    where.push(
-      `(m.message_id = ${id} OR m.message_id = (SELECT message_id FROM delivery WHERE organisation_id = $1 AND delivery_id = ${id}))`,
-    )
-  }
-  const either: string[] = []
-  if (ask.address !== undefined) {
-    const address = bind(ask.address)
-    either.push(
-      `m.message_id IN (SELECT message_id FROM delivery WHERE organisation_id = $1 AND lower(recipient) = ${address})`,
-      `lower(m.envelope_from) = ${address}`,
-      `lower(m.header_from) LIKE '%' || ${bind(ask.address.replace(/[\\%_]/g, '\\$&'))} || '%'`,
-    )
-  }
-  if (ask.messageIdHeader !== undefined)
-    either.push(`m.message_id_header IN (${bind(ask.messageIdHeader)}, ${bind(`<${ask.messageIdHeader}>`)})`)
-  if (ask.subject !== undefined) either.push(`m.subject ILIKE ${bind(`%${ask.subject.replace(/[\\%_]/g, '\\$&')}%`)}`)
-  if (either.length > 0) where.push(`(${either.join(' OR ')})`)
-  return sql.query<TraceMessageRow>(
-    `SELECT ${MESSAGE} FROM message m WHERE ${where.join(' AND ')} ORDER BY m.message_id DESC LIMIT $2`,
-    values,
-  )
-}
 
 export interface FullMessageRow extends TraceMessageRow {
   sha256: Buffer
@@ -79,7 +33,7 @@ export interface FullMessageRow extends TraceMessageRow {
 
 export async function readMessage(sql: Sql, organisationId: Id, messageId: Id): Promise<FullMessageRow | null> {
   const rows = await sql.query<FullMessageRow>(
-    `SELECT ${MESSAGE}, m.sha256, m.client_ip AS "clientIp", m.helo, m.tls FROM message m WHERE m.organisation_id = $1 AND m.message_id = $2`,
+    `SELECT ${TRACE_MESSAGE}, m.sha256, m.client_ip AS "clientIp", m.helo, m.tls FROM message m WHERE m.organisation_id = $1 AND m.message_id = $2`,
     [organisationId, messageId],
   )
   return rows[0] ?? null

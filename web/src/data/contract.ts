@@ -21,6 +21,8 @@ export type Account = Omit<Signed, 'abilities'> & { abilities: string[] }
 export type ModeWord = Standing['mode']
 export type PinWord = NonNullable<RouteBoard['pin']>['kind']
 export interface Page<T> {
+  /** where a search stopped before it was through; its `next` goes on */
+  searchedTo?: string | null
   items: T[]
   next: string | null
 }

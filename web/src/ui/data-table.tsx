@@ -30,6 +30,7 @@ export function DataTable<T>({
   rowKey,
   asked,
   empty,
+  unfinished,
 }: {
   label: string
   columns: Column<T>[]
@@ -37,6 +38,8 @@ export function DataTable<T>({
   rowKey: (row: T) => string
   asked: Asked
   empty: ReactNode
+  /** said where the search for rows stopped before its end; then the button goes on with it */
+  unfinished?: ReactNode
 }) {
   const { t } = useTranslation()
   if (asked.isPending)
@@ -48,7 +51,16 @@ export function DataTable<T>({
       </div>
     )
   if (asked.error && rows.length === 0) return <ErrorState error={asked.error} retry={() => void asked.refetch()} />
-  if (rows.length === 0) return <EmptyState>{empty}</EmptyState>
+  const isUnfinished = asked.hasNextPage && unfinished !== undefined && unfinished !== null
+  const more = asked.hasNextPage && (
+    <div>
+      {isUnfinished && <p role="status">{unfinished}</p>}
+      <Button variant="default" loading={asked.isFetchingNextPage} onClick={() => void asked.fetchNextPage()}>
+        {t(isUnfinished ? 'app.searchOn' : 'app.more')}
+      </Button>
+    </div>
+  )
+  if (rows.length === 0) return isUnfinished ? <div className="stack">{more}</div> : <EmptyState>{empty}</EmptyState>
   return (
     <div className="stack">
       {asked.error ? <div className="offline-bar">{t('state.offlineBar')}</div> : null}
@@ -78,13 +90,7 @@ export function DataTable<T>({
           ))}
         </tbody>
       </table>
-      {asked.hasNextPage && (
-        <div>
-          <Button variant="default" loading={asked.isFetchingNextPage} onClick={() => void asked.fetchNextPage()}>
-            {t('app.more')}
-          </Button>
-        </div>
-      )}
+      {more}
     </div>
   )
 }

@@ -10,9 +10,11 @@ import { newId, type Id } from '../../platform/ids.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import { insertOwnMessage, retentionDays } from '../../store/mailbox-append.ts'
 import type { MailOwner } from '../../store/mailbox.ts'
+import { countOwnContent } from '../../store/own-content.ts'
 import type { BodyIntake, BodySink, StoredBody } from '../queue/index.ts'
 import { threadIdOf } from '../routing/index.ts'
 import { toStored } from './keywords.ts'
+import { isOverQuota, overQuota, roomLeft, takeRoom, type StorageLimit } from './storage-limit.ts'
 import { placeIn, repeating } from './update.ts'
 
 export interface Appended {
@@ -36,15 +38,18 @@ const clean = (text: string | null): string | null =>
   text === null ? null : text.replaceAll('\0', '\ufffd').toWellFormed()
 const HEADER_BYTES = 1_048_576
 
-/** null: there is no such folder. */
+/** null: there is no such folder. Throws over-quota, and then nothing of it stays. */
 export async function appendMessage(
-  deps: { db: Database; clock: Clock; bodies: BodyIntake },
+  deps: { db: Database; clock: Clock; bodies: BodyIntake; config: { storage: StorageLimit } },
   owner: MailOwner,
   wish: AppendWish,
 ): Promise<Appended | null> {
   const { db, clock } = deps
   const messageId = newId(clock.now())
-  const { header, size, sha256, body, abort } = await receive(deps.bodies.open(owner.organisationId, messageId), wish)
+  const limit = deps.config.storage
+  const room = await roomLeft(db, owner, limit, 'message')
+  const bytes = within(wish.bytes, room, () => overQuota(limit))
+  const { header, size, sha256, body, abort } = await receive(deps.bodies.open(owner.organisationId, messageId), bytes)
   const copyId = newId(wish.receivedAt)
   const threadId = threadIdOf(owner.personId, header.references[0] ?? header.inReplyTo ?? header.messageId, copyId)
   const message = {
@@ -67,12 +72,17 @@ export async function appendMessage(
   }
   const placed = await repeating(() =>
     db.transaction(async (sql) => {
-      const row = { copyId, messageId, ...toStored(wish.keywords), size }
+      const row = { copyId, messageId, threadId, ...toStored(wish.keywords), size }
       if (!(await placeIn(sql, owner, wish.folderNo, row))) return false
+      await takeRoom(sql, owner, limit, { added: 'message', size })
       await insertOwnMessage(sql, owner, message)
+      await countOwnContent(sql, owner, copyId, size)
       return true
     }),
-  )
+  ).catch((error: unknown) => {
+    if (isOverQuota(error)) abort()
+    throw error
+  })
   // Whatever fails in that transaction leaves the bytes to the sweeper: its commit may have happened all the same.
   if (!placed) abort()
   return placed ? { copyId, messageId, threadId, size } : null
@@ -86,12 +96,24 @@ interface Received {
   abort: () => void
 }
 
-async function receive(sink: BodySink, wish: Pick<AppendWish, 'bytes'>): Promise<Received> {
+type Pieces = AppendWish['bytes']
+
+/** The same pieces, as long as they are not more than `most` bytes. */
+async function* within(bytes: Pieces, most: number, tooMany: () => Error): AsyncGenerator<Buffer> {
+  let size = 0
+  for await (const chunk of bytes) {
+    size += chunk.length
+    if (size > most) throw tooMany()
+    yield chunk
+  }
+}
+
+async function receive(sink: BodySink, bytes: Pieces): Promise<Received> {
   const scanner = createHeaderScanner(HEADER_BYTES)
   const hash = createHash('sha256')
   let size = 0
   try {
-    for await (const chunk of wish.bytes) {
+    for await (const chunk of bytes) {
       scanner.write(chunk)
       hash.update(chunk)
       size += chunk.length

@@ -10,17 +10,9 @@ import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { openBody } from '../../store/bodies.ts'
 import { readInstallation } from '../../store/installation.ts'
 import { folderStates } from '../../store/mailbox-changes.ts'
-import {
-  countThreads,
-  countUnseenDrafts,
-  readEmails,
-  readOwnMessage,
-  readThreads,
-  type EmailRow,
-  type ListedEmail,
-  type MailList,
-  type ThreadCount,
-} from '../../store/mailbox-read.ts'
+import type { ListedEmail } from '../../store/mailbox-list.ts'
+import { readEmails, readOwnMessage, type EmailRow } from '../../store/mailbox-read.ts'
+import { countThreads, countUnseenDrafts, readThreads, type ThreadCount } from '../../store/mailbox-threads.ts'
 import { ensureStandardFolders, listFolders, type FolderRow } from '../../store/folders.ts'
 import type { MailOwner } from '../../store/mailbox.ts'
 import { readUpload, type UploadRow } from '../../store/uploads.ts'
@@ -34,7 +26,7 @@ import { emailChanges, mailboxChanges, inSnapshot, type EmailChanges, type Mailb
 import { changeFolder, createFolder, destroyFolder, type FolderOutcome } from './folders.ts'
 import { createMailHub, type MailHub } from './hub.ts'
 import { createMessageView, type MessageView, type ViewedMessage } from './message-view.ts'
-import { searchEmails, type EmailFilter, type SearchResult } from './query.ts'
+import { searchEmails, type MailSearch, type NoSearch, type SearchPage, type SearchResult } from './query.ts'
 import { formatState, parseState, stateOf, type MailState, type StateKind } from './state.ts'
 import { applyOps, holdPlaced, type EmailOp, type OpResult } from './update.ts'
 import { storeUpload, type StoredUpload } from './uploads.ts'
@@ -57,11 +49,7 @@ export interface Mailbox {
   /** with the state they were read in */
   emails(owner: MailOwner, copyIds: readonly Id[]): Promise<{ rows: EmailRow[]; state: MailState }>
   threads(owner: MailOwner, threadIds: readonly Id[]): Promise<{ emails: ListedEmail[]; state: MailState }>
-  search(
-    owner: MailOwner,
-    list: Omit<MailList, 'filter'> & { filter: EmailFilter },
-    wish: { total: boolean; signal?: AbortSignal },
-  ): Promise<SearchResult | null>
+  search(owner: MailOwner, search: MailSearch, page: SearchPage, signal?: AbortSignal): Promise<SearchResult | NoSearch>
   state(owner: MailOwner): Promise<MailState>
   emailChanges(owner: MailOwner, since: MailState, most: number): Promise<EmailChanges | null>
   mailboxChanges(owner: MailOwner, since: MailState): Promise<MailboxChanges | null>
@@ -146,7 +134,7 @@ export function createMailbox(deps: MailboxDeps): Mailbox {
         emails: await readThreads(sql, owner, threadIds),
         state: stateOf(await folderStates(sql, owner)),
       })),
-    search: (owner, list, wish) => searchEmails({ sql: db, view }, owner, list, wish),
+    search: (owner, search, page, signal) => searchEmails({ sql: db, view }, owner, search, page, signal),
     state: async (owner) => stateOf(await folderStates(db, owner)),
     emailChanges: (owner, since, most) => emailChanges(db, owner, since, most),
     mailboxChanges: (owner, since) => mailboxChanges(db, owner, since),

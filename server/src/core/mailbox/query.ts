@@ -2,18 +2,12 @@
  * Searching a mailbox. What the database can answer is asked of it; conditions on what only the message itself tells
  * (To, Cc, Bcc, attachments, preview) are judged here over the candidates it leaves. There is no index of bodies.
  */
-import { idTime } from '../../platform/ids.ts'
+import { idTime, isId, type Id } from '../../platform/ids.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import { headerText, lastHeader } from '../../protocols/mime/index.ts'
-import {
-  countEmails,
-  listEmails,
-  readEmails,
-  type EmailRow,
-  type ListedEmail,
-  type MailFilter,
-  type MailList,
-} from '../../store/mailbox-read.ts'
+import { countEmails, isKeyed, listEmails, positionOf, type MailList, type MailPage } from '../../store/mailbox-list.ts'
+import type { MailFilter } from '../../store/mailbox-filter.ts'
+import { readEmails, type EmailRow } from '../../store/mailbox-read.ts'
 import type { MailOwner } from '../../store/mailbox.ts'
 import { fromStored } from './keywords.ts'
 import type { MessageView } from './message-view.ts'
@@ -117,49 +111,109 @@ export interface SearchDeps {
   view: MessageView
 }
 
+/** Which part of the list is wanted (RFC 8620 section 5.5). */
+export interface SearchPage {
+  /** of its first message; negative: counted from the end */
+  position: number
+  /** a message of the list: the page begins `anchorOffset` behind it, whatever `position` says */
+  anchor: Id | null
+  anchorOffset: number
+  limit: number
+  total: boolean
+}
+
 export interface SearchResult {
-  emails: ListedEmail[]
+  ids: Id[]
+  position: number
   /** of all that match; null when it was not asked for */
   total: number | null
 }
 
-/** `limit` null: all of them. Throws the signal's reason when it is aborted. Returns null when more messages would have to be looked into than we do. */
-export async function searchEmails(
+/** The anchor is not in the list; more messages would have to be looked into than we do. */
+export type NoSearch = 'anchor-not-found' | 'too-many'
+
+export type MailSearch = Omit<MailList, 'filter'> & { filter: EmailFilter }
+
+/** Throws the signal's reason when it is aborted. */
+export function searchEmails(
   deps: SearchDeps,
   owner: MailOwner,
-  list: Omit<MailList, 'filter'> & { filter: EmailFilter },
-  wish: { total: boolean; signal?: AbortSignal },
-): Promise<SearchResult | null> {
-  const { sql } = deps
-  const filter = shallow(list.filter)
-  if (!isDeep(list.filter)) {
-    const emails = await listEmails(sql, owner, { ...list, filter })
-    return { emails, total: wish.total ? await countEmails(sql, owner, filter) : null }
+  search: MailSearch,
+  page: SearchPage,
+  signal?: AbortSignal,
+): Promise<SearchResult | NoSearch> {
+  if (isDeep(search.filter)) return searchInside(deps, owner, search, page, signal)
+  return searchByFacts(deps.sql, owner, { ...search, filter: shallow(search.filter) }, page)
+}
+
+/** What the database alone can answer: only the page is read into memory. */
+async function searchByFacts(
+  sql: Sql,
+  owner: MailOwner,
+  list: MailList,
+  page: SearchPage,
+): Promise<SearchResult | NoSearch> {
+  const total = page.total || (page.anchor === null && page.position < 0) ? await countEmails(sql, owner, list) : null
+  const read = async (part: MailPage): Promise<Id[]> =>
+    (await listEmails(sql, owner, list, part)).map(({ copyId }) => copyId)
+  const found = (ids: Id[], position: number): SearchResult => ({ ids, position, total: page.total ? total : null })
+  if (page.anchor === null) {
+    const position = page.position < 0 ? Math.max(0, total! + page.position) : page.position
+    return found(await read({ limit: page.limit, offset: position, from: null }), position)
   }
-  const candidates = await listEmails(sql, owner, { filter, sort: list.sort, limit: MOST_LOOKED_INTO + 1, offset: 0 })
-  if (candidates.length > MOST_LOOKED_INTO) return null
-  const found: ListedEmail[] = []
-  const enough = wish.total || list.limit === null ? Infinity : list.offset + list.limit
+  if (!isId(page.anchor)) return 'anchor-not-found'
+  const at = await positionOf(sql, owner, list, page.anchor)
+  if (at === null) return 'anchor-not-found'
+  const position = Math.max(0, at + page.anchorOffset)
+  const { limit } = page
+  if (!isKeyed(list) || position === 0) return found(await read({ limit, offset: position, from: null }), position)
+  if (position >= at) return found(await read({ limit, offset: position - at, from: page.anchor }), position)
+  // Back to where the page begins, then on: what lies before it is not passed.
+  const back = await read({ limit: at - position + 1, offset: 0, from: page.anchor, backwards: true })
+  return found(await read({ limit, offset: 0, from: back.at(-1) ?? page.anchor }), position)
+}
+
+/** What only the messages themselves tell: every candidate is looked into, until there are enough. */
+async function searchInside(
+  deps: SearchDeps,
+  owner: MailOwner,
+  search: MailSearch,
+  page: SearchPage,
+  signal?: AbortSignal,
+): Promise<SearchResult | NoSearch> {
+  const { sql } = deps
+  // Not collapsed: a thread's first candidate may be none of those that match.
+  const list = { filter: shallow(search.filter), sort: search.sort, collapse: false }
+  const candidates = await listEmails(sql, owner, list, { limit: MOST_LOOKED_INTO + 1, offset: 0, from: null })
+  if (candidates.length > MOST_LOOKED_INTO) return 'too-many'
+  const found: Id[] = []
+  const threads = new Set<Id>()
+  const needsAll = page.total || page.anchor !== null || page.position < 0
+  const enough = needsAll ? Infinity : page.position + page.limit
   for (let at = 0; at < candidates.length && found.length < enough; at += PAGE) {
-    const page = candidates.slice(at, at + PAGE)
-    const rows = new Map(
-      (
-        await readEmails(
-          sql,
-          owner,
-          page.map(({ copyId }) => copyId),
-        )
-      ).map((row) => [row.copyId, row]),
-    )
-    for (const email of page) {
+    const some = candidates.slice(at, at + PAGE)
+    const ids = some.map(({ copyId }) => copyId)
+    const rows = new Map((await readEmails(sql, owner, ids)).map((row) => [row.copyId, row]))
+    for (const { copyId, threadId } of some) {
       // Thousands of bodies are looked into: not for somebody who has typed on or gone away.
-      wish.signal?.throwIfAborted()
-      const row = rows.get(email.copyId)
-      if (row && matches(list.filter, await look(deps, owner, row))) found.push(email)
+      signal?.throwIfAborted()
+      const row = rows.get(copyId)
+      if (!row || (search.collapse && threads.has(threadId))) continue
+      if (!matches(search.filter, await look(deps, owner, row))) continue
+      found.push(copyId)
+      threads.add(threadId)
     }
   }
-  const end = list.limit === null ? undefined : list.offset + list.limit
-  return { emails: found.slice(list.offset, end), total: wish.total ? found.length : null }
+  const anchorAt = page.anchor === null ? 0 : found.indexOf(page.anchor)
+  if (anchorAt < 0) return 'anchor-not-found'
+  const start =
+    page.anchor !== null
+      ? anchorAt + page.anchorOffset
+      : page.position < 0
+        ? found.length + page.position
+        : page.position
+  const position = Math.max(0, start)
+  return { ids: found.slice(position, position + page.limit), position, total: page.total ? found.length : null }
 }
 
 async function look({ view }: SearchDeps, owner: MailOwner, row: EmailRow): Promise<Looked> {

@@ -8,7 +8,7 @@ import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factor
 import { expectSound } from '../../../testkit/sound.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { configSchema } from '../../platform/config/config.ts'
-import type { Database } from '../../platform/db/database.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
 import { ConnectionLost } from '../../platform/db/database-error.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
 import { createBodyIntake, type BodyIntake } from '../queue/index.ts'
@@ -54,14 +54,18 @@ async function upload(
 ): Promise<unknown> {
   const db: Database = {
     ...fresh.db,
-    query: <Row extends object>(text: string, values?: readonly never[], name?: string) =>
-      text.includes('INSERT INTO upload')
-        ? (insert(() => fresh.db.query(text, values, name)) as Promise<Row[]>)
-        : fresh.db.query<Row>(text, values, name),
+    // The row is what its one transaction writes.
+    transaction: <T>(work: (sql: Sql) => Promise<T>) =>
+      insert(() => fresh.db.transaction(work) as Promise<never>) as Promise<T>,
   }
   dropped = 0
   const owner = { organisationId: org.organisationId, personId: org.people['alice']!.personId }
-  return storeUpload({ db, clock: systemClock, bodies }, owner, 'text/plain', bytes).catch((e: unknown) => e)
+  return storeUpload(
+    { db, clock: systemClock, bodies, config: configSchema.parse({}) },
+    owner,
+    'text/plain',
+    bytes,
+  ).catch((e: unknown) => e)
 }
 const count = async (table: string): Promise<number> =>
   (await fresh.db.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`))[0]!.n

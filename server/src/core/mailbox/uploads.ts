@@ -9,6 +9,7 @@ import { newId, type Id } from '../../platform/ids.ts'
 import { insertUpload, uploadedBytes } from '../../store/uploads.ts'
 import type { MailOwner } from '../../store/mailbox.ts'
 import type { BodyIntake, BodySink, StoredBody } from '../queue/index.ts'
+import { overQuota, roomLeft, takeRoom, type StorageLimit } from './storage-limit.ts'
 
 export const MOST_UPLOAD_BYTES = 52_428_800
 const MOST_DAILY_BYTES = 1_073_741_824
@@ -20,20 +21,25 @@ export interface StoredUpload {
 }
 
 export async function storeUpload(
-  deps: { db: Database; clock: Clock; bodies: BodyIntake },
+  deps: { db: Database; clock: Clock; bodies: BodyIntake; config: { storage: StorageLimit } },
   owner: MailOwner,
   type: string,
   bytes: AsyncIterable<Buffer>,
 ): Promise<StoredUpload> {
+  const limit = deps.config.storage
+  const room = await roomLeft(deps.db, owner, limit, 'file')
   const used = await uploadedBytes(deps.db, owner)
   const uploadId = newId(deps.clock.now())
   const sink = deps.bodies.open(owner.organisationId, uploadId)
-  const { body, size } = await receive(sink, bytes, used)
+  const { body, size } = await receive(sink, bytes, { used, room, limit })
   const safeType = /^[\w.+-]{1,100}\/[\w.+-]{1,100}(\s*;[^\r\n\0]{0,200})?$/.test(type)
     ? type
     : 'application/octet-stream'
   try {
-    await insertUpload(deps.db, owner, { uploadId, type: safeType, size, body })
+    await deps.db.transaction(async (sql) => {
+      await takeRoom(sql, owner, limit, { added: 'file', size })
+      await insertUpload(sql, owner, { uploadId, type: safeType, size, body })
+    })
   } catch (error) {
     // A connection that broke under way says nothing about the row: if it is there after all, its bytes must be too.
     // Where it is not, the sweeper finds them.
@@ -48,7 +54,7 @@ type RowsBody = Exclude<StoredBody, { kind: 'blob' }>
 async function receive(
   sink: BodySink,
   bytes: AsyncIterable<Buffer>,
-  used: number,
+  { used, room, limit }: { used: number; room: number; limit: StorageLimit },
 ): Promise<{ body: RowsBody; size: number }> {
   let size = 0
   try {
@@ -56,6 +62,7 @@ async function receive(
       size += chunk.length
       if (size > MOST_UPLOAD_BYTES)
         throw new WireError('message-too-large', `one file may have ${MOST_UPLOAD_BYTES} bytes`)
+      if (size > room) throw overQuota(limit)
       if (used + size > MOST_DAILY_BYTES)
         throw new WireError('rate-limited', 'you uploaded more than 1 GB within a day; please wait')
       await sink.write(chunk)

@@ -462,8 +462,8 @@ test('the brake: mass deletion stays owed until confirmed; a few at a time count
 /** Puts a copy into a folder; a tombstone says that it was there. */
 async function place(copyId: Id, folderNo: number, gone = false): Promise<void> {
   await fresh.db.query(
-    `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, created_modseq, modseq, size, tombstone)
-     SELECT c.organisation_id, person_id, $2, (SELECT count(*) + 1 FROM placement), copy_id, message_id, 1, 1, 10, CASE WHEN $3 THEN now() END
+    `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, created_modseq, modseq, size, tombstone)
+     SELECT c.organisation_id, person_id, $2, (SELECT count(*) + 1 FROM placement), copy_id, message_id, thread_id, 1, 1, 10, CASE WHEN $3 THEN now() END
      FROM copy c WHERE copy_id = $1`,
     [copyId, folderNo, gone],
   )

@@ -151,6 +151,7 @@ test('cut off before the commit: the next try sends it once', async () => {
     messageId: newId(Date.now()),
     identityAddress: 'alice@corp.test',
     envelopeDigest: null,
+    recipients: 1,
   })
   await it.fresh.db.query(`UPDATE submission SET sent_at = now() - interval '2 minutes' WHERE copy_id = $1`, [copyId])
   const before = await sentMessages()
@@ -324,6 +325,7 @@ test('a try that ended before its commit is canceled when its time is over', asy
     messageId: newId(Date.now()),
     identityAddress: 'alice@corp.test',
     envelopeDigest: null,
+    recipients: 1,
   })
   const status = async () => (await it.submission.list(it.owner('alice'), [submissionId]))[0]!.undoStatus
   await it.submission.cutOff.settle()
@@ -341,4 +343,54 @@ test(`not more than ${RECIPIENTS_PER_HOUR} recipients an hour`, async () => {
   await expect(submit(await draft(many(3)))).rejects.toSatisfy(
     (error) => error instanceof WireError && error.code === 'rate-limited',
   )
+})
+
+const recipientsOfAlice = async (): Promise<number> =>
+  (
+    await it.fresh.db.query<{ n: number }>(
+      `SELECT count(*) AS n FROM submission s JOIN delivery d USING (organisation_id, message_id)
+       WHERE s.person_id = $1 AND s.sent_at > now() - interval '1 hour'`,
+      [it.owner('alice').personId],
+    )
+  )[0]!.n
+
+test('eight requests at once do not send more than one after the other may', async () => {
+  await it.fresh.db.query(`UPDATE submission SET sent_at = sent_at - interval '2 hours'`)
+  // The draft's hidden recipient is the hundredth.
+  const many = (n: number): string[] => Array.from({ length: 99 }, (_, i) => `p${n}-${i}@elsewhere.test`)
+  const drafts = await Promise.all(Array.from({ length: 8 }, (_, n) => draft(many(n))))
+  const [identity] = await it.submission.identities(it.owner('alice'))
+  const answers = await Promise.all(
+    drafts.map((emailId) => it.one('EmailSubmission/set', { create: { s: { identityId: identity!.id, emailId } } })),
+  )
+  expect(answers.filter(({ created }) => created !== null)).toHaveLength(2)
+  const refused = answers.flatMap(({ notCreated }) => (notCreated ? [notCreated.s.type as unknown] : []))
+  expect(refused).toEqual(Array.from({ length: 6 }, () => 'rateLimit'))
+  expect(await recipientsOfAlice()).toBe(RECIPIENTS_PER_HOUR)
+})
+
+test('nor do several processes at once; what did not leave counts no more', async () => {
+  await it.fresh.db.query(`UPDATE submission SET sent_at = sent_at - interval '2 hours'`)
+  const rooms = [it.submission, it.anotherSubmission(), it.anotherSubmission()]
+  const many = (n: number): string[] => Array.from({ length: 99 }, (_, i) => `q${n}-${i}@elsewhere.test`)
+  const accept = it.accept.accept.bind(it.accept)
+  // Drafts of different folders: their locks do not stand in for the one that is meant.
+  const copyIds = await Promise.all(Array.from({ length: 8 }, (_, n) => draft(many(n))))
+  await it.mailbox.update(
+    it.owner('alice'),
+    copyIds.map((copyId, i) => ({ copyId, moveTo: 2 + (i % 5) })),
+  )
+  it.accept.accept = () => Promise.reject(new WireError('database-unavailable'))
+  const submitIn = (i: number): Promise<unknown> =>
+    rooms[i % rooms.length]!.submit({
+      ...it.owner('alice'),
+      copyId: copyIds[i]!,
+      identityAddress: 'alice@corp.test',
+    })
+  await expect(submitIn(0)).rejects.toMatchObject({ code: 'database-unavailable' })
+  it.accept.accept = accept
+  const results = await Promise.allSettled(copyIds.map((_, i) => submitIn(i)))
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
+  for (const one of results) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'rate-limited' })
+  expect(await recipientsOfAlice()).toBe(RECIPIENTS_PER_HOUR)
 })

@@ -26,6 +26,7 @@ import type { Routed, Routing } from '../routing/index.ts'
 import { prepareOutgoing, threadRootOf, type Envelope, type Outgoing } from './outgoing.ts'
 import { identityId, listSent, type SentMail } from './sent.ts'
 import { stageOutgoing, type StageDeps } from './stage.ts'
+import { RECIPIENTS_PER_HOUR, tooManyThisHour } from './allowance.ts'
 import { createTries, envelopeDigest, type Left, type Tries } from './tries.ts'
 
 export interface SubmitWish extends MailOwner {
@@ -70,7 +71,6 @@ export interface SubmissionDeps extends StageDeps {
   room: Pick<ByteRoom, 'within'>
 }
 
-export const RECIPIENTS_PER_HOUR = 200
 const RECIPIENTS_PER_MESSAGE = 100
 /** The draft, the message without its Bcc, and what is on its way to the disk. */
 const TIMES_IN_MEMORY = 3
@@ -155,8 +155,8 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const count = outgoing.recipients.length
     if (count > RECIPIENTS_PER_MESSAGE)
       throw new WireError('too-many-recipients', `a message from here may have ${RECIPIENTS_PER_MESSAGE}`)
-    if ((await recipientsLastHour(db, owner)) + count > RECIPIENTS_PER_HOUR)
-      throw new WireError('rate-limited', `you may write to ${RECIPIENTS_PER_HOUR} recipients an hour; please wait`)
+    // Before any work is done for it; what counts is the same question under a lock, with the try's row (tries.begin).
+    if ((await recipientsLastHour(db, owner)) + count > RECIPIENTS_PER_HOUR) throw tooManyThisHour()
     const sentAt = clock.now()
     const submissionId = newId(sentAt)
     const messageId = newId(sentAt)
@@ -169,6 +169,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
       messageId,
       identityAddress: identity.address,
       envelopeDigest: envelopeDigest(envelope),
+      recipients: count,
     }
     let begun = false
     try {

@@ -26,6 +26,7 @@ import {
 import { foldAddress, type Directory } from '../directory/index.ts'
 import type { Mailbox } from '../mailbox/index.ts'
 import { addSentOwed } from '../return/index.ts'
+import { checkAllowance } from './allowance.ts'
 import type { Envelope } from './outgoing.ts'
 
 export type Left = Pick<Try, 'submissionId' | 'messageId' | 'sentAt'>
@@ -33,7 +34,7 @@ export type Left = Pick<Try, 'submissionId' | 'messageId' | 'sentAt'>
 export interface Tries {
   /** The try by which this sending has left already; null: it may be sent. Throws conflict while nobody can say. */
   earlier(owner: MailOwner, copyId: Id, envelopeDigest: Buffer | null): Promise<Left | null>
-  /** False: another try was faster. Throws not-found: the draft is gone. */
+  /** False: another try was faster. Throws not-found: the draft is gone; rate-limited: too many recipients this hour. */
   begin(owner: MailOwner, one: NewSubmission): Promise<boolean>
   /** Its message is stored. Never throws: what cannot be noted now is noted by the next round. */
   left(owner: MailOwner, one: Pick<NewSubmission, 'submissionId' | 'copyId' | 'identityAddress'>): Promise<void>
@@ -143,7 +144,11 @@ export function createTries(deps: TriesDeps): Tries {
     },
     async begin(owner, one) {
       // The draft stays as long as its row is not there: who destroys it then finds the row (mailbox, sparesSent).
-      const begun = await deps.mailbox.holding(owner, one.copyId, (sql) => insertSubmission(sql, owner, one))
+      const begun = await deps.mailbox.holding(owner, one.copyId, async (sql) => {
+        if (!(await insertSubmission(sql, owner, one))) return false
+        await checkAllowance(sql, owner)
+        return true
+      })
       if (begun === null) throw new WireError('not-found', 'the message to send is not in your mailbox')
       return begun
     },

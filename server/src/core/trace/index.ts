@@ -1,7 +1,8 @@
 /** Looking at the way of a message, at queue and people; and the acts of admins on deliveries. */
 export { actOnDelivery } from './acts.ts'
 export type { DeliveryAct, DeliveryActRequest } from './acts.ts'
-export { pageOf, readQueue, readTrace, searchTrace } from './views.ts'
+export { searchTrace } from './search.ts'
+export { pageOf, readQueue, readTrace } from './views.ts'
 export type { FullTrace, Page, QueueAsk, QueueFilter } from './views.ts'
 export { namesOf } from '../../store/names.ts'
 export { listParked } from '../../store/queue-view.ts'

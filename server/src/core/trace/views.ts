@@ -2,11 +2,9 @@
 import { DeliveryState } from '../../platform/codes.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
-import { isId } from '../../platform/ids.ts'
 import { listDeliveries } from '../../store/queue-view.ts'
 import type { QueueRow } from '../../store/queue-view.ts'
 import * as store from '../../store/trace.ts'
-import { foldAddress } from '../directory/index.ts'
 
 export interface Page<T> {
   items: T[]
@@ -51,32 +49,6 @@ export function readQueue(sql: Sql, ask: QueueAsk): Promise<Page<QueueRow>> {
     ask.limit,
     (row: QueueRow) => row.deliveryId,
     (limit) => listDeliveries(sql, { ...ask, states, newestFirst, limit }),
-  )
-}
-
-/** What somebody pastes into the search: an id, a Message-ID, an address, else part of a subject. */
-export function questionOf(q: string): store.TraceQuestion {
-  const text = q.trim()
-  if (text === '') return {}
-  if (isId(text.toLowerCase())) return { id: text.toLowerCase() }
-  const bare = text.replace(/^<|>$/g, '')
-  if (text.startsWith('<')) return { messageIdHeader: bare, address: foldAddress(bare) ?? bare.toLowerCase() }
-  if (text.includes('@')) return { address: foldAddress(text) ?? text.toLowerCase(), messageIdHeader: bare }
-  return { subject: text, messageIdHeader: bare }
-}
-
-export function searchTrace(
-  sql: Sql,
-  organisationId: Id,
-  q: string,
-  after: Id | null,
-  limit: number,
-): Promise<Page<store.TraceMessageRow>> {
-  const question = questionOf(q)
-  return pageOf(
-    limit,
-    (row: store.TraceMessageRow) => row.messageId,
-    (most) => store.searchMessages(sql, organisationId, question, after, most),
   )
 }
 

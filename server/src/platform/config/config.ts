@@ -113,6 +113,10 @@ export const configSchema = z.strictObject({
       inlineBytes: bytes(49_152, 'Bodies up to this size ride inside the accept commit.'),
       blobBytes: bytes(8_388_608, 'Bodies above this size go to the blob store.'),
       reserveBytes: bytes(536_870_912, 'Free disk below which mail is answered 452.'),
+      perPersonBytes: bytes(
+        10_737_418_240,
+        'Most bytes that one person may add to their own mailbox: drafts, imported messages, uploaded files. What is deleted counts until its retention ends, for so long it is kept. Mail that others send is not counted. 0 sets no limit.',
+      ),
     })
     .prefault({}),
   accept: z

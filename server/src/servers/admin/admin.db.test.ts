@@ -414,8 +414,8 @@ describe('answers', () => {
       ])
     )[0]!.no
     await fresh.db.query(
-      `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, created_modseq, modseq, size)
-       VALUES ($1, $2, $3, 1, $4, $5, 1, 1, 10)`,
+      `INSERT INTO placement (organisation_id, person_id, folder_no, uid, copy_id, message_id, thread_id, created_modseq, modseq, size)
+       VALUES ($1, $2, $3, 1, $4, $5, $5, 1, 1, 10)`,
       [org.organisationId, personId, trashed, copy, message],
     )
     const look = async (as: RoleWord) =>

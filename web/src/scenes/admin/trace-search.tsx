@@ -4,7 +4,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { traceSearchQuery } from '../../data/queries.ts'
-import { fileSize } from '../../lib/format.ts'
+import { fileSize, longTime } from '../../lib/format.ts'
 import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
@@ -19,6 +19,7 @@ export function TraceSearchScene() {
   const navigate = useNavigate()
   const [text, setText] = useState(q)
   const { asked, rows } = usePages(traceSearchQuery(org, q))
+  const searchedTo = asked.data?.pages.at(-1)?.searchedTo
   return (
     <>
       <h1>{t('admin.trace')}</h1>
@@ -49,6 +50,7 @@ export function TraceSearchScene() {
         rows={rows}
         rowKey={({ messageId }) => messageId}
         empty={t('trace.empty', { text: q })}
+        unfinished={searchedTo ? t('trace.searchedTo', { time: longTime(searchedTo, i18n.language) }) : null}
         columns={[
           { name: t('trace.accepted'), cell: (row) => <TimeText at={row.acceptedAt} form="seconds" /> },
           {

@@ -209,9 +209,18 @@ export const mailOperations = {
     method: 'GET',
     path: '/organisations/:org/trace',
     ability: 'trace:see',
-    summary: 'Messages by address, Message-ID, own id or delivery id; without a question the newest',
+    summary:
+      'Messages by address, Message-ID, subject, own id or delivery id; without a question the newest. A search that takes long says how far back it came, and next goes on',
     query: z.strictObject({ ...pageQuery, ...q }),
-    answer: page('TracePage', traceMessage),
+    answer: name(
+      'TracePage',
+      z.strictObject({
+        items: z.array(traceMessage),
+        next: z.string().nullable(),
+        /** the search stopped here, before it was through: `next` goes on further back; null: it did not */
+        searchedTo: time.nullable(),
+      }),
+    ),
   }),
   readTrace: operation({
     ...base,

@@ -80,8 +80,17 @@ export const mailHandlers: Handlers<
   parkedRelease: act('release'),
   parkedDrop: act('drop'),
   async searchTrace({ deps, organisationId, query }) {
-    const page = await searchTrace(deps.db, organisationId, query.q ?? '', keyOf(query.after), query.limit)
-    return { items: page.items.map(presentMessage), next: page.next }
+    const { items, next, searchedTo } = await searchTrace(deps.db, {
+      organisationId,
+      q: query.q ?? '',
+      after: keyOf(query.after),
+      limit: query.limit,
+    })
+    return {
+      items: items.map(presentMessage),
+      next,
+      searchedTo: searchedTo === null ? null : new Date(searchedTo).toISOString(),
+    }
   },
   async readTrace({ deps, organisationId, params, session }) {
     const trace = await readTrace(deps.db, organisationId, params.message)

@@ -1,5 +1,6 @@
 /** Email/import (RFC 8621 section 4.8). */
 import { z } from 'zod'
+import { WireError } from '../../../platform/errors.ts'
 import { formatBlobId, invalidProperty, MethodError, SetProblem, type Json } from '../../../protocols/jmap/index.ts'
 import { checkAccount, readArgs, realId, type Call, type Method } from '../call.ts'
 import { openBlob } from '../blobs.ts'
@@ -43,14 +44,19 @@ function begin(start: Buffer): Buffer {
   return start
 }
 
-async function importOne(wish: Record<string, Json>, call: Call): Promise<{ id: string }> {
-  refuseUnknown(wish, (property) => SETTABLE.includes(property))
-  const placement = readPlacement(wish, call)
-  if (typeof wish.blobId !== 'string') throw invalidProperty('blobId', 'a blobId is needed')
-  const blob = await openBlob(call.mailbox, call.owner, realId(wish.blobId, call))
-  if (!blob) throw new SetProblem('blobNotFound', 'there is no such file', { notFound: [wish.blobId] })
+async function importOne(email: Record<string, Json>, call: Call): Promise<{ id: string }> {
+  refuseUnknown(email, (property) => SETTABLE.includes(property))
+  const placement = readPlacement(email, call)
+  if (typeof email.blobId !== 'string') throw invalidProperty('blobId', 'a blobId is needed')
+  const blob = await openBlob(call.mailbox, call.owner, realId(email.blobId, call))
+  if (!blob) throw new SetProblem('blobNotFound', 'there is no such file', { notFound: [email.blobId] })
   const bytes = checked(blob.bytes)
-  const made = await call.mailbox.appendToFolder(call.owner, { ...placement, bytes, source: 'imported' })
+  const wish = { ...placement, bytes, source: 'imported' } as const
+  const made = await call.mailbox.appendToFolder(call.owner, wish).catch((error: unknown) => {
+    // RFC 8620 section 5.3. Of this one alone: a smaller one may still have room.
+    if (error instanceof WireError && error.code === 'over-quota') throw new SetProblem('overQuota', error.message)
+    throw error
+  })
   if (!made) throw invalidProperty('mailboxIds', 'there is no such mailbox')
   return {
     id: made.copyId,

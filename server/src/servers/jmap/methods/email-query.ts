@@ -1,12 +1,11 @@
 /** Email/query (RFC 8621 section 4.4). */
 import { z } from 'zod'
-import type { EmailFilter, ListedEmail, MailSort } from '../../../core/mailbox/index.ts'
+import type { MailSort } from '../../../core/mailbox/index.ts'
 import { MethodError } from '../../../protocols/jmap/index.ts'
-import { checkAccount, readArgs, type Call, type Method } from '../call.ts'
+import { checkAccount, readArgs, type Method } from '../call.ts'
 import { readFilter } from '../email-filter.ts'
 import { MOST_QUERY_IDS, mailLimits } from '../limits.ts'
 import { queryArgs } from '../schemas.ts'
-import { pageStart } from '../standard.ts'
 
 const schema = z.strictObject({ ...queryArgs, collapseThreads: z.boolean().default(false) })
 
@@ -25,42 +24,6 @@ const tooMany = (): MethodError =>
     'this search would have to look into too many messages; narrow it by mailbox or date',
   )
 
-/** The first message of each thread in the list's order (RFC 8621 section 4.4.3). */
-function collapse(emails: readonly ListedEmail[]): string[] {
-  const seen = new Set<string>()
-  return emails.filter(({ threadId }) => !seen.has(threadId) && seen.add(threadId)).map(({ copyId }) => copyId)
-}
-
-type Args = z.infer<typeof schema>
-
-async function run(
-  args: Args,
-  filter: EmailFilter,
-  sort: ReturnType<typeof readSort>,
-  call: Call,
-): Promise<{ ids: string[]; position: number; total: number | null }> {
-  const limit = Math.min(args.limit ?? MOST_QUERY_IDS, MOST_QUERY_IDS)
-  const isSimple = !args.collapseThreads && (args.anchor === null || args.anchor === undefined) && args.position >= 0
-  if (isSimple) {
-    const found = await call.mailbox.search(
-      call.owner,
-      { filter, sort, limit, offset: args.position },
-      { total: args.calculateTotal, signal: call.signal },
-    )
-    if (!found) throw tooMany()
-    return { ids: found.emails.map(({ copyId }) => copyId), position: args.position, total: found.total }
-  }
-  const found = await call.mailbox.search(
-    call.owner,
-    { filter, sort, limit: null, offset: 0 },
-    { total: false, signal: call.signal },
-  )
-  if (!found) throw tooMany()
-  const all = args.collapseThreads ? collapse(found.emails) : found.emails.map(({ copyId }) => copyId)
-  const position = pageStart(all, args)
-  return { ids: all.slice(position, position + limit), position, total: args.calculateTotal ? all.length : null }
-}
-
 export const emailQuery: Method = async (raw, call) => {
   const args = readArgs(schema, raw)
   checkAccount(args.accountId, call)
@@ -68,7 +31,21 @@ export const emailQuery: Method = async (raw, call) => {
   const sort = readSort(args.sort)
   // The state first: what changes while we read makes the client ask again, not miss it.
   const queryState = await call.mailbox.formatState('e', await call.mailbox.state(call.owner))
-  const { ids, position, total } = await run(args, filter, sort, call)
+  const found = await call.mailbox.search(
+    call.owner,
+    { filter, sort, collapse: args.collapseThreads },
+    {
+      position: args.position,
+      anchor: args.anchor ?? null,
+      anchorOffset: args.anchorOffset,
+      limit: Math.min(args.limit ?? MOST_QUERY_IDS, MOST_QUERY_IDS),
+      total: args.calculateTotal,
+    },
+    call.signal,
+  )
+  if (found === 'too-many') throw tooMany()
+  if (found === 'anchor-not-found') throw new MethodError('anchorNotFound', 'the anchor is not in the list')
+  const { ids, position, total } = found
   return {
     accountId: args.accountId,
     queryState,

@@ -137,7 +137,8 @@ export const emailSet: Method = async (raw, call) => {
   await oneByOne(Object.keys(args.create ?? {}), outcome.notCreated, async (key) => {
     const made = await create(args.create![key]!, call).catch((error: unknown) => {
       // Of this one alone: what was made before it in the same call must be told.
-      if (error instanceof WireError) throw new SetProblem('serverFail', error.message)
+      if (error instanceof WireError)
+        throw new SetProblem(error.code === 'over-quota' ? 'overQuota' : 'serverFail', error.message)
       throw error
     })
     outcome.created[key] = made
