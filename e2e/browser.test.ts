@@ -147,6 +147,48 @@ describe.skipIf(skip).each([
     await back(page)
   })
 
+  test('what is being written survives a reload; sent from two windows it leaves once, and the second is told', async () => {
+    const { page } = screen
+    const subject = `two windows ${width}`
+    const subjectField = (where: Page) => where.getByRole('textbox', { name: 'Subject' })
+    const sendButton = (where: Page) => where.getByRole('button', { name: 'Send', exact: true })
+    const folder = async (name: string): Promise<void> => {
+      if (width < 600) await page.getByRole('button', { name: 'Folders' }).first().click()
+      await page
+        .getByRole('link', { name: new RegExp(`^${name}`) })
+        .filter({ visible: true })
+        .first()
+        .click()
+    }
+    await back(page)
+    await page.goto(`${page.url()}?compose=new`)
+    await page.getByRole('textbox', { name: 'To', exact: true }).fill('customer@outside.test')
+    await subjectField(page).fill(subject)
+    await page.getByRole('textbox', { name: 'Text', exact: true }).fill('Written once.')
+    await page.reload()
+    await expect.poll(() => subjectField(page).inputValue()).toBe(subject)
+    await page.getByText(/^Saved/).waitFor()
+    await page.getByRole('button', { name: 'Back', exact: true }).filter({ visible: true }).first().click()
+
+    await folder('Drafts')
+    const windows = [page, await page.context().newPage()]
+    const drafts = page.url()
+    for (const each of windows) {
+      await each.goto(drafts)
+      await row(each, subject).click()
+      await expect.poll(() => subjectField(each).inputValue()).toBe(subject)
+    }
+    await sendButton(windows[0]!).click()
+    await windows[0]!.getByText('Sent. A copy is in Sent.').first().waitFor()
+    await sendButton(windows[1]!).click()
+    await windows[1]!.getByText(/in another window/).waitFor()
+    await windows[1]!.getByRole('button', { name: 'Discard', exact: true }).click()
+    await sink.store.waitFor((mail) => mail.bytes.includes(`Subject: ${subject}`), 20_000)
+    await page.waitForTimeout(1_000)
+    expect(sink.store.all().filter((mail) => mail.bytes.includes(`Subject: ${subject}`))).toHaveLength(1)
+    await windows[1]!.close()
+  })
+
   test('deletes and takes it back', async () => {
     const { page } = screen
     await back(page)

@@ -1,19 +1,11 @@
-/**
- * A message that is being written: how it starts, is kept (server, and a copy on this device between two saves), and is
- * sent. An Email can't be changed (RFC 8621 section 4), so each save makes a new one and takes the old one away in the
- * same call. Sending saves, then submits and moves to Sent on success; a refused submission leaves the draft, and a try
- * without an answer is never followed by a second message.
- */
+/** A message that is being written: how it starts, and how it looks as an Email (RFC 8621). Kept and sent by send.ts. */
 import type { TFunction } from 'i18next'
 import { fullTime } from '../lib/format.ts'
 import { formatAddresses, parseAddresses, shownName } from '../lib/address.ts'
 import { htmlToText } from '../lib/html-mail.ts'
 import { quoteText, replyRecipients, replySubject, threading } from '../lib/reply.ts'
 import type { ReplyKind } from '../lib/reply.ts'
-import { jmap, JmapError } from '../data/jmap/client.ts'
-import { checkSet } from '../data/jmap/mail.ts'
-import type { Call } from '../data/jmap/client.ts'
-import type { BodyPart, Email, Identity, SetResult } from '../data/jmap/types.ts'
+import type { BodyPart, Email, Identity } from '../data/jmap/types.ts'
 
 export interface DraftFile {
   blobId: string
@@ -36,6 +28,18 @@ export interface Draft {
   inReplyTo: string[]
   references: string[]
   answers: { id: string; keyword: '$answered' | '$forwarded' } | null
+  /** stays over all saves, so that one whose answer was lost is found again; '' until the first save */
+  messageId: string
+  /** the last save got no answer: there may be a draft whose id nobody told us */
+  blind: boolean
+  /** a send of the draft `id` got no answer: it may have left, with what is written here or with what was before */
+  tried: 'as-is' | 'before-changes' | null
+}
+
+/** A Message-ID of our own (RFC 5322 section 3.6.4); random bytes, since randomUUID is not there without TLS. */
+export function newMessageId(sender: string | undefined): string {
+  const random = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0'))
+  return `${random.join('')}@${sender?.split('@').at(-1) ?? 'holdfast.invalid'}`
 }
 
 const emptyDraft = (identity: Identity | undefined): Draft => ({
@@ -51,6 +55,9 @@ const emptyDraft = (identity: Identity | undefined): Draft => ({
   inReplyTo: [],
   references: [],
   answers: null,
+  messageId: '',
+  blind: false,
+  tried: null,
 })
 
 /** The plain text of a message: its text parts, or what its HTML says. */
@@ -96,6 +103,7 @@ export function startDraft(
       files: mail.attachments.flatMap(asFile),
       inReplyTo: mail.inReplyTo ?? [],
       references: mail.references ?? [],
+      messageId: mail.messageId?.[0] ?? '',
     }
   }
   const { to, cc } = replyRecipients(
@@ -135,6 +143,7 @@ export function emailOf(draft: Draft, identity: Identity | undefined, drafts: st
     cc: parseAddresses(draft.cc).good,
     bcc: parseAddresses(draft.bcc).good,
     subject: draft.subject,
+    ...(draft.messageId ? { messageId: [draft.messageId] } : {}),
     ...(draft.inReplyTo.length ? { inReplyTo: draft.inReplyTo } : {}),
     ...(draft.references.length ? { references: draft.references } : {}),
     textBody: [{ partId: 'text', type: 'text/plain' }],
@@ -144,97 +153,5 @@ export function emailOf(draft: Draft, identity: Identity | undefined, drafts: st
       ...(draft.html === null ? {} : { html: { value: draft.html } }),
     },
     ...(draft.files.length ? { attachments: draft.files.map(file) } : {}),
-  }
-}
-
-const save = (draft: Draft, identity: Identity | undefined, drafts: string): Call => [
-  'Email/set',
-  { create: { draft: emailOf(draft, identity, drafts) }, ...(draft.id ? { destroy: [draft.id] } : {}) },
-]
-
-/** The new id. */
-export async function saveDraft(draft: Draft, identity: Identity | undefined, drafts: string): Promise<string> {
-  const [result] = (await jmap.run([save(draft, identity, drafts)])) as [SetResult]
-  return createdId(result)
-}
-function createdId(result: SetResult): string {
-  const id = result.created?.['draft']?.id
-  if (id) return id
-  const failed = result.notCreated?.['draft']
-  throw new JmapError(failed?.type ?? 'other', failed?.description ?? undefined)
-}
-
-/**
- * Sends that got no answer, by the id of the draft they were about: what was to be sent then. The message may have left,
- * so the next try with the same content is about the same draft, which the server takes only once.
- */
-const unanswered = new Map<string, string>()
-
-/** Was this draft sent after all? A draft that lost its mark has left (the submission and the mark are one request). */
-async function hasLeft(id: string): Promise<boolean> {
-  const { list } = await jmap.one<{ list: { keywords: Record<string, boolean> }[] }>('Email/get', {
-    ids: [id],
-    properties: ['keywords'],
-  })
-  return list[0] !== undefined && list[0].keywords['$draft'] !== true
-}
-
-export async function sendDraft(
-  draft: Draft,
-  identity: Identity | undefined,
-  folders: { drafts: string; sent: string },
-  saved: (id: string) => void,
-): Promise<void> {
-  const content = JSON.stringify([emailOf(draft, identity, folders.drafts), identity?.id ?? draft.identityId])
-  const again = draft.id !== null && unanswered.get(draft.id) === content
-  const id = again ? draft.id! : await saveDraft(draft, identity, folders.drafts)
-  saved(id)
-  if (!again || !(await hasLeft(id))) {
-    unanswered.set(id, content)
-    const sent = await jmap.one<SetResult>('EmailSubmission/set', {
-      create: { sending: { emailId: id, identityId: identity?.id ?? draft.identityId } },
-      // RFC 8621 section 7.5: only if the submission was taken.
-      onSuccessUpdateEmail: {
-        '#sending': {
-          [`mailboxIds/${folders.drafts}`]: null,
-          [`mailboxIds/${folders.sent}`]: true,
-          'keywords/$draft': null,
-        },
-      },
-    })
-    unanswered.delete(id)
-    checkSet(sent)
-  }
-  if (draft.answers)
-    await jmap
-      .run([['Email/set', { update: { [draft.answers.id]: { [`keywords/${draft.answers.keyword}`]: true } } }]])
-      // The mark on the original is a comfort; the message has left.
-      .catch(() => undefined)
-}
-
-export async function destroyDraft(id: string): Promise<void> {
-  await jmap.one<SetResult>('Email/set', { destroy: [id] })
-}
-
-/** The copy on this device, for the seconds between two saves and for the time without an answer. */
-export const localCopy = (account: string, place: string) => {
-  const key = `holdfast.draft.${account}.${place}`
-  return {
-    read(): Draft | null {
-      try {
-        const found = JSON.parse(localStorage.getItem(key) ?? 'null') as Draft | null
-        return found && typeof found.text === 'string' && Array.isArray(found.files) ? found : null
-      } catch {
-        return null
-      }
-    },
-    write(draft: Draft) {
-      try {
-        localStorage.setItem(key, JSON.stringify(draft))
-      } catch {
-        // A full or forbidden storage: the server's copy is the one that counts.
-      }
-    },
-    drop: () => localStorage.removeItem(key),
   }
 }

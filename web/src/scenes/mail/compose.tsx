@@ -2,7 +2,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { localCopy, startDraft } from '../../actions/draft.ts'
+import { startDraft } from '../../actions/draft.ts'
+import { adoptAbandoned, localCopy, windowName } from '../../actions/local-copy.ts'
 import type { Mailbox } from '../../data/jmap/types.ts'
 import { emailQuery, identitiesQuery, sessionQuery } from '../../data/queries.ts'
 import type { ComposeKind } from '../../lib/mail-search.ts'
@@ -29,11 +30,12 @@ export function Compose({
   const identities = useQuery(identitiesQuery)
   const drafts = folders.find(({ role }) => role === 'drafts')
   const sent = folders.find(({ role }) => role === 'sent')
-  const place = `${kind}.${about ?? ''}`
+  const written = `${kind}.${about ?? ''}.`
+  const place = written + windowName()
   const ready = identities.data && drafts && sent && account && (!needs || mail.data !== undefined)
   const start = useMemo(() => {
     if (!ready) return null
-    const kept = localCopy(account.id, place).read()
+    const kept = localCopy(account.id, place).read() ?? adoptAbandoned(account.id, written, place)
     if (kept) return { draft: kept, restored: true }
     if (needs && !mail.data) return null
     return { draft: startDraft(t, i18n.language, kind, mail.data ?? null, identities.data), restored: false }

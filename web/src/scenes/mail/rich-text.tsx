@@ -27,7 +27,16 @@ const tools = [
   ['quote', 'formatBlock', 'blockquote', IconBlockquote],
 ] as const
 
-export function RichText({ html, change }: { html: string; change: (html: string) => void }) {
+export function RichText({
+  html,
+  fixed,
+  change,
+}: {
+  html: string
+  /** shown, not to be written in */
+  fixed: boolean
+  change: (html: string) => void
+}) {
   const { t } = useTranslation()
   const field = useRef<HTMLDivElement>(null)
   useEffect(() => {
@@ -49,6 +58,7 @@ export function RichText({ html, change }: { html: string; change: (html: string
           <ActionIcon
             key={name}
             aria-label={t(`compose.${name}`)}
+            disabled={fixed}
             onMouseDown={(event) => event.preventDefault()}
             onClick={() => run(command, value)}
           >
@@ -59,7 +69,8 @@ export function RichText({ html, change }: { html: string; change: (html: string
       <div
         ref={field}
         className="compose-text"
-        contentEditable
+        contentEditable={!fixed}
+        aria-readonly={fixed}
         suppressContentEditableWarning
         role="textbox"
         aria-multiline="true"

@@ -7,8 +7,8 @@ import { IconArrowLeft, IconDots, IconPaperclip, IconSend, IconTrash } from '@ta
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { localCopy } from '../../actions/draft.ts'
 import type { Draft } from '../../actions/draft.ts'
+import { localCopy } from '../../actions/local-copy.ts'
 import type { Identity } from '../../data/jmap/types.ts'
 import { standingQuery } from '../../data/queries.ts'
 import { parseAddresses } from '../../lib/address.ts'
@@ -38,7 +38,15 @@ interface WriterProps {
 
 export function Writer({ first, restored, kind, account, place, identities, folders, close, reopen }: WriterProps) {
   const { t } = useTranslation()
-  const { draft, change, saving, savedAt, send, discard, leave } = useDraft(first, account, place, identities, folders)
+  const { draft, change, saving, savedAt, send, discard, leave, leftAfterAll, mayHaveLeft } = useDraft({
+    first,
+    restored,
+    account,
+    place,
+    identities,
+    folders,
+    told: (error) => setFault({ field: 'all', text: errorText(t, error) }),
+  })
   const { data: standing } = useQuery(standingQuery)
   const files = useRef(draft.files)
   files.current = draft.files
@@ -53,6 +61,11 @@ export function Writer({ first, restored, kind, account, place, identities, fold
 
   useEffect(() => {
     if (restored) toasts.add(t('compose.restored'))
+    void leftAfterAll().then((left) => {
+      if (!left) return
+      toasts.add(t('compose.hadLeft'), { tone: 'good' })
+      close()
+    })
     if (kind === 'reply' || kind === 'replyAll') {
       body.current?.focus()
       body.current?.setSelectionRange(0, 0)
@@ -94,12 +107,13 @@ export function Writer({ first, restored, kind, account, place, identities, fold
       toasts.add(standing?.mode === 'hold' ? t('compose.sentHold') : t('compose.sent'), { tone: 'good' })
       close()
     } catch (thrown) {
-      setFault({ field: 'all', text: `${t('compose.failed')} ${errorText(t, thrown)}` })
+      const text = mayHaveLeft() ? t('compose.unanswered') : `${t('compose.failed')} ${errorText(t, thrown)}`
+      setFault({ field: 'all', text })
       setBusy(false)
     }
   }
   async function drop() {
-    const kept = { ...draft, id: null }
+    const kept = { ...draft, id: null, messageId: '', tried: null }
     try {
       await discard()
       toasts.add(t('compose.discarded'), {
@@ -120,6 +134,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
       <TextInput
         id={`compose-${name}`}
         value={draft[name]}
+        readOnly={busy}
         onChange={(event) => change({ [name]: event.currentTarget.value })}
         error={fault?.field === name && fault.text}
         autoFocus={name === 'to' && kind !== 'reply' && kind !== 'replyAll'}
@@ -149,13 +164,13 @@ export function Writer({ first, restored, kind, account, place, identities, fold
         }
       }}
       onDragOver={(event) => {
-        if (!event.dataTransfer.types.includes('Files')) return
+        if (busy || !event.dataTransfer.types.includes('Files')) return
         event.preventDefault()
         setDropping(true)
       }}
       onDragLeave={(event) => event.currentTarget === event.target && setDropping(false)}
       onDrop={(event) => {
-        if (!event.dataTransfer.files.length) return
+        if (busy || !event.dataTransfer.files.length) return
         event.preventDefault()
         setDropping(false)
         uploads.add([...event.dataTransfer.files])
@@ -167,7 +182,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
         </ActionIcon>
         <h2 className="grow cut">{title}</h2>
         <span className="muted small" role="status">
-          <SavedText saving={saving} savedAt={savedAt} />
+          {busy ? t('compose.sending') : <SavedText saving={saving} savedAt={savedAt} />}
         </span>
       </div>
       <div className="compose-fields">
@@ -178,6 +193,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
             <NativeSelect
               id="compose-from"
               value={draft.identityId}
+              disabled={busy}
               onChange={(event) => change({ identityId: event.currentTarget.value })}
               data={identities.map(({ id, name, email }) => ({
                 value: id,
@@ -204,6 +220,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
           <TextInput
             id="compose-subject"
             value={draft.subject}
+            readOnly={busy}
             onChange={(event) => change({ subject: event.currentTarget.value })}
           />
         </div>
@@ -215,11 +232,12 @@ export function Writer({ first, restored, kind, account, place, identities, fold
             className="compose-text"
             aria-label={t('compose.body')}
             value={draft.text}
+            readOnly={busy}
             onChange={(event) => change({ text: event.currentTarget.value })}
             dir="auto"
           />
         ) : (
-          <RichText html={draft.html} change={(html) => change({ html })} />
+          <RichText html={draft.html} fixed={busy} change={(html) => change({ html })} />
         )}
         <UploadList
           uploads={uploads}
@@ -241,7 +259,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
           </Button>
         </Tooltip>
         <Tooltip label={t('compose.attach')}>
-          <ActionIcon aria-label={t('compose.attach')} onClick={() => fileInput.current?.click()}>
+          <ActionIcon aria-label={t('compose.attach')} disabled={busy} onClick={() => fileInput.current?.click()}>
             <IconPaperclip size={20} />
           </ActionIcon>
         </Tooltip>
@@ -257,7 +275,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
         />
         <Menu position="top-start">
           <Menu.Target>
-            <ActionIcon aria-label={t('compose.format')}>
+            <ActionIcon aria-label={t('compose.format')} disabled={busy}>
               <IconDots size={20} />
             </ActionIcon>
           </Menu.Target>
@@ -273,7 +291,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
         </Menu>
         <span className="grow" />
         <Tooltip label={t('compose.discard')}>
-          <ActionIcon aria-label={t('compose.discard')} onClick={() => void drop()}>
+          <ActionIcon aria-label={t('compose.discard')} disabled={busy} onClick={() => void drop()}>
             <IconTrash size={20} />
           </ActionIcon>
         </Tooltip>
