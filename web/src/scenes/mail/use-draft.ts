@@ -12,6 +12,13 @@ import { queryClient } from '../../data/queries.ts'
 
 export type Saving = 'clean' | 'changed' | 'saving' | 'saved' | 'kept-here'
 
+/** Each save stores the whole message anew, and takes room of the person's own: with large files it is done seldom. */
+const LARGE_BYTES = 1_000_000
+const paceOf = ({ files }: Draft): { pauseMs: number; longestMs: number } =>
+  files.reduce((sum, { size }) => sum + size, 0) < LARGE_BYTES
+    ? { pauseMs: 2_500, longestMs: 8_000 }
+    : { pauseMs: 60_000, longestMs: 60_000 }
+
 interface Wish {
   first: Draft
   /** from the copy on this device: the server may not have it */
@@ -89,7 +96,8 @@ export function useDraft({ first, restored, account, place, identities, folders,
     if (saving !== 'changed' && saving !== 'kept-here') return undefined
     // Who types without a pause is saved all the same.
     dirtySince.current ??= Date.now()
-    const pause = Math.min(2_500, Math.max(0, dirtySince.current + 8_000 - Date.now()))
+    const { pauseMs, longestMs } = paceOf(draft)
+    const pause = Math.min(pauseMs, Math.max(0, dirtySince.current + longestMs - Date.now()))
     const timer = setTimeout(() => void save(), saving === 'changed' ? pause : 10_000)
     return () => clearTimeout(timer)
   }, [draft, saving, save])
