@@ -45,6 +45,15 @@ export interface Context {
 /** Where big bodies are, below the data folder. */
 export const blobFolder = (dataFolder: string): string => join(dataFolder, 'blobs')
 
+/** The configuration alone; makes nothing, not even the data folder. */
+export function readSettings(
+  options: GlobalOptions,
+  flags: Record<string, unknown> = {},
+): { dataFolder: string; config: Config } {
+  const dataFolder = dataFolderPath(options.data)
+  return { dataFolder, config: loadConfig({ file: options.config, dataFolder, flags }).config }
+}
+
 /** Configuration and data folder only: for commands that need no database. */
 export function openSettings(
   options: GlobalOptions,

@@ -15,7 +15,7 @@ import { findBinaries } from '../platform/db/binaries.ts'
 import { pendingMigrations, readMigrations } from '../platform/db/migrate.ts'
 import { loadKeys } from '../platform/keys.ts'
 import { silentLog } from '../platform/log.ts'
-import { portProblem } from '../platform/net/free-port.ts'
+import { portProblem, portRemedy } from '../platform/net/free-port.ts'
 import { keyFromSheet } from '../platform/recovery-sheet.ts'
 import { hasSealedSecrets } from '../store/installation.ts'
 import type { GlobalOptions } from './command.ts'
@@ -72,13 +72,7 @@ async function ports(dataFolder: string, config: Config): Promise<Finding[]> {
       if (port === 0) return ok(label, 'any free one')
       const problem = await portProblem(host, port)
       if (problem === null) return ok(label, `${host}:${port} is free`)
-      const remedy =
-        problem === 'EACCES'
-          ? 'Ports below 1024 need a right: systemd AmbientCapabilities=CAP_NET_BIND_SERVICE, or a port above 1023.'
-          : problem === 'EADDRINUSE'
-            ? `Another program listens there (find it: ss -ltnp 'sport = :${port}'), or set listen.${name}.port.`
-            : `Set listen.${name}.host to an address of this machine.`
-      return wrong(label, `${host}:${port}: ${problem}`, remedy)
+      return wrong(label, `${host}:${port}: ${problem}`, portRemedy(problem, `listen.${name}`, port))
     }),
   )
 }
