@@ -9,6 +9,7 @@ import { systemClock } from '../platform/clock.ts'
 import { roleNames, type Config } from '../platform/config/config.ts'
 import { clearRunning, writeRunning } from '../platform/data-folder.ts'
 import { loadKeys } from '../platform/keys.ts'
+import { tellProgress } from '../platform/progress.ts'
 import { startServer, type RunningServer } from '../roles/server.ts'
 import { hasSealedSecrets } from '../store/installation.ts'
 import { addCommand, CommandError, exitCodes, show, type GlobalOptions } from './command.ts'
@@ -58,6 +59,7 @@ export async function startServing(options: ServeOptions, flags: Record<string, 
     config,
     clock: systemClock,
     log,
+    tell: tellProgress(log, process.stderr),
     profile: 'serve',
     hold,
     join: !works,
