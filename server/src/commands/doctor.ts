@@ -11,6 +11,7 @@ import type { Config } from '../platform/config/config.ts'
 import { loadCertificate } from '../platform/certificate.ts'
 import { readRunning, writeWhole } from '../platform/data-folder.ts'
 import { chooseAccount, folderClosedTo } from '../platform/db/account.ts'
+import { fileWords } from '../platform/file-words.ts'
 import { findBinaries } from '../platform/db/binaries.ts'
 import { pendingMigrations, readMigrations } from '../platform/db/migrate.ts'
 import { loadKeys } from '../platform/keys.ts'
@@ -229,7 +230,16 @@ function restoreMasterKey(dataFolder: string, sheet: string): string {
   const file = join(dataFolder, 'master.key')
   if (existsSync(file))
     throw new CommandError(`${file} exists. Move it away first if the sheet's key is the right one.`)
-  writeWhole(file, `${keyFromSheet(readFileSync(sheet, 'utf8')).toString('base64')}\n`)
+  let typed: string
+  try {
+    typed = readFileSync(sheet, 'utf8')
+  } catch (error) {
+    throw new CommandError(
+      `The file with the typed recovery sheet, ${sheet}, ${fileWords(error)}. Check --restore-master-key.`,
+      exitCodes.usage,
+    )
+  }
+  writeWhole(file, `${keyFromSheet(typed).toString('base64')}\n`)
   return file
 }
 
