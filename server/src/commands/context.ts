@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { userInfo } from 'node:os'
+import { hostname as machineName, userInfo } from 'node:os'
 import type pg from 'pg'
 import { systemClock } from '../platform/clock.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -41,6 +41,9 @@ export interface Context {
   /** who acts, for the audit chain: 'cli:<account>' */
   actor: string
 }
+
+/** This server's name, as it greets with. */
+export const hostName = (config: Config): string => config.hostname || machineName() || 'localhost'
 
 /** Where big bodies are, below the data folder. */
 export const blobFolder = (dataFolder: string): string => join(dataFolder, 'blobs')

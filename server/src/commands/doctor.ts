@@ -21,7 +21,7 @@ import { keyFromSheet } from '../platform/recovery-sheet.ts'
 import { hasSealedSecrets } from '../store/installation.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
-import { openSettings, refuseNowhere } from './context.ts'
+import { hostName, openSettings, refuseNowhere } from './context.ts'
 import { routeFindings } from './doctor-routes.ts'
 import { openStorage } from './storage.ts'
 
@@ -251,7 +251,8 @@ export function register(program: Command): void {
       if (!options.restoreMasterKey) refuseNowhere(options)
       const { dataFolder, config } = openSettings(options)
       if (options.recoverySheet) {
-        const sheet = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: false }).recoverySheet()
+        const loaded = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: false })
+        const sheet = loaded.recoverySheet({ hostname: hostName(config), now: systemClock.now() })
         show(options, { sheet }, sheet)
         return
       }

@@ -23,7 +23,14 @@ function accountName(): string {
 
 /** The nearest part of a path that is there: the one whose rights decide. */
 function nearestThere(path: string): string {
-  for (let at = path; ; at = dirname(at)) if (statSync(at, { throwIfNoEntry: false }) || at === dirname(at)) return at
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    try {
+      if (statSync(at, { throwIfNoEntry: false })) return at
+    } catch {
+      // even looking is not allowed: a part further up is the closed one
+    }
+  }
+  return '/'
 }
 
 /** A part of the path that is not a folder, though others lie below it. */
@@ -44,11 +51,7 @@ function why(path: string, error: unknown): string {
   if (blocking !== null) return `${blocking} is not a folder`
   const closed = CLOSED[code]
   if (closed === undefined) return message
-  try {
-    return `${nearestThere(path)} ${closed(accountName())}`
-  } catch {
-    return `${path} ${closed(accountName())}` // even looking is not allowed
-  }
+  return `${nearestThere(path)} ${closed(accountName())}`
 }
 
 export interface OwnFolder {
