@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openDemoFolder, writeMarker } from './folder.ts'
+import { lookIntoFolder, openDemoFolder, writeMarker } from './folder.ts'
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'demo-folder-'))
 
@@ -24,4 +24,12 @@ test('keeps what there was, and begins anew when asked', () => {
   expect(existsSync(join(path, 'kept'))).toBe(true)
   expect(openDemoFolder(path, true)).toMatchObject({ history: false, ports: {} })
   expect(existsSync(join(path, 'kept'))).toBe(false)
+})
+
+test('one that this account may not use says which, why and how to choose another', () => {
+  const file = join(folder(), 'file')
+  writeFileSync(file, '')
+  expect(() => lookIntoFolder(join(file, 'demo'))).toThrow(
+    `The demo's folder ${file}/demo cannot be made: ${file} is not a folder. Make it yourself, or choose another with --data DIR.`,
+  )
 })

@@ -13,7 +13,7 @@ import { tryLock } from '../src/platform/data-folder.ts'
 import { openLine, greet, transact } from '../testkit/smtp-send.ts'
 import { startStandIn } from '../testkit/stand-in/stand-in.ts'
 import type { StandIn } from '../testkit/stand-in/stand-in.ts'
-import { defaultFolder, openDemoFolder, writeMarker } from './folder.ts'
+import { defaultFolder, lookIntoFolder, openDemoFolder, writeMarker } from './folder.ts'
 import type { Marker } from './folder.ts'
 import { compose, history } from './history.ts'
 import { startPage } from './page.ts'
@@ -97,12 +97,10 @@ async function makeAdministrator(httpPort: number, setupLink: string): Promise<v
 /** Starts all of it; resolves when it has ended. */
 export async function runDemo(options: DemoOptions): Promise<void> {
   const folder = resolve(options.data ?? process.env['HOLDFAST_DATA'] ?? defaultFolder())
-  if (existsSync(folder)) {
-    const lock = tryLock(folder)
-    if (!lock)
-      throw new Error(`The demo already runs on ${folder}. Stop it first, or choose another folder with --data.`)
-    lock.release()
-  }
+  lookIntoFolder(folder)
+  const lock = tryLock(folder)
+  if (!lock) throw new Error(`The demo already runs on ${folder}. Stop it first, or choose another folder with --data.`)
+  lock.release()
   const marker = openDemoFolder(folder, options.fresh ?? false)
   const ports = await choosePorts(marker)
   const say = (text: string): void => {

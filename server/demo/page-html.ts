@@ -19,6 +19,7 @@ export const pageHtml = `<!doctype html>
   ul { margin: 0; padding: 0 0 0 1.1rem; max-height: 20rem; overflow: auto; }
   li { overflow-wrap: anywhere; }
   small { opacity: .75; }
+  #trouble { border-left: 4px solid #c33; padding-left: .75rem; }
 </style>
 </head>
 <body>
@@ -30,6 +31,7 @@ export const pageHtml = `<!doctype html>
   <label>Faulty: <select id="faulty"></select></label>
   <strong id="state" role="status"></strong>
 </div>
+<p id="trouble" role="alert" hidden></p>
 <h2>Mailboxes at the primary</h2>
 <div class="boxes" id="boxes"></div>
 <h2>Outbound sink: what left to the outside world (<span id="sink-count">0</span>)</h2>
@@ -52,6 +54,8 @@ function show(state) {
   shown = text
   const fault = state.primary.fault
   $('state').textContent = fault === null ? 'on, port ' + state.primary.port : fault + ': ' + state.faults.find((f) => f.name === fault).text
+  $('trouble').textContent = state.primary.trouble
+  $('trouble').hidden = state.primary.trouble === ''
   $('on').setAttribute('aria-pressed', fault === null)
   $('off').setAttribute('aria-pressed', fault === 'off')
   if (!$('faulty').options.length) {

@@ -1,6 +1,6 @@
 /**
  * The stand-in's page: a switch for the primary, what its mailboxes hold, what left to the outside world, and the
- * numbers behind the quick setting. Served by the demo on loopback; the product knows nothing of it. A change needs a
+ * numbers behind the quick setting. A switch that could not be made is said, and the state stays the true one. Served by the demo on loopback; the product knows nothing of it. A change needs a
  * header that no foreign page can send, and a Host of ours, so that a browser tab from elsewhere can't press the switch.
  */
 import { createServer } from 'node:http'
@@ -55,12 +55,17 @@ const brief = (mail: StoredMail) => ({
   dkim: header(mail, 'DKIM-Signature') !== '',
 })
 
-export function demoState(options: PageOptions) {
+/** What came of the last press of the switch; empty: it did as told. */
+interface Switching {
+  trouble: string
+}
+
+function demoState(options: PageOptions, { trouble }: Switching) {
   const { primary, sink } = options
   const boxes = new Map(options.mailboxes.map((address) => [address, [] as StoredMail[]]))
   for (const [address, mails] of primary.store.mailboxes()) boxes.set(address, mails)
   return {
-    primary: { port: primary.port, fault: primary.fault, connections: primary.connections },
+    primary: { port: primary.port, fault: primary.fault, connections: primary.connections, trouble },
     faults: faultNames.map((name) => ({ name, text: faults[name].text })),
     mailboxes: [...boxes].map(([address, mails]) => ({
       address,
@@ -84,14 +89,33 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.end(body)
 }
 
-async function answer(options: PageOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Presses the switch. The port of a primary that was off may be taken by another program meanwhile. */
+async function press({ primary }: PageOptions, fault: FaultName | null): Promise<string> {
+  try {
+    await primary.setFault(fault)
+    return ''
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'EADDRINUSE'
+      ? `It stays off: port ${primary.port} was taken by another program meanwhile. Stop that one (find it: ss -ltnp 'sport = :${primary.port}') and press On again.`
+      : `It stays off: ${message}`
+  }
+}
+
+async function answer(
+  options: PageOptions,
+  switching: Switching,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const state = (): string => JSON.stringify(demoState(options, switching))
   const host = request.headers.host?.replace(/:\d+$/, '')
   if (host !== '127.0.0.1' && host !== 'localhost')
     return send(response, 403, 'text/plain', 'only by its loopback address\n')
   const url = new URL(request.url ?? '/', 'http://localhost')
   if (request.method === 'GET' && url.pathname === '/') return send(response, 200, 'text/html; charset=utf-8', pageHtml)
   if (request.method === 'GET' && url.pathname === '/state.json')
-    return send(response, 200, 'application/json', JSON.stringify(demoState(options)))
+    return send(response, 200, 'application/json', state())
   const raw = /^\/(mail|sink)\/(\d+)$/.exec(url.pathname)
   if (request.method === 'GET' && raw) {
     const mail = (raw[1] === 'mail' ? options.primary : options.sink).store
@@ -106,15 +130,16 @@ async function answer(options: PageOptions, request: IncomingMessage, response: 
     const wish = url.searchParams.get('set') ?? ''
     if (wish !== 'on' && !(faultNames as string[]).includes(wish))
       return send(response, 400, 'text/plain', `unknown; one of: on, ${faultNames.join(', ')}\n`)
-    await options.primary.setFault(wish === 'on' ? null : (wish as FaultName))
-    return send(response, 200, 'application/json', JSON.stringify(demoState(options)))
+    switching.trouble = await press(options, wish === 'on' ? null : (wish as FaultName))
+    return send(response, switching.trouble === '' ? 200 : 409, 'application/json', state())
   }
   return send(response, 404, 'text/plain', 'not here\n')
 }
 
 export async function startPage(options: PageOptions): Promise<{ port: number; close(): Promise<void> }> {
+  const switching: Switching = { trouble: '' }
   const server: Server = createServer((request, response) => {
-    answer(options, request, response).catch((error: unknown) =>
+    answer(options, switching, request, response).catch((error: unknown) =>
       send(response, 500, 'text/plain', `${String(error)}\n`),
     )
   })

@@ -8,7 +8,7 @@ import type { Access } from '../core/access/index.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
-import { withContext } from './context.ts'
+import { hostName, withContext } from './context.ts'
 
 function pagesUrl({ config, running }: Context): string {
   if (config.publicUrl !== '') return config.publicUrl.replace(/\/+$/, '')
@@ -55,7 +55,7 @@ async function password(name: string, options: GlobalOptions): Promise<void> {
 
 async function recoverySheet(options: GlobalOptions): Promise<void> {
   await withContext(options, async (context) => {
-    const sheet = context.keys().recoverySheet()
+    const sheet = context.keys().recoverySheet({ hostname: hostName(context.config), now: context.clock.now() })
     show(options, { recoverySheet: sheet }, sheet)
   })
 }

@@ -12,6 +12,7 @@ import { checkPasswordRules, createPasswords, oneTimePassword } from '../core/ac
 import type { Applied, ApplyDeps, Declaration, Problem } from '../core/directory/index.ts'
 import { ApplyError, applyDeclaration, checkDeclaration } from '../core/directory/index.ts'
 import { placeWaiting } from '../core/mailbox/index.ts'
+import { fileWords } from '../platform/file-words.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
@@ -35,7 +36,7 @@ export function readDeclaration(file: string): Declaration {
     if (file !== '/dev/stdin' && statSync(file).size > MOST_BYTES) throw new Error('is larger than 64 MB')
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new CommandError(`${file}: ${error instanceof Error ? error.message : String(error)}`, exitCodes.usage)
+    throw new CommandError(`The declaration ${file} ${fileWords(error)}. Check -f.`, exitCodes.usage)
   }
   const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true })
   const wrong = document.errors[0]
@@ -107,7 +108,7 @@ function depsOf(context: Context, file: string): ApplyDeps {
         return readFileSync(resolve(dirname(file), passwordFile), 'utf8').replace(/\r?\n$/, '')
       } catch (error) {
         throw new CommandError(
-          `passwordFile ${passwordFile}: ${error instanceof Error ? error.message : String(error)}`,
+          `passwordFile: ${resolve(dirname(file), passwordFile)} ${fileWords(error)}. Its path counts from the folder of ${file}; nothing was changed.`,
           exitCodes.usage,
         )
       }

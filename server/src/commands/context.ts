@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { userInfo } from 'node:os'
+import { hostname as machineName, userInfo } from 'node:os'
 import type pg from 'pg'
 import { systemClock } from '../platform/clock.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -42,8 +42,20 @@ export interface Context {
   actor: string
 }
 
+/** This server's name, as it greets with. */
+export const hostName = (config: Config): string => config.hostname || machineName() || 'localhost'
+
 /** Where big bodies are, below the data folder. */
 export const blobFolder = (dataFolder: string): string => join(dataFolder, 'blobs')
+
+/** The configuration alone; makes nothing, not even the data folder. */
+export function readSettings(
+  options: GlobalOptions,
+  flags: Record<string, unknown> = {},
+): { dataFolder: string; config: Config } {
+  const dataFolder = dataFolderPath(options.data)
+  return { dataFolder, config: loadConfig({ file: options.config, dataFolder, flags }).config }
+}
 
 /** Configuration and data folder only: for commands that need no database. */
 export function openSettings(

@@ -11,16 +11,17 @@ import type { Config } from '../platform/config/config.ts'
 import { loadCertificate } from '../platform/certificate.ts'
 import { readRunning, writeWhole } from '../platform/data-folder.ts'
 import { chooseAccount, folderClosedTo } from '../platform/db/account.ts'
+import { fileWords } from '../platform/file-words.ts'
 import { findBinaries } from '../platform/db/binaries.ts'
 import { pendingMigrations, readMigrations } from '../platform/db/migrate.ts'
 import { loadKeys } from '../platform/keys.ts'
 import { silentLog } from '../platform/log.ts'
-import { portProblem } from '../platform/net/free-port.ts'
+import { portProblem, portRemedy } from '../platform/net/free-port.ts'
 import { keyFromSheet } from '../platform/recovery-sheet.ts'
 import { hasSealedSecrets } from '../store/installation.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
-import { openSettings, refuseNowhere } from './context.ts'
+import { hostName, openSettings, refuseNowhere } from './context.ts'
 import { routeFindings } from './doctor-routes.ts'
 import { openStorage } from './storage.ts'
 
@@ -72,13 +73,7 @@ async function ports(dataFolder: string, config: Config): Promise<Finding[]> {
       if (port === 0) return ok(label, 'any free one')
       const problem = await portProblem(host, port)
       if (problem === null) return ok(label, `${host}:${port} is free`)
-      const remedy =
-        problem === 'EACCES'
-          ? 'Ports below 1024 need a right: systemd AmbientCapabilities=CAP_NET_BIND_SERVICE, or a port above 1023.'
-          : problem === 'EADDRINUSE'
-            ? `Another program listens there (find it: ss -ltnp 'sport = :${port}'), or set listen.${name}.port.`
-            : `Set listen.${name}.host to an address of this machine.`
-      return wrong(label, `${host}:${port}: ${problem}`, remedy)
+      return wrong(label, `${host}:${port}: ${problem}`, portRemedy(problem, `listen.${name}`, port))
     }),
   )
 }
@@ -235,7 +230,16 @@ function restoreMasterKey(dataFolder: string, sheet: string): string {
   const file = join(dataFolder, 'master.key')
   if (existsSync(file))
     throw new CommandError(`${file} exists. Move it away first if the sheet's key is the right one.`)
-  writeWhole(file, `${keyFromSheet(readFileSync(sheet, 'utf8')).toString('base64')}\n`)
+  let typed: string
+  try {
+    typed = readFileSync(sheet, 'utf8')
+  } catch (error) {
+    throw new CommandError(
+      `The file with the typed recovery sheet, ${sheet}, ${fileWords(error)}. Check --restore-master-key.`,
+      exitCodes.usage,
+    )
+  }
+  writeWhole(file, `${keyFromSheet(typed).toString('base64')}\n`)
   return file
 }
 
@@ -247,7 +251,8 @@ export function register(program: Command): void {
       if (!options.restoreMasterKey) refuseNowhere(options)
       const { dataFolder, config } = openSettings(options)
       if (options.recoverySheet) {
-        const sheet = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: false }).recoverySheet()
+        const loaded = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: false })
+        const sheet = loaded.recoverySheet({ hostname: hostName(config), now: systemClock.now() })
         show(options, { sheet }, sheet)
         return
       }

@@ -153,3 +153,15 @@ test.each([
   ['serve', ['serve', '--roles', 'baker'], '"baker" is not a role'],
   ['doctor', ['doctor', '--config', '/nowhere.yaml'], '/nowhere.yaml cannot be read'],
 ])('%s: a wrong value is named', (_, args, text) => expectError(args, exitCodes.usage, text))
+
+test('a file that is not there is named in words', async () => {
+  const gone = join(folder, 'gone.yaml')
+  await expectError(['apply', '-f', gone], exitCodes.usage, `The declaration ${gone} does not exist. Check -f.`)
+  await expectError(['apply', '-f', folder], exitCodes.usage, `${folder} is a folder, not a file.`)
+  const empty = join(folder, 'for-a-key')
+  await expectError(
+    ['doctor', '--data', empty, '--restore-master-key', gone],
+    exitCodes.usage,
+    `recovery sheet, ${gone}, does not exist.`,
+  )
+})

@@ -1,6 +1,7 @@
 /**
  * `holdfast serve`: the real server. The first start makes data folder, keys, a self-signed certificate and a one-time
- * link for the first administrator, and says where the recovery sheet is to be had. `--json` prints one line with the
+ * link for the first administrator, and says where the recovery sheet is to be had. Before it makes anything it looks at
+ * every port and file it is told to use (start-check.ts). `--json` prints one line with the
  * ports when it is ready. SIGTERM and Ctrl-C stop it in order; a second one at once.
  */
 import type { Command } from 'commander'
@@ -8,10 +9,12 @@ import { systemClock } from '../platform/clock.ts'
 import { roleNames, type Config } from '../platform/config/config.ts'
 import { clearRunning, writeRunning } from '../platform/data-folder.ts'
 import { loadKeys } from '../platform/keys.ts'
+import { tellProgress } from '../platform/progress.ts'
 import { startServer, type RunningServer } from '../roles/server.ts'
 import { hasSealedSecrets } from '../store/installation.ts'
 import { addCommand, CommandError, exitCodes, show, type GlobalOptions } from './command.ts'
-import { openSettings } from './context.ts'
+import { openSettings, readSettings } from './context.ts'
+import { refuseBadStart } from './start-check.ts'
 import { openStorage } from './storage.ts'
 import { version } from './version.ts'
 
@@ -45,7 +48,9 @@ export interface Serving {
 /** Opens everything and starts; used by `serve` and by the demo. */
 export async function startServing(options: ServeOptions, flags: Record<string, unknown> = {}): Promise<Serving> {
   const roles = rolesOf(options.roles)
-  const { dataFolder, config, log } = openSettings(options, { ...flags, ...(roles ? { roles } : {}) })
+  const chosen = { ...flags, ...(roles ? { roles } : {}) }
+  await refuseBadStart(readSettings(options, chosen))
+  const { dataFolder, config, log } = openSettings(options, chosen)
   // Roles apart: the one with `work` runs the embedded database, the others wait for it and join it.
   const works = config.roles.includes('work')
   const hold = config.database.url === '' && works
@@ -54,6 +59,7 @@ export async function startServing(options: ServeOptions, flags: Record<string, 
     config,
     clock: systemClock,
     log,
+    tell: tellProgress(log, process.stderr),
     profile: 'serve',
     hold,
     join: !works,

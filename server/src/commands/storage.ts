@@ -20,6 +20,7 @@ import type { ServerProfile } from '../platform/db/server-settings.ts'
 import { requireSafeServer } from '../platform/db/server-settings.ts'
 import { newId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
+import type { Tell } from '../platform/progress.ts'
 import { ensureInstallation } from '../store/installation.ts'
 import { ensurePartitions } from '../store/partitions.ts'
 
@@ -29,6 +30,8 @@ export interface StorageOptions {
   config: Config
   clock: Clock
   log: Log
+  /** told of what takes seconds */
+  tell?: Tell
   profile?: ServerProfile
   /** true (serve, demo): this process must hold the folder; an error when another one does */
   hold?: boolean
@@ -72,7 +75,13 @@ async function reach(
     if (lock) {
       if (url !== '') return { connection: { connectionString: url }, server: null, lock }
       try {
-        const server = await startEmbedded({ dataFolder, clock, log, profile: options.profile ?? 'small' })
+        const server = await startEmbedded({
+          dataFolder,
+          clock,
+          log,
+          profile: options.profile ?? 'small',
+          ...(options.tell ? { tell: options.tell } : {}),
+        })
         return { connection: server.connection, server, lock }
       } catch (error) {
         lock.release()
@@ -155,6 +164,7 @@ async function bringSchema(db: Database, options: StorageOptions, held: boolean)
       throw new Error(
         `The database lacks ${pending.length} migration(s) of this version, e.g. ${pending[0]!.name}. Run: holdfast migrate`,
       )
+    options.tell?.(untouched ? 'Making the tables' : `Bringing the tables up to date (${pending.length} migrations)`)
     for (const migration of await migrate(db))
       options.log.info({ number: migration.number, name: migration.name }, 'migrated')
   }

@@ -3,7 +3,7 @@
  * with an ECDSA P-256 key, subjectAltName and serverAuth, written by a small DER encoder. Senders that only want
  * encryption (RFC 7435) take it; browsers warn, which is right. Configured certificates (tls.certFile) come first.
  */
-import { X509Certificate, createSign, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { X509Certificate, createPrivateKey, createSign, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ipaddr from 'ipaddr.js'
@@ -117,6 +117,42 @@ export function loadCertificate(options: {
   writeWhole(keyFile, made.key)
   writeWhole(certFile, made.cert, 0o644)
   return { ...made, selfSigned: true, expires: new Date(now + VALID_DAYS * DAY) }
+}
+
+/**
+ * What stands in the way of the certificate that loadCertificate would take, each with its setting and what to do; makes
+ * nothing. An ended one is no such thing: senders that only want encryption take it, and doctor tells.
+ */
+export function certificateProblems(options: { dataFolder: string; certFile: string; keyFile: string }): string[] {
+  const own = options.certFile === ''
+  const certFile = own ? join(options.dataFolder, 'tls.crt') : options.certFile
+  const keyFile = own ? join(options.dataFolder, 'tls.key') : options.keyFile
+  if (own && !(existsSync(certFile) && existsSync(keyFile))) return []
+  const problems: string[] = []
+  const read = <T>(setting: string, file: string, what: string, parse: (text: string) => T): T | null => {
+    const remedy = own ? `Remove ${certFile} and ${keyFile}; new ones are made.` : `Check ${setting}.`
+    try {
+      const text = readNamed(file, setting)
+      try {
+        return parse(text)
+      } catch {
+        problems.push(`${setting}: ${file} does not hold ${what} (PEM). ${remedy}`)
+      }
+    } catch (error) {
+      problems.push(`${(error as Error).message}. ${own ? remedy : 'Check the path and who may read it.'}`)
+    }
+    return null
+  }
+  const cert = read('tls.certFile', certFile, 'a certificate', (text) => new X509Certificate(text))
+  const key = read('tls.keyFile', keyFile, 'a private key without a passphrase', (text) => createPrivateKey(text))
+  if (cert && key && !cert.checkPrivateKey(key))
+    problems.push(
+      `tls.keyFile: ${keyFile} is not the private key of ${certFile}. ` +
+        (own
+          ? 'Remove both; new ones are made.'
+          : "Name the key the certificate was made for; the server's own certificate comes first in its file."),
+    )
+  return problems
 }
 
 function readNamed(file: string, key: string): string {

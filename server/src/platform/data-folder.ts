@@ -5,21 +5,12 @@
  *
  * Promises: of several processes that want the lock exactly one gets it; a lock whose holder is gone is taken over.
  */
-import {
-  chmodSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, linkSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import type { ProcessIdentity } from './process-identity.ts'
 import { isRunning, thisProcess } from './process-identity.ts'
+import { makeFolder, tryWriting } from './own-folder.ts'
 
 export interface DataLock {
   release(): void
@@ -39,18 +30,10 @@ export interface RunningServer {
 /** Makes the folder where it is missing and sets its mode; returns its real path. */
 export function openDataFolder(path: string): string {
   const isRoot = process.getuid?.() === 0
-  try {
-    mkdirSync(path, { recursive: true, mode: isRoot ? 0o711 : 0o700 })
-  } catch (error) {
-    throw new Error(
-      `The data folder ${path} cannot be made (${(error as NodeJS.ErrnoException).code}). Make it, or choose another with --data or HOLDFAST_DATA.`,
-      { cause: error },
-    )
-  }
+  const own = { path, what: 'The data folder', choose: 'with --data DIR or HOLDFAST_DATA' }
+  makeFolder(own)
   const folder = realpathSync(path)
   const info = statSync(folder)
-  if (!info.isDirectory())
-    throw new Error(`The data folder ${folder} is not a folder. Choose another with --data or HOLDFAST_DATA.`)
   if (!isRoot && info.uid !== process.getuid!())
     throw new Error(
       `The data folder ${folder} belongs to user id ${info.uid}. Run as that user, or choose another with --data or HOLDFAST_DATA.`,
@@ -58,6 +41,7 @@ export function openDataFolder(path: string): string {
   // Nobody else may list or write; as root the database's account may pass through.
   const wanted = isRoot ? 0o711 : 0o700
   if ((info.mode & 0o777) !== wanted) chmodSync(folder, wanted)
+  tryWriting(own)
   return folder
 }
 

@@ -39,7 +39,11 @@ test('a configured key file is the master key, whatever lies in the data folder,
   const { config } = loadConfig({ env: { HOLDFAST_MASTER_KEY_FILE: file } })
   const keys = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: true })
   expect(keys).toMatchObject({ isNew: false, file, fingerprint: keysFrom(master).fingerprint })
-  expect(keyFromSheet(keys.recoverySheet())).toEqual(master)
+  const sheet = keys.recoverySheet({ hostname: 'mx.corp.test', now: Date.UTC(2026, 10, 26, 23) })
+  expect(keyFromSheet(sheet)).toEqual(master)
+  // which installation's it is, and of when
+  expect(sheet).toMatch(/Host: +mx\.corp\.test\n +Printed: +2026-11-26\n/)
+  expect(sheet).toMatch(new RegExp(`Key fingerprint: +${keys.fingerprint}\\n`))
   expect(existsSync(join(dataFolder, 'master.key'))).toBe(false)
 
   const own = loadKeys({ dataFolder, masterKeyFile: '', mayMake: true })
@@ -66,12 +70,14 @@ test('what is sealed opens at its place only, and not when changed', () => {
   expect(keys.subkey('a')).not.toEqual(keys.subkey('b'))
 })
 
+const of = { hostname: 'mx1-corp-test', fingerprint: '0123456789abcdef', now: Date.UTC(2026, 0, 1) }
+
 test('the recovery sheet gives the key back, and names a line with a typing mistake', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.nat(3), fc.nat(12), (bytes, line, at) => {
       const key = Buffer.from(bytes)
-      expect(keyFromSheet(sheetText(key))).toEqual(key)
-      expect(keyFromSheet(sheetText(key).toLowerCase().replaceAll('0', 'o'))).toEqual(key)
+      expect(keyFromSheet(sheetText(key, of))).toEqual(key)
+      expect(keyFromSheet(sheetText(key, of).toLowerCase().replaceAll('0', 'o'))).toEqual(key)
       const lines = sheetLines(key)
       const [number, chars] = [lines[line]!.slice(0, 4), Array.from(lines[line]!.slice(4).replaceAll(' ', ''))]
       chars[at] = chars[at] === '7' ? '8' : '7'
@@ -81,4 +87,25 @@ test('the recovery sheet gives the key back, and names a line with a typing mist
     { numRuns: 100 },
   )
   expect(() => keyFromSheet('1: AAAA')).toThrow(/Line 1/)
+})
+
+test('the sheet may be typed without line numbers, with some, and with numbers but no colon; order and mistakes are seen', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.nat(3), (bytes, line) => {
+      const key = Buffer.from(bytes)
+      const numbered = sheetLines(key)
+      const bare = numbered.map((text) => text.slice(4))
+      expect(keyFromSheet(bare.join('\n'))).toEqual(key)
+      expect(keyFromSheet(bare.map((text) => text.replaceAll(' ', '')).join('\r\n\r\n'))).toEqual(key)
+      expect(keyFromSheet(numbered.map((text) => text.replace(':', '')).join('\n'))).toEqual(key)
+      expect(keyFromSheet(numbered.map((text, at) => (at === line ? bare[at]! : text)).join('\n'))).toEqual(key)
+      const without = bare.filter((_, at) => at !== line)
+      expect(() => keyFromSheet(without.join('\n'))).toThrow(/^Line [1-4] of the recovery sheet (is missing|has a typ)/)
+      const short = bare.map((text, at) => (at === line ? text.slice(0, -1) : text))
+      expect(() => keyFromSheet(short.join('\n'))).toThrow(
+        `Line ${line + 1} of the recovery sheet has a typing mistake`,
+      )
+    }),
+    { numRuns: 100 },
+  )
 })

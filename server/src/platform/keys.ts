@@ -25,7 +25,7 @@ export interface Keys {
   isNew: boolean
   file: string
   /** For paper. Shown only on request. */
-  recoverySheet(): string
+  recoverySheet(of: { hostname: string; now: number }): string
 }
 
 const VERSION = 1
@@ -42,11 +42,12 @@ export function keysFrom(master: Buffer, about: { isNew: boolean; file: string }
   }
   const hmac = (purpose: string, data: string | Buffer): Buffer =>
     createHmac('sha256', subkey(purpose)).update(data).digest()
+  const fingerprint = hmac('fingerprint', '').toString('hex').slice(0, 16)
   return {
     ...about,
     subkey,
     hmac,
-    fingerprint: hmac('fingerprint', '').toString('hex').slice(0, 16),
+    fingerprint,
     seal(place, secret) {
       const nonce = randomBytes(NONCE)
       const cipher = createCipheriv('aes-256-gcm', subkey('seal'), nonce, { authTagLength: TAG })
@@ -69,7 +70,7 @@ export function keysFrom(master: Buffer, about: { isNew: boolean; file: string }
         )
       }
     },
-    recoverySheet: () => sheetText(master),
+    recoverySheet: (of) => sheetText(master, { ...of, fingerprint }),
   }
 }
 

@@ -32,22 +32,32 @@ export function sheetLines(key: Buffer): string[] {
   })
 }
 
-/** The key from what somebody typed off the sheet; throws a sentence that names the wrong line. */
+const plain = (text: string): string => text.replace(/[\s-]/g, '')
+
+/**
+ * The four lines as typed. A line that says its number (`2: …`, `2 …`) is that line; others count in their order. What
+ * else stands on the sheet is no such line: it has other signs, or another length by far.
+ */
+function typedLines(text: string): (string | undefined)[] {
+  const found: (string | undefined)[] = Array.from({ length: LINES }, () => undefined)
+  const unnumbered: string[] = []
+  for (const line of text.split('\n')) {
+    const [, number, rest] =
+      /^\s*([1-4])\s*[:.)]\s*(.+)$/.exec(line) ??
+      (plain(line).length === 15 ? (/^\s*([1-4])\s+(.+)$/.exec(line) ?? []) : [])
+    if (number !== undefined) found[Number(number) - 1] ??= rest
+    else if (/^[0-9A-Z\s-]+$/i.test(line) && plain(line).length >= 10 && plain(line).length <= 18) unnumbered.push(line)
+  }
+  return found.map((line) => line ?? unnumbered.shift())
+}
+
+/** The key from what somebody typed off the sheet, with or without line numbers; throws a sentence that names the wrong line. */
 export function keyFromSheet(text: string): Buffer {
-  const lines = text
-    .split('\n')
-    .map((line) => /^\s*([1-4])\s*[:.)]\s*(.+)$/.exec(line))
-    .filter((match) => match !== null)
   const parts: Buffer[] = []
-  for (let number = 1; number <= LINES; number++) {
-    const found = lines.find((match) => match[1] === String(number))
-    if (!found) throw new Error(`Line ${number} of the recovery sheet is missing`)
-    const chars = found[2]!
-      .toUpperCase()
-      .replace(/[\s-]/g, '')
-      .replaceAll('O', '0')
-      .replace(/[IL]/g, '1')
-      .replaceAll('U', 'V')
+  for (const [index, line] of typedLines(text).entries()) {
+    const number = index + 1
+    if (line === undefined) throw new Error(`Line ${number} of the recovery sheet is missing`)
+    const chars = plain(line).toUpperCase().replaceAll('O', '0').replace(/[IL]/g, '1').replaceAll('U', 'V')
     const body = chars.slice(0, 13)
     const wrong = new Error(`Line ${number} of the recovery sheet has a typing mistake`)
     if (chars.length !== 14 || !/^[0-9A-HJKMNP-TV-Z]+$/.test(chars) || check(number, body) !== chars[13]) throw wrong
@@ -61,16 +71,28 @@ export function keyFromSheet(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
-export function sheetText(key: Buffer): string {
+/** Which installation's sheet it is, and of when. */
+export interface SheetOf {
+  hostname: string
+  fingerprint: string
+  now: number
+}
+
+export function sheetText(key: Buffer, of: SheetOf): string {
   return [
     'HOLDFAST RECOVERY SHEET',
     '',
-    "This is the installation's master key. It opens the stored credentials and signing keys.",
+    `    Host:             ${of.hostname}`,
+    `    Printed:          ${new Date(of.now).toISOString().slice(0, 10)}`,
+    `    Key fingerprint:  ${of.fingerprint}`,
+    '',
+    "This is the installation's master key. It opens the stored credentials and signing keys. The fingerprint is the one",
+    'that "holdfast doctor" shows, and that every export has in its manifest.json (keyFingerprint).',
     'Print this page, put it in a safe, and keep no copy in mail or on a shared disk.',
     '',
     ...sheetLines(key).map((line) => `    ${line}`),
     '',
-    'To restore: write these four lines into a file, then run',
+    'To restore: write these four lines into a file (with or without their numbers), then run',
     '    holdfast doctor --restore-master-key FILE --data DIR',
     'The last character of each line is a check: a line typed wrong is named.',
     '',

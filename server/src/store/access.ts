@@ -61,19 +61,22 @@ export interface NewCredential {
   mustChange: boolean
 }
 
-/** Replaces the subject's password. */
+/** Replaces the subject's password; when they last signed in stays known. */
 export async function replaceCredential(sql: Sql, credential: NewCredential): Promise<void> {
-  await sql.query(`DELETE FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.password}`, [
-    credential.subjectId,
-  ])
+  const [before] = await sql.query<{ lastUsedAt: Date | null }>(
+    `DELETE FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.password} RETURNING last_used_at AS "lastUsedAt"`,
+    [credential.subjectId],
+  )
   await sql.query(
-    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, must_change) VALUES ($1, $2, $3, ${CredentialKind.password}, $4, $5)`,
+    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, must_change, last_used_at)
+     VALUES ($1, $2, $3, ${CredentialKind.password}, $4, $5, $6)`,
     [
       credential.credentialId,
       credential.organisationId,
       credential.subjectId,
       credential.verifier,
       credential.mustChange,
+      before?.lastUsedAt ?? null,
     ],
   )
 }

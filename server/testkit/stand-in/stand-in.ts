@@ -1,7 +1,7 @@
 /**
  * A stand-in mail server for tests and the demo: the primary (per-mailbox store, faults on demand) and, with no mailbox
  * list, the sink that keeps what leaves to the outside world. It listens on loopback only. `setFault('off')` closes the
- * port as a stopped server does; anything else frees it again on the same port.
+ * port as a stopped server does; anything else takes it again, or throws and stays off where it is somebody else's now.
  */
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
@@ -121,14 +121,13 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     },
     async setFault(next, times = Infinity) {
       const healed = fault !== null && next === null
+      // The port may be somebody else's by now: then it stays off, and says so.
+      if (next !== 'off' && !server.listening) await listen()
       fault = next
       left = times
       if (next === 'off') await hush()
-      else {
-        // sessions that hang would stay hung: a healed server is a restarted one
-        if (healed) for (const socket of sockets) socket.destroy()
-        if (!server.listening) await listen()
-      }
+      // sessions that hang would stay hung: a healed server is a restarted one
+      else if (healed) for (const socket of sockets) socket.destroy()
     },
     answer(address, given) {
       if (given) answers.set(foldAddress(address), given)

@@ -9,6 +9,15 @@ const port = (value: number, text: string) => z.number().int().min(0).max(65535)
 const seconds = (value: number, text: string) => z.number().min(0.01).max(604_800).default(value).describe(text)
 const isProxy = (text: string): boolean =>
   text === 'loopback' || ipaddr.isValid(text) || (text.includes('/') && ipaddr.isValidCIDR(text))
+/** What people are sent to must be a whole address: it goes into links, and https decides about cookies. */
+function publicUrlFault(text: string): string | null {
+  if (text === '') return null
+  if (!/^https?:\/\//i.test(text)) {
+    const rest = text.replace(/^[a-z][a-z0-9+.-]*:\/\/|^\/+/i, '')
+    return `"${text}" lacks its scheme; write https://${rest}, or http://${rest} where no TLS ends in front of it`
+  }
+  return URL.canParse(text) ? null : `"${text}" is not an address; write it as https://mail.example.org`
+}
 const count = (value: number, text: string) => z.number().int().min(1).default(value).describe(text)
 const bytes = (value: number, text: string) => z.number().int().min(0).default(value).describe(text)
 
@@ -43,6 +52,10 @@ export const configSchema = z.strictObject({
     .prefault({}),
   publicUrl: z
     .string()
+    .superRefine((text, context) => {
+      const message = publicUrlFault(text)
+      if (message !== null) context.addIssue({ code: 'custom', message })
+    })
     .default('')
     .describe('Address people type to reach the web pages; empty takes the HTTP listener.'),
   trustedProxies: z

@@ -62,7 +62,7 @@ test('errors name the path, the source and what to do; all at once', () => {
   const text = problems(() => loadConfig({ file, env: { HOLDFAST_LISTEN_HTTP_PORT: '70000' } }))
   expect(text).toContain('listen.mx.prot: there is no such key. Did you mean listen.mx.port?')
   expect(text).toContain('hostnam: there is no such key. Did you mean hostname?')
-  expect(text).toMatch(/smtp\.hops: .*expected number.*\(in .*yaml\)/)
+  expect(text).toMatch(/smtp\.hops: must be a number, not text \(in .*yaml\)/)
   expect(text).toMatch(/listen\.http\.port: .*65535.*set by HOLDFAST_LISTEN_HTTP_PORT/)
 })
 
@@ -77,6 +77,19 @@ test('what is planned but not there says so, in the file and in the environment'
   expect(problems(() => loadConfig({ file: fileWith('listen: { smtp: { port: 25 } }'), env: {} }))).toContain(
     'listen.smtp: there is no such key.',
   )
+})
+
+test('a public address without its scheme is refused with the one to write', () => {
+  for (const text of ['mail.corp.test', '//mail.corp.test', 'ftp://mail.corp.test'])
+    expect(problems(() => loadConfig({ env: { HOLDFAST_PUBLIC_URL: text } }))).toContain(
+      `publicUrl: "${text}" lacks its scheme; write https://mail.corp.test, or http://mail.corp.test where`,
+    )
+  expect(problems(() => loadConfig({ env: { HOLDFAST_PUBLIC_URL: 'localhost:8080' } }))).toContain(
+    'https://localhost:8080',
+  )
+  expect(problems(() => loadConfig({ env: { HOLDFAST_PUBLIC_URL: 'https://a b' } }))).toContain('is not an address')
+  for (const text of ['', 'https://mail.corp.test', 'http://[::1]:8080/'])
+    expect(loadConfig({ env: { HOLDFAST_PUBLIC_URL: text } }).config.publicUrl).toBe(text)
 })
 
 test('a file that is missing, is not YAML or holds no keys is named', () => {

@@ -7,6 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
+import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { configSchema } from './config.ts'
 import { notYet } from './not-yet.ts'
@@ -14,6 +15,7 @@ import type { Environment } from './environment.ts'
 import { systemEnvironment } from './environment.ts'
 import type { ConfigKey } from './shape.ts'
 import { nearest } from '../nearest.ts'
+import { schemaWords } from '../schema-words.ts'
 import { configKeys } from './shape.ts'
 
 export interface LoadOptions {
@@ -123,15 +125,8 @@ function applyEnvironment(
   return warnings
 }
 
-interface Issue {
-  code: string
-  path: PropertyKey[]
-  message: string
-  keys?: string[]
-}
-
 function explain(
-  issue: Issue,
+  issue: z.core.$ZodIssue,
   keys: readonly ConfigKey[],
   sources: ReadonlyMap<string, string>,
   file: string | null,
@@ -145,7 +140,7 @@ function explain(
           .map((key) => key.path[issue.path.length]!),
       ),
     ]
-    return (issue.keys ?? []).map((name) => {
+    return issue.keys.map((name) => {
       const full = path === '' ? name : `${path}.${name}`
       const later = notYet(full.split('.'))
       if (later !== null) return `${full}: ${later}`
@@ -156,7 +151,7 @@ function explain(
   const known = keys.find((key) => key.path.join('.') === path)
   const from = sources.get(path) ?? (file ? `in ${file}` : 'by a flag')
   return [
-    `${path || '(the whole)'}: ${issue.message} (${sources.has(path) ? `set by ${from}` : from}).${known ? ` ${known.text}` : ''}`,
+    `${path || '(the whole)'}: ${schemaWords(issue)} (${sources.has(path) ? `set by ${from}` : from}).${known ? ` ${known.text}` : ''}`,
   ]
 }
 
@@ -175,7 +170,7 @@ export function loadConfig(options: LoadOptions = {}): Loaded {
     }
   const result = configSchema.safeParse(tree)
   if (!result.success)
-    throw new ConfigError(result.error.issues.flatMap((issue) => explain(issue as Issue, keys, sources, file)))
+    throw new ConfigError(result.error.issues.flatMap((issue) => explain(issue, keys, sources, file)))
   if (result.data.tls.certFile !== '' && result.data.tls.keyFile === '')
     throw new ConfigError([
       'tls.keyFile: missing, though tls.certFile is set. Name the private key of the certificate.',

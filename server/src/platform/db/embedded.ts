@@ -27,6 +27,7 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import type { Tell } from '../progress.ts'
 import type { Account } from './account.ts'
 import { chooseAccount, folderClosedTo } from './account.ts'
 import type { Binaries } from './binaries.ts'
@@ -41,6 +42,8 @@ export interface EmbeddedOptions {
   clock: Clock
   log: Log
   profile?: ServerProfile
+  /** told of what takes seconds */
+  tell?: Tell
   /** More settings for the server; tests only. */
   settings?: Record<string, string>
 }
@@ -133,7 +136,7 @@ function prepare(options: EmbeddedOptions): Place {
 const identity = (account: Account): { uid?: number; gid?: number } =>
   account.borrowed ? { uid: account.uid, gid: account.gid } : {}
 
-async function initialise(place: Place): Promise<void> {
+async function initialise(place: Place, tell: Tell | undefined): Promise<void> {
   const version = join(place.pgdata, 'PG_VERSION')
   if (existsSync(version)) {
     const found = readFileSync(version, 'utf8').trim()
@@ -144,6 +147,7 @@ async function initialise(place: Place): Promise<void> {
       )
     return
   }
+  tell?.(`Making the database in ${place.pgdata} (at the first start only; it takes some seconds)`)
   const args = [
     '-D',
     place.pgdata,
@@ -310,7 +314,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   const isReleased = (): boolean => released.signal.aborted
   const place = prepare(options)
   const settings = { ...serverSettings(options.profile ?? 'small'), ...options.settings }
-  await initialise(place)
+  await initialise(place, options.tell)
+  options.tell?.('Starting the database')
   let running = await startOnce(place, settings, clock, released.signal)
   const adopted = running.adopted
   log.info(

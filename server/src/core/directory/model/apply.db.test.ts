@@ -169,7 +169,7 @@ test('a file with only what is new may refer to what is there, and the rest stay
   await expect(apply(small, { prune: true })).rejects.toThrow('there is no route "primary"')
   expect(await problems({ organisations: [{ ...small.organisations[0], outboundRoute: 'otu' }] })).toEqual([
     {
-      path: 'organisations.0.outboundRoute',
+      path: `organisations[o${n}].outboundRoute`,
       text: 'there is no route "otu" in this organisation; did you mean "out"?',
     },
   ])
@@ -232,8 +232,8 @@ test('nothing is taken from another organisation, an operator, or people the fil
   other.organisations[0]!.slug = `other${n}`
   expect(await problems(other)).toEqual(
     expect.arrayContaining([
-      { path: 'organisations.0.domains.0.name', text: `"${d}" belongs to Org already` },
-      { path: 'organisations.0.people.0', text: `"alice@${d}" belongs to Org already` },
+      { path: `organisations[other${n}].domains[${d}].name`, text: `"${d}" belongs to Org already` },
+      { path: `organisations[other${n}].people[alice@${d}]`, text: `"alice@${d}" belongs to Org already` },
     ]),
   )
   expect(
@@ -251,14 +251,14 @@ test('nothing is taken from another organisation, an operator, or people the fil
     `boss@${d}`,
   ])
   expect(await problems(file({ people: [person('boss')] }))).toMatchObject([
-    { path: 'organisations.0.people.0', text: `"boss@${d}" belongs to an operator already` },
+    { path: `organisations[o${n}].people[boss@${d}]`, text: `"boss@${d}" belongs to an operator already` },
   ])
   expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`other${n}`])).length).toBe(0)
 })
 
 test('a bad password names its person and changes nothing', async () => {
   expect(await problems(file({ people: [person('alice', { password: 'short' })] }))).toEqual([
-    { path: 'organisations.0.people.0.password', text: 'too short' },
+    { path: `organisations[o${n}].people[alice@${d}].password`, text: 'too short' },
   ])
   expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`o${n}`])).length).toBe(0)
 })

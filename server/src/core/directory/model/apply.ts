@@ -20,6 +20,7 @@ import { changedFields, compare } from './diff.ts'
 import type { DnsRecord } from './dkim-key.ts'
 import { dkimRecord, makeDkimKey } from './dkim-key.ts'
 import { noNames, unknownNames } from './named.ts'
+import { nameProblems } from './paths.ts'
 import type { Problem } from './problems.ts'
 import { removalsOf, remove } from './prune.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
@@ -78,6 +79,7 @@ export async function applyDeclaration(
       await bumpDirectory(sql)
     })
   } catch (error) {
+    if (error instanceof ApplyError) throw new ApplyError(nameProblems(error.problems, declaration))
     if (!(error instanceof DryRun)) throw error
   }
   return result

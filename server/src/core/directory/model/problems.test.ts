@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { noNames, unknownNames } from './named.ts'
+import { nameProblems } from './paths.ts'
 import { checkDeclaration } from './problems.ts'
 
 const good = {
@@ -13,7 +14,10 @@ const good = {
 const check = (more: object) => {
   const checked = checkDeclaration({ organisations: [{ ...good, ...more }] })
   if ('problems' in checked) return checked.problems
-  return [...unknownNames(checked.declaration.organisations[0]!, 'organisations.0', noNames)]
+  return nameProblems(
+    [...unknownNames(checked.declaration.organisations[0]!, 'organisations.0', noNames)],
+    checked.declaration,
+  )
 }
 
 test('a good file has no problems', () => expect(check({})).toEqual([]))
@@ -24,55 +28,96 @@ test.each(['none', 'opportunistic', 'required'])('a username with tls %s is no c
 })
 
 test.each([
-  [{ peple: [] }, 'organisations.0.peple', 'did you mean "people"?'],
-  [{ routes: [{ ...good.routes[0], setings: {} }] }, 'organisations.0.routes.0.setings', 'did you mean "settings"?'],
+  [{ peple: [] }, 'organisations[harbour].peple', 'did you mean "people"?'],
+  [
+    { routes: [{ ...good.routes[0], setings: {} }] },
+    'organisations[harbour].routes[primary].setings',
+    'did you mean "settings"?',
+  ],
   [
     { routes: [{ name: 'primary', settings: { hosts: [{ hots: 'x', host: 'y' }] } }] },
-    'organisations.0.routes.0.settings.hosts.0.hots',
+    'organisations[harbour].routes[primary].settings.hosts[y].hots',
     'did you mean "host"?',
   ],
-  [{ routes: [{ name: 'primary' }] }, 'organisations.0.routes.0.settings.hosts', 'name at least one host'],
+  [
+    { routes: [{ name: 'primary' }] },
+    'organisations[harbour].routes[primary].settings.hosts',
+    'name at least one host',
+  ],
   [
     { routes: [...good.routes, { name: 'outside', kind: 'mx', settings: { username: 'relay' } }] },
-    'organisations.0.routes.1.settings.username',
+    'organisations[harbour].routes[outside].settings.username',
     'a server that wants a name is a smarthost',
   ],
   [
     { routes: [{ ...good.routes[0], passwordFile: 'secret' }] },
-    'organisations.0.routes.0',
+    'organisations[harbour].routes[primary]',
     'settings.username is missing',
   ],
-  [{ domains: [{ name: 'a.test', route: 'primry' }] }, 'organisations.0.domains.0.route', 'did you mean "primary"?'],
+  [
+    { domains: [{ name: 'a.test', route: 'primry' }] },
+    'organisations[harbour].domains[a.test].route',
+    'did you mean "primary"?',
+  ],
   [
     { domains: [...good.domains, { name: 'A.TEST' }] },
-    'organisations.0.domains.1.name',
-    'is at organisations.0.domains.0.name already',
+    'organisations[harbour].domains[A.TEST #2].name',
+    'is there already: organisations[harbour].domains[a.test #1].name',
   ],
-  [{ domains: [...good.domains, { name: 'not a domain' }] }, 'organisations.0.domains.1.name', 'is not a domain name'],
+  [
+    { domains: [...good.domains, { name: 'not a domain' }] },
+    'organisations[harbour].domains[not a domain].name',
+    'is not a domain name',
+  ],
   [
     { domains: [...good.domains, { name: 'b.test', kind: 'aliasOf' }] },
-    'organisations.0.domains.1.aliasOf',
+    'organisations[harbour].domains[b.test].aliasOf',
     'belongs to kind aliasOf',
   ],
   [
     { people: [{ name: 'A', addresses: ['alice@a.test', 'ALICE@a.test'] }] },
-    'organisations.0.people.0.addresses.1',
+    'organisations[harbour].people[alice@a.test].addresses[ALICE@a.test #2]',
     'already',
   ],
-  [{ people: [{ name: 'A', addresses: ['a@b.test'] }] }, 'organisations.0.people.0.addresses.0', 'b.test is not among'],
-  [{ people: [{ name: 'A\0', addresses: ['a@a.test'] }] }, 'organisations.0.people.0.name', 'NUL'],
+  [
+    { people: [{ name: 'A', addresses: ['a@b.test'] }] },
+    'organisations[harbour].people[a@b.test].addresses[a@b.test]',
+    'b.test is not among',
+  ],
+  [{ people: [{ name: 'A\0', addresses: ['a@a.test'] }] }, 'organisations[harbour].people[a@a.test].name', 'NUL'],
   [
     { people: [{ name: 'A', addresses: ['a@a.test'], group: 'x' }] },
-    'organisations.0.people.0.group',
+    'organisations[harbour].people[a@a.test].group',
     'there is no group "x"',
   ],
   [
     { people: [{ name: 'A', addresses: ['a@a.test'], invite: true, password: 'x' }] },
-    'organisations.0.people.0',
+    'organisations[harbour].people[a@a.test]',
     'one of password',
   ],
-  [{ people: [{ name: 'A', addresses: [] }] }, 'organisations.0.people.0.addresses', ''],
-  [{ slug: 'Not Short' }, 'organisations.0.slug', 'short name'],
+  [
+    { people: [{ name: 'A', addresses: [] }] },
+    'organisations[harbour].people[A].addresses',
+    'must have at least 1 entry',
+  ],
+  [
+    { people: [{ name: '\n', addresses: [7] }] },
+    'organisations[harbour].people[#1].addresses[#1]',
+    'must be text, not',
+  ],
+  [
+    { routes: [{ name: 'primary', settings: { hosts: [{ host: 'y', port: 99999 }] } }] },
+    'organisations[harbour].routes[primary].settings.hosts[y].port',
+    'must be at most 65535',
+  ],
+  [{ name: 'n'.repeat(201) }, 'organisations[harbour].name', 'must have at most 200 characters'],
+  [
+    { routes: [{ ...good.routes[0], kind: 'x' }] },
+    'organisations[harbour].routes[primary].kind',
+    'one of primary, smarth',
+  ],
+  [{ domains: [{}] }, 'organisations[harbour].domains[#1].name', 'is needed, and missing'],
+  [{ slug: 'Not Short' }, 'organisations[Not Short].slug', 'short name'],
 ])('%j is named', (more, path, text) => {
   const found = check(more)
   expect(found.map((problem) => problem.path)).toContain(path)

@@ -1,31 +1,36 @@
 /**
  * Checking a declaration: the schema, then what spans several entries (names that must be unique, keys that contradict
- * each other; named.ts has the names that must exist). Every problem has its path, e.g. `organisations.0.people.3.addresses.0`; a misspelt key gets the nearest
- * one that exists. All problems are named at once, up to a bound.
+ * each other; named.ts has the names that must exist). Every problem has its path, in people's words once it leaves here
+ * (paths.ts); a misspelt key gets the nearest one that exists. All problems are named at once, up to a bound.
  */
 import { z } from 'zod'
 import { nearest } from '../../../platform/nearest.ts'
+import { schemaWords } from '../../../platform/schema-words.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
+import { nameProblems } from './paths.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
 import { declarationSchema } from './schema.ts'
 
 export interface Problem {
   path: string
   text: string
+  /** another place, which the text ends with */
+  first?: string
 }
 
 const MOST = 50
 
 export function checkDeclaration(value: unknown): { declaration: Declaration } | { problems: Problem[] } {
   const parsed = declarationSchema.safeParse(value)
-  if (!parsed.success) return { problems: parsed.error.issues.flatMap(issueProblems).slice(0, MOST) }
+  if (!parsed.success)
+    return { problems: nameProblems(parsed.error.issues.flatMap(issueProblems).slice(0, MOST), value) }
   const problems = [...crossChecks(parsed.data)].slice(0, MOST)
-  return problems.length > 0 ? { problems } : { declaration: parsed.data }
+  return problems.length > 0 ? { problems: nameProblems(problems, value) } : { declaration: parsed.data }
 }
 
 function issueProblems(issue: z.core.$ZodIssue): Problem[] {
   const path = issue.path.map(String).join('.')
-  if (issue.code !== 'unrecognized_keys') return [{ path: path === '' ? 'file' : path, text: plain(issue.message) }]
+  if (issue.code !== 'unrecognized_keys') return [{ path: path === '' ? 'file' : path, text: schemaWords(issue) }]
   const known = knownKeys(issue.path.map(String))
   return issue.keys.map((key) => {
     const near = nearest(key, known)
@@ -35,8 +40,6 @@ function issueProblems(issue: z.core.$ZodIssue): Problem[] {
     }
   })
 }
-
-const plain = (message: string): string => (message.endsWith('received undefined') ? 'is needed, and missing' : message)
 
 /** A key that would not be seen, or would break the line, is quoted. */
 const shown = (key: string): string => (/^[\w-]{1,60}$/.test(key) ? key : JSON.stringify(key.slice(0, 60)))
@@ -58,7 +61,7 @@ function uniqueness(): (key: string, path: string) => Problem[] {
   return (key, path) => {
     const first = seen.get(key)
     if (first === undefined) seen.set(key, path)
-    return first === undefined ? [] : [{ path, text: `"${key}" is at ${first} already` }]
+    return first === undefined ? [] : [{ path, text: `"${key}" is there already:`, first }]
   }
 }
 
