@@ -14,6 +14,7 @@ test.each([
   [{ outcome: 'unsure', stage: 'final', code: 0, failure: 'dropped' }, 'final-reply-lost', DeliveryState.unsure],
   [{ outcome: 'refused', stage: 'rcpt', code: 550 }, 'recipient-refused', DeliveryState.refused],
   [{ outcome: 'refused', stage: 'mail', code: 550 }, 'sender-refused', DeliveryState.refused],
+  [{ outcome: 'refused', stage: 'mail', code: 552, enhanced: '5.3.4' }, 'message-refused', DeliveryState.refused],
   [{ outcome: 'refused', stage: 'final', code: 554 }, 'message-refused', DeliveryState.refused],
   [{ stage: 'connect', code: 0, failure: 'refused' }, 'connect-refused', DeliveryState.deferred],
   [{ stage: 'connect', code: 0, failure: 'timeout' }, 'connect-timeout', DeliveryState.deferred],

@@ -38,6 +38,13 @@ function deferredReason(result: RecipientResult): Reason {
   return result.stage === 'data' || result.stage === 'final' ? 'message-tempfail' : 'host-tempfail'
 }
 
+function refusedReason({ stage, code, enhanced }: RecipientResult): Reason {
+  if (stage === 'rcpt') return 'recipient-refused'
+  // RFC 1870 section 6.1: at MAIL a 552 is about the declared size, not about the sender.
+  const isSize = code === 552 || enhanced?.endsWith('.3.4')
+  return stage === 'mail' && !isSize ? 'sender-refused' : 'message-refused'
+}
+
 /**
  * So often the same mail may be sent without hearing what became of it. A server that takes everything and never says so
  * would otherwise get a copy every quarter of an hour; now an admin looks.
@@ -82,8 +89,7 @@ export function judge(
       return { ...known, state: DeliveryState.unsure, againIn: seconds * 1000 }
     }
     case 'refused': {
-      const reason: Reason =
-        result.stage === 'rcpt' ? 'recipient-refused' : result.stage === 'mail' ? 'sender-refused' : 'message-refused'
+      const reason = refusedReason(result)
       return { outcome: AttemptOutcome.refused, state: DeliveryState.refused, reason, againIn: null }
     }
     case 'deferred':

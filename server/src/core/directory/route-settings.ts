@@ -1,21 +1,30 @@
 /** The settings of a route (jsonb in table route): validated when they are applied and when they are read. */
 import { z } from 'zod'
 
-const seconds = (value: number) => z.number().min(0.05).max(604_800).default(value)
+const seconds = (value: number, meaning: string) => z.number().min(0.05).max(604_800).default(value).describe(meaning)
 
 export const routeSettingsSchema = z.strictObject({
-  /** Lower priority first; hosts of one priority share the load. Empty for a route of kind mx. */
   hosts: z
     .array(
       z.strictObject({
-        host: z.string().min(1).max(255),
-        port: z.number().int().min(1).max(65535).default(25),
-        priority: z.number().int().min(0).max(65535).default(10),
+        host: z.string().min(1).max(255).describe('Name or address of the server.'),
+        port: z.number().int().min(1).max(65535).default(25).describe('Its port.'),
+        priority: z
+          .number()
+          .int()
+          .min(0)
+          .max(65535)
+          .default(10)
+          .describe('Lower first; hosts of one priority share the load.'),
       }),
     )
     .max(50)
-    .default([]),
-  protocol: z.enum(['smtp', 'lmtp']).default('smtp'),
+    .default([])
+    .describe('The servers it goes to; none for a route of kind mx, which asks the DNS.'),
+  protocol: z
+    .enum(['smtp', 'lmtp'])
+    .default('smtp')
+    .describe('lmtp: for a mail store that takes mail directly and answers for each recipient.'),
   tls: z
     .enum(['none', 'opportunistic', 'required'])
     .default('opportunistic')
@@ -23,23 +32,37 @@ export const routeSettingsSchema = z.strictObject({
       'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. none: in clear, the password too.',
     ),
   username: z.string().max(255).optional().describe('Name to sign in with (AUTH PLAIN or LOGIN).'),
-  /** connections kept to this route */
-  connections: z.number().int().min(1).max(200).default(20),
-  /** how long an unsure delivery waits before it is sent again */
-  unsureWait: seconds(900),
-  /** first and longest wait before a deferred delivery is tried again */
-  retryFirst: seconds(60),
-  retryMax: seconds(3600),
-  sensitivity: z.enum(['quick', 'balanced', 'patient']).default('balanced'),
+  connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
+  unsureWait: seconds(
+    900,
+    'Seconds that a delivery whose last reply was lost waits before it is sent again (it may have arrived).',
+  ),
+  retryFirst: seconds(60, 'Seconds before a delivery that was put off is tried again; doubled at each further try.'),
+  retryMax: seconds(3600, 'The longest such wait, in seconds.'),
+  sensitivity: z
+    .enum(['quick', 'balanced', 'patient'])
+    .default('balanced')
+    // the numbers of core/continuity, held to them by a test there
+    .describe(
+      'How soon a failing system counts as down. quick: after 1.5 s of failures, back after 2 s of successes, a probe every 1 s (for trying out). balanced: 20 s, 15 s, 12 s. patient: 180 s, 120 s, 60 s.',
+    ),
   probe: z
     .strictObject({
-      enabled: z.boolean().default(true),
-      /** RCPT TO of the probe; empty takes postmaster@ of the route's first domain */
-      recipient: z.string().max(254).default(''),
-      /** seconds between probes; absent takes the sensitivity's */
-      interval: z.number().min(0.2).max(3600).optional(),
+      enabled: z.boolean().default(true).describe('false: only real deliveries tell how it is.'),
+      recipient: z
+        .string()
+        .max(254)
+        .default('')
+        .describe("Address the probe names in RCPT TO; empty: postmaster@ of the route's first domain."),
+      interval: z
+        .number()
+        .min(0.2)
+        .max(3600)
+        .optional()
+        .describe("Seconds between probes; left out: the sensitivity's."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Regular questions whether it takes mail; nothing is sent.'),
   return: z
     .strictObject({
       startAtOnce: z.number().int().min(1).max(100).default(1).describe('Messages under way at once at the start.'),
@@ -59,6 +82,7 @@ export const routeSettingsSchema = z.strictObject({
           'Messages a minute at most into one mailbox, evenly spaced, for primaries that limit a mailbox; left out: one after the other without a pause.',
         ),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How what was kept during an outage goes home.'),
 })
 export type RouteSettings = z.infer<typeof routeSettingsSchema>

@@ -245,7 +245,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
           remove={(blobId) => change({ files: draft.files.filter((file) => file.blobId !== blobId) })}
         />
         {dropping && <p className="muted">{t('compose.drop')}</p>}
-        {standing && standing.mode !== 'normal' && <p className="muted small">{t('compose.leaveEmergency')}</p>}
+        <WhereItLeaves mode={standing?.mode} />
       </div>
       <div className="compose-foot">
         <Tooltip label={t('compose.sendHint')}>
@@ -318,6 +318,12 @@ export function Writer({ first, restored, kind, account, place, identities, fold
       </Modal>
     </div>
   )
+}
+
+function WhereItLeaves({ mode }: { mode: string | undefined }) {
+  const { t } = useTranslation()
+  if (mode === undefined || mode === 'normal') return null
+  return <p className="muted small">{t(mode === 'hold' ? 'compose.leaveHold' : 'compose.leaveEmergency')}</p>
 }
 
 function SavedText({ saving, savedAt }: { saving: string; savedAt: string | null }) {

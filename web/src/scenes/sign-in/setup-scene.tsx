@@ -42,7 +42,7 @@ export function SetupScene() {
 
   async function submit(event: SyntheticEvent) {
     event.preventDefault()
-    if (!values.name.trim()) return setFault(t('signIn.nameMissing'))
+    if (!values.name.trim()) return setFault(t('setup.nameMissing'))
     if (/\s/.test(values.name.trim())) return setFault(t('setup.nameSpaces'))
     const wrong = passwordFault(values.password, values.again)
     setFault(wrong ? t(`password.${wrong}`, { count: passwordLeast }) : '')
