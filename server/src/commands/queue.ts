@@ -1,9 +1,9 @@
 /** `holdfast queue`: what waits, what is parked; retry, cancel, release, drop one delivery. Every act has its audit row. */
 import type { Command } from 'commander'
 import type { DeliveryAct, QueueFilter } from '../core/trace/index.ts'
-import { actOnDelivery, listParked, readQueue } from '../core/trace/index.ts'
+import { actOnDelivery, listParked, namesOf, readQueue } from '../core/trace/index.ts'
 import { DeliveryState } from '../platform/codes.ts'
-import { presentQueueItem, waitText } from '../servers/admin/present.ts'
+import { presentParked, presentQueueItem, waitText } from '../servers/admin/present.ts'
 import type { OrganisationOption } from './choose.ts'
 import { chooseOrganisation, idArgument, withOrganisation } from './choose.ts'
 import type { GlobalOptions } from './command.ts'
@@ -27,6 +27,12 @@ function line(item: Item): string {
   const next = item.nextAttemptAt === null ? '' : `  next ${item.nextAttemptAt}`
   const why = waitText(item) ?? `${item.reason ?? ''}${next}`.trim()
   return `${item.deliveryId}  ${item.state.padEnd(9)} ${item.acceptedAt}  ${item.from || '<>'} -> ${item.recipient}  attempts ${item.attempts}  ${why}`.trimEnd()
+}
+
+function parkedLine(item: ReturnType<typeof presentParked>): string {
+  const last = item.lastAttempt?.reply ? `\n    last reply: ${item.lastAttempt.reply}` : ''
+  const seen = item.seenBy === null ? '' : `\n    seen by ${item.seenBy} at ${item.seenAt}`
+  return line(item) + last + seen
 }
 
 async function list(options: ListOptions): Promise<void> {
@@ -58,12 +64,13 @@ async function parked(options: ListOptions): Promise<void> {
   await withContext(options, async ({ db }) => {
     const organisation = await chooseOrganisation(db, options)
     const rows = await listParked(db, organisation.id, null, limitOf(options.limit))
-    const items = rows.map((row) => ({
-      ...presentQueueItem(row),
-      parkedAt: row.parkedAt.toISOString(),
-      seenBy: row.seenBy,
-    }))
-    show(options, { items }, items.length === 0 ? 'Nothing is parked.' : items.map(line).join('\n'))
+    const names = await namesOf(
+      db,
+      organisation.id,
+      rows.map((row) => row.seenBy),
+    )
+    const items = rows.map((row) => presentParked(row, names))
+    show(options, { items }, items.length === 0 ? 'Nothing is parked.' : items.map(parkedLine).join('\n'))
   })
 }
 
