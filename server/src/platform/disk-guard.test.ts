@@ -60,6 +60,19 @@ test('without a look between, new mail ends at the reserve', async () => {
   expect(() => guard.check()).toThrow(full)
 })
 
+test('somebody else fills the disk between two looks: seen after little more mail', async () => {
+  const { guard, disk } = await start(900 * MB)
+  disk.free = 120 * MB
+  let taken = 0
+  for (; !guard.isFull() && taken < 1_000; taken++) {
+    guard.spend(MB)
+    disk.free -= 2 * MB
+    await new Promise((done) => setImmediate(done))
+  }
+  expect(disk.free).toBeGreaterThanOrEqual(reserveBytes - 4 * MB)
+  expect(disk.looks).toBeLessThan(10)
+})
+
 test('what was begun above the line may end, down to half of the reserve', async () => {
   const { guard, disk } = await start(101 * MB)
   guard.check()

@@ -1,8 +1,9 @@
 /**
  * Watches the free space under the data folder (statfs every two seconds): below the reserve new mail is answered 452,
  * while there is still room for the database to go on and for an admin to act (promise 13). Between two looks what is
- * written is subtracted, so that a fast sender cannot run through a small reserve; below the
- * line every further write makes it look again, so that an estimate alone turns nobody away for long.
+ * written is subtracted, and much that is written makes it look sooner: neither a fast sender alone nor one beside
+ * somebody else who fills the disk can run through the reserve. Below the line every further write makes it look again,
+ * so that an estimate alone turns nobody away for long.
  */
 import { statfs } from 'node:fs/promises'
 import type { Clock, Timer } from './clock.ts'
@@ -28,6 +29,8 @@ export interface DiskGuard {
 const EVERY_MS = 2_000
 /** A byte of a body is written twice: into the write-ahead log and into its table. A blob costs half of it. */
 const WRITTEN_PER_BYTE = 2
+/** After this share of the reserve was written, it looks again. */
+const LOOK_AGAIN = 1 / 32
 
 export function createDiskGuard(deps: {
   folder: string
@@ -74,8 +77,9 @@ export function createDiskGuard(deps: {
       const cost = bytes * WRITTEN_PER_BYTE
       const hasRoom = free() - cost >= deps.reserveBytes / 2
       if (hasRoom) spent += cost
-      // Perhaps something was deleted since the last look.
-      if (isFull()) lookQuietly()
+      // Perhaps something was deleted since the last look, or somebody else has written too.
+      const much = deps.reserveBytes > 0 && spent > deps.reserveBytes * LOOK_AGAIN
+      if (isFull() || much) lookQuietly()
       if (!hasRoom) throw new WireError('disk-full')
     },
     isFull,

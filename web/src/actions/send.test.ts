@@ -33,6 +33,8 @@ interface Mail {
 let mails: Map<string, Mail>
 let saved: number
 let sent: string[]
+/** a draft that is just being sent: the server does not destroy it */
+let leaving: string | null
 let lose: { name: string; when: 'before' | 'after' } | null
 interface Args {
   ids?: string[]
@@ -49,10 +51,12 @@ const done = (name: string, args: Args): unknown => {
     const id = `e${++saved}`
     const { messageId, subject } = args.create!.draft!
     mails.set(id, { messageId, subject, keywords: { $draft: true } })
-    const missing = (args.destroy ?? []).filter((each) => !mails.delete(each))
+    const kept = (args.destroy ?? []).filter((each) => each === leaving || !mails.delete(each))
     return {
       created: { draft: { id } },
-      notDestroyed: Object.fromEntries(missing.map((each) => [each, { type: 'notFound' }])),
+      notDestroyed: Object.fromEntries(
+        kept.map((each) => [each, { type: each === leaving ? 'forbidden' : 'notFound' }]),
+      ),
     }
   }
   const id = args.create!.sending!.emailId
@@ -72,7 +76,7 @@ beforeEach(() => {
   mails = new Map()
   saved = 0
   sent = []
-  lose = null
+  lose = leaving = null
   vi.spyOn(jmap, 'run').mockImplementation(async (calls) => calls.map(([name, args]) => answer(name, args)))
   vi.spyOn(jmap, 'one').mockImplementation(async (name: string, args: Args) => answer(name, args))
 })
@@ -170,6 +174,14 @@ test('a window that holds the very draft another has sent takes nothing out of S
   await other.save()
   expect(other.told).toBe('left')
   expect(mails.has(sent[0]!)).toBe(true)
+})
+
+test('a draft that another window is just sending is not replaced in silence', async () => {
+  const here = windowWith(draft())
+  await here.save()
+  leaving = 'e1'
+  await here.send()
+  expect([sent, here.told]).toEqual([[], 'leftBefore'])
 })
 
 test('a save whose answer was lost leaves no second draft', async () => {

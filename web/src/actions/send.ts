@@ -60,6 +60,12 @@ async function lookBefore(draft: Draft, drafts: string): Promise<{ replaces: str
   return mark.keywords['$draft'] ? { replaces: draft.id, before: 'ours' } : { replaces: null, before: 'left' }
 }
 
+/** What happened to the old one while it was being replaced: another window was faster, or it is just leaving. */
+function afterwards(result: SetResult, replaced: string | null): Before | null {
+  const kept = replaced === null ? undefined : result.notDestroyed?.[replaced]
+  return kept === undefined ? null : kept.type === 'notFound' ? 'elsewhere' : 'left'
+}
+
 export async function saveDraft(draft: Draft, identity: Identity | undefined, drafts: string): Promise<Saved> {
   const { replaces, before } = await lookBefore(draft, drafts)
   // What has left keeps its Message-ID for itself.
@@ -73,9 +79,7 @@ export async function saveDraft(draft: Draft, identity: Identity | undefined, dr
     const failed = result.notCreated?.['draft']
     throw new JmapError(failed?.type ?? 'other', failed?.description ?? undefined)
   }
-  // Two windows that save the same draft at the same time: one of them finds it gone.
-  const gone = replaces !== null && result.notDestroyed?.[replaces]?.type === 'notFound'
-  return { part: { id, messageId, blind: false, tried: null }, before: gone ? 'elsewhere' : before }
+  return { part: { id, messageId, blind: false, tried: null }, before: afterwards(result, replaces) ?? before }
 }
 
 const foretold: Record<Exclude<Before, 'ours'>, string> = { left: 'leftBefore', elsewhere: 'draftElsewhere' }

@@ -247,6 +247,12 @@ test('a one-time password can only be replaced; the change ends other sessions a
     mustChangePassword: false,
     abilities: expect.arrayContaining(['mail']) as string[],
   })
+  // who signed in once has signed in, whatever password they have now
+  const used = await fresh.db.query(
+    'SELECT count(*)::int AS n FROM credential WHERE subject_id = $1 AND last_used_at IS NOT NULL',
+    [session.subjectId],
+  )
+  expect(used).toEqual([{ n: 1 }])
   expect(await verifyAuditChain(fresh.db, org.organisationId)).toMatchObject({ ok: true })
 })
 
