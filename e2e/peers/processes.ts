@@ -124,16 +124,27 @@ export async function stopPid(
   }
 }
 
-/** SIGKILL to a daemon and all that it started, at one instant. */
+/**
+ * SIGKILL to a daemon and all that it started, at one instant: all stand still first, or one of them would see another die
+ * and answer for it (an smtpd says 451 for a message that its cleanup has just put into the queue).
+ */
 export async function killFamily(pid: number | null): Promise<void> {
   if (pid === null || !isAlive(pid)) return
-  const family = familyOf(pid)
-  for (const one of family.reverse()) {
+  const signal = (one: number, name: 'SIGSTOP' | 'SIGKILL'): void => {
     try {
-      process.kill(one, 'SIGKILL')
+      process.kill(one, name)
     } catch {
       // gone already
     }
   }
+  const still = new Set<number>()
+  const newcomers = (): number[] => familyOf(pid).filter((one) => !still.has(one))
+  for (let found = newcomers(); found.length > 0; found = newcomers())
+    for (const one of found) {
+      signal(one, 'SIGSTOP')
+      still.add(one)
+    }
+  const family = [...still]
+  for (const one of family) signal(one, 'SIGKILL')
   while (family.some(isAlive)) await sleep(20)
 }
