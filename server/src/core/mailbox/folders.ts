@@ -112,7 +112,7 @@ export function destroyFolder(
   folderNo: number,
   withEmails: boolean,
 ): Promise<FolderOutcome> {
-  return repeating(() =>
+  return repeating((tries) =>
     db.transaction(async (sql) => {
       const folders = await lockTree(sql, owner)
       const folder = folders.find((one) => one.folderNo === folderNo)
@@ -127,6 +127,7 @@ export function destroyFolder(
         owed,
         owner,
         emails.map(({ copyId }) => ({ copyId, destroy: true })),
+        tries,
       )
       await removeFolder(sql, owner, folderNo)
       return { folderNo }

@@ -6,7 +6,7 @@
 import { FolderRole, Flag } from '../../platform/codes.ts'
 import { classifyDbError, type Database, type Sql } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
-import { lockFolders, type FolderRow } from '../../store/folders.ts'
+import { listFolders, lockFolders, type FolderRow } from '../../store/folders.ts'
 import {
   findPlacements,
   writePlacements,
@@ -33,13 +33,19 @@ export interface EmailOp {
 export type OpResult = 'done' | 'not-found' | 'no-folder' | 'too-many-keywords' | 'was-sent'
 
 const TRIES = 6
-class Moved extends Error {}
+/** From this try on all folders are locked: whoever moves the same mail all the time is waited for, not raced. */
+const LOCKS_ALL_FROM = 3
+class Moved extends Error {
+  constructor() {
+    super('the message was moved again and again while it was to be changed')
+  }
+}
 
-/** Repeats what lost against another transaction; anything else is the caller's. */
-export async function repeating<T>(run: () => Promise<T>): Promise<T> {
+/** Repeats what lost against another transaction; anything else is the caller's. `run` is told which try it is. */
+export async function repeating<T>(run: (tries: number) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await run()
+      return await run(tries)
     } catch (error) {
       const again = error instanceof Moved || classifyDbError(error) === 'repeat'
       if (!again || tries >= TRIES) throw error
@@ -53,7 +59,7 @@ export function applyOps(
   owner: MailOwner,
   ops: readonly EmailOp[],
 ): Promise<Map<Id, OpResult>> {
-  return repeating(() => db.transaction((sql) => applyOpsIn(sql, owed, owner, ops)))
+  return repeating((tries) => db.transaction((sql) => applyOpsIn(sql, owed, owner, ops, tries)))
 }
 
 interface Locked {
@@ -66,9 +72,9 @@ async function lockPlaced(
   sql: Sql,
   owner: MailOwner,
   ids: readonly Id[],
-  others: readonly number[] = [],
+  { tries, others = [] }: { tries: number; others?: readonly number[] },
 ): Promise<Locked> {
-  const first = await findPlacements(sql, owner, ids)
+  const first = tries < LOCKS_ALL_FROM ? await findPlacements(sql, owner, ids) : await listFolders(sql, owner)
   const wanted = new Set([...first.map(({ folderNo }) => folderNo), ...others])
   const folders = new Map((await lockFolders(sql, owner, [...wanted])).map((folder) => [folder.folderNo, folder]))
   // Read again under the locks: it may have been moved while we waited for them.
@@ -82,16 +88,14 @@ export async function applyOpsIn(
   owed: OwedMail,
   owner: MailOwner,
   ops: readonly EmailOp[],
+  /** of `repeating` */
+  tries: number,
 ): Promise<Map<Id, OpResult>> {
   const ids = ops.map(({ copyId }) => copyId)
   // Each is worked out from where the copy was before the call: a second one would place it a second time.
   if (new Set(ids).size < ids.length) throw new TypeError('one message is changed twice in one call')
-  const { folders, placed } = await lockPlaced(
-    sql,
-    owner,
-    ids,
-    ops.flatMap(({ moveTo }) => moveTo ?? []),
-  )
+  const others = ops.flatMap(({ moveTo }) => moveTo ?? [])
+  const { folders, placed } = await lockPlaced(sql, owner, ids, { tries, others })
   const change = new Change(folders)
   const left = await spared(sql, owner, ops, { folders, placed })
   const results = new Map<Id, OpResult>()
@@ -134,9 +138,9 @@ export function holdPlaced<T>(
   copyId: Id,
   work: (sql: Sql) => Promise<T>,
 ): Promise<T | null> {
-  return repeating(() =>
+  return repeating((tries) =>
     db.transaction(async (sql) => {
-      const { placed } = await lockPlaced(sql, owner, [copyId])
+      const { placed } = await lockPlaced(sql, owner, [copyId], { tries })
       return placed.has(copyId) ? work(sql) : null
     }),
   )
