@@ -21,7 +21,13 @@ interface Ran {
 
 function holdfast(...args: string[]): Promise<Ran> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, '../main.ts'), ...args], {
-    env: { PATH: process.env.PATH, HOLDFAST_DATA: folder },
+    // no port of the machine's may decide a case
+    env: {
+      PATH: process.env.PATH,
+      HOLDFAST_DATA: folder,
+      HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_HTTP_PORT: '0',
+    },
   })
   const ran: Ran = { code: null, out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => (ran.out += chunk.toString()))

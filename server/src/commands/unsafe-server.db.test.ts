@@ -58,7 +58,13 @@ async function run(server: EmbeddedServer, text: string): Promise<void> {
 function serve(dataFolder: string, url: string): Promise<{ code: number | null; said: string }> {
   const main = join(import.meta.dirname, '../main.ts')
   const child = spawn(process.execPath, ['--import', 'tsx', main, 'serve', '--json'], {
-    env: { PATH: process.env.PATH, HOLDFAST_DATA: dataFolder, DATABASE_URL: url },
+    env: {
+      PATH: process.env.PATH,
+      HOLDFAST_DATA: dataFolder,
+      HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_HTTP_PORT: '0',
+      DATABASE_URL: url,
+    },
   })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
