@@ -2,56 +2,39 @@
  * The control panel in a real browser, in each language and on both widths: the first administrator by the printed link,
  * a switch by hand with its reason, what waits, the trace of one message, the way home and its ledger.
  */
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { sendMail } from '../server/testkit/smtp-send.ts'
-import { startStandIn } from '../server/testkit/stand-in/stand-in.ts'
-import type { StandIn } from '../server/testkit/stand-in/stand-in.ts'
-import { createInstallation } from './kit/holdfast.ts'
-import type { Installation, RunningHoldfast } from './kit/holdfast.ts'
 import { operator } from './kit/operator.ts'
-import { declareOrganisation, passwordFor } from './kit/organisation.ts'
+import { startBrowserStage } from './kit/browser-stage.ts'
+import type { BrowserStage } from './kit/browser-stage.ts'
+import { passwordFor } from './kit/organisation.ts'
 import { accessible, noSidewaysScroll, nothingCutOff, signInPage, wordsOf } from './kit/pages.ts'
 import type { Locale } from './kit/pages.ts'
-import { openScreen, startBrowser } from './peers/chromium.ts'
+import { openScreen } from './peers/chromium.ts'
 import { missing } from './peers/needs.ts'
 
 const skip = missing('chromium')
-let installation: Installation
-let server: RunningHoldfast
-let primary: StandIn
-let sink: StandIn
-let browser: Browser
+let stage: BrowserStage
 
 beforeAll(async () => {
-  if (skip) return
-  primary = await startStandIn()
-  sink = await startStandIn()
-  installation = createInstallation({ name: 'panel' })
-  server = await installation.start()
-  await declareOrganisation(installation, {
-    domain: 'panel.test',
-    people: ['alice', 'bob'],
-    primaryPort: primary.port,
-    outboundPort: sink.port,
-    route: { retryFirst: 1, retryMax: 3 },
-  })
-  browser = await startBrowser()
+  if (!skip)
+    stage = await startBrowserStage({
+      domain: 'panel.test',
+      people: ['alice', 'bob'],
+      operator: false,
+      route: { retryFirst: 1, retryMax: 3 },
+    })
 })
 afterAll(async () => {
-  if (skip) return
-  await browser.close()
-  await server.stop()
-  await installation.remove()
-  await primary.close()
-  await sink.close()
+  if (!skip) await stage.close()
 })
 
 const mail = (subject: string): string =>
   `From: Customer <customer@outside.test>\r\nTo: alice@panel.test\r\nSubject: ${subject}\r\nMessage-ID: <${subject.replaceAll(' ', '-')}@outside.test>\r\n\r\nA question.\r\n`
 const send = async (subject: string): Promise<void> => {
   const { ok } = await sendMail(
-    server.ports.mx,
+    stage.server.ports.mx,
     { from: 'customer@outside.test', to: ['alice@panel.test'] },
     mail(subject),
   )
@@ -81,18 +64,18 @@ describe.skipIf(skip)('the control panel', () => {
   // for looking into a failure: HOLDFAST_E2E_SHOTS=FOLDER
   afterEach(async ({ task }) => {
     const shots = process.env.HOLDFAST_E2E_SHOTS
-    const pages = browser.contexts().flatMap((context) => context.pages())
+    const pages = stage.browser.contexts().flatMap((context) => context.pages())
     if (shots && task.result?.state === 'fail')
       for (const [at, page] of pages.entries())
         await page.screenshot({ path: `${shots}/${task.name.replaceAll(/\W+/g, '-')}-${at}.png` })
-    for (const context of browser.contexts()) await context.close()
+    for (const context of stage.browser.contexts()) await context.close()
   })
 
   test('the first administrator is made by the printed link, once, in the language of the browser', async () => {
     const t = wordsOf('de')
-    const screen = await openScreen(browser, 360, 740, 'de-DE')
+    const screen = await openScreen(stage.browser, 360, 740, 'de-DE')
     const { page, errors } = screen
-    await page.goto(server.setupLink!)
+    await page.goto(stage.server.setupLink!)
     await page.getByRole('heading', { name: t('setup.title') }).waitFor()
     expect(page.url()).not.toContain('#')
     await sound(page, 'setup')
@@ -106,7 +89,7 @@ describe.skipIf(skip)('the control panel', () => {
     await page.getByLabel(t('setup.again')).fill(operator.password)
     await submit.click()
     await page.getByRole('heading', { name: t('admin.board') }).waitFor()
-    await page.goto(server.setupLink!)
+    await page.goto(stage.server.setupLink!)
     await page.getByText(t('setup.invalidTitle')).waitFor()
     expect(errors).toEqual([])
     await screen.close()
@@ -118,9 +101,9 @@ describe.skipIf(skip)('the control panel', () => {
     ['de', 1280, 860],
   ] as const)('a switch by hand, what waits, and the way home, in %s at %i px', async (locale, width, height) => {
     const t = wordsOf(locale)
-    const screen = await openScreen(browser, width, height)
+    const screen = await openScreen(stage.browser, width, height)
     const { page } = screen
-    await signInPage(page, server.ports.http, operator.name, operator.password)
+    await signInPage(page, stage.server.ports.http, operator.name, operator.password)
     const card = page.getByRole('region', { name: 'primary', exact: true })
     await card.waitFor()
     await speak(page, locale)
@@ -157,7 +140,7 @@ describe.skipIf(skip)('the control panel', () => {
     await page.getByLabel(t('queue.search')).fill(subject)
     await page.getByRole('link', { name: subject }).waitFor()
     await sound(page, `queue, ${locale}`)
-    expect(primary.store.all().some((one) => one.bytes.includes(`Subject: ${subject}`))).toBe(false)
+    expect(stage.primary.store.all().some((one) => one.bytes.includes(`Subject: ${subject}`))).toBe(false)
 
     await open('board')
     await card.getByRole('button', { name: t('board.switch'), exact: true }).click()
@@ -165,7 +148,7 @@ describe.skipIf(skip)('the control panel', () => {
     await dialog.getByLabel(t('board.reason')).fill('Patched')
     await dialog.getByRole('button', { name: t('board.confirm') }).click()
     await dialog.waitFor({ state: 'hidden' })
-    await primary.store.waitFor((one) => one.bytes.includes(`Subject: ${subject}`), 40_000)
+    await stage.primary.store.waitFor((one) => one.bytes.includes(`Subject: ${subject}`), 40_000)
 
     await open('returns')
     const returns = page.getByRole('table', { name: t('admin.returns') })
@@ -213,10 +196,10 @@ describe.skipIf(skip)('the control panel', () => {
 
   test('two administrators at once: the second is told that somebody was faster', async () => {
     const t = wordsOf('en')
-    const [one, two] = [await openScreen(browser, 1280, 860), await openScreen(browser, 1280, 860)]
+    const [one, two] = [await openScreen(stage.browser, 1280, 860), await openScreen(stage.browser, 1280, 860)]
     const dialogs = []
     for (const { page } of [one, two]) {
-      await signInPage(page, server.ports.http, operator.name, operator.password)
+      await signInPage(page, stage.server.ports.http, operator.name, operator.password)
       const card = page.getByRole('region', { name: 'primary', exact: true })
       await card.getByText(t('mode.normal'), { exact: true }).first().waitFor({ timeout: 40_000 })
       await card.getByRole('button', { name: t('board.switch'), exact: true }).click()
@@ -238,11 +221,11 @@ describe.skipIf(skip)('the control panel', () => {
     ['de', 1280, 860],
   ] as const)('a person moves a message in %s at %i px', async (locale, width, height) => {
     const t = wordsOf(locale)
-    const screen = await openScreen(browser, width, height)
+    const screen = await openScreen(stage.browser, width, height)
     const { page } = screen
     const subject = `movable ${locale}`
     await send(subject)
-    await signInPage(page, server.ports.http, 'alice@panel.test', passwordFor('alice'))
+    await signInPage(page, stage.server.ports.http, 'alice@panel.test', passwordFor('alice'))
     const row = page.getByRole('option').filter({ hasText: subject }).first()
     await row.waitFor()
     await speak(page, locale)
@@ -257,7 +240,7 @@ describe.skipIf(skip)('the control panel', () => {
       .first()
       .click()
     await page.getByRole('menuitem', { name: t('folder.archive'), exact: true }).click()
-    await page.goto(`http://127.0.0.1:${server.ports.http}/mail`)
+    await page.goto(`http://127.0.0.1:${stage.server.ports.http}/mail`)
     await page.getByRole('option').first().waitFor()
     await row.waitFor({ state: 'detached' })
     if (width < 600)

@@ -3,26 +3,20 @@
  * attachment, delete and take it back, watch the banner through an outage, and follow the return in the control panel.
  * No scene may have a serious accessibility fault.
  */
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { sendMail } from '../server/testkit/smtp-send.ts'
-import { startStandIn } from '../server/testkit/stand-in/stand-in.ts'
-import type { StandIn } from '../server/testkit/stand-in/stand-in.ts'
-import { createInstallation } from './kit/holdfast.ts'
-import type { Installation, RunningHoldfast } from './kit/holdfast.ts'
-import { makeOperator, operator } from './kit/operator.ts'
-import { declareOrganisation, passwordFor } from './kit/organisation.ts'
+import { operator } from './kit/operator.ts'
+import { startBrowserStage } from './kit/browser-stage.ts'
+import type { BrowserStage } from './kit/browser-stage.ts'
+import { passwordFor } from './kit/organisation.ts'
 import { accessible, noSidewaysScroll, signInPage } from './kit/pages.ts'
-import { openScreen, startBrowser } from './peers/chromium.ts'
+import { openScreen } from './peers/chromium.ts'
 import type { Screen } from './peers/chromium.ts'
 import { missing } from './peers/needs.ts'
 
 const skip = missing('chromium')
-let installation: Installation
-let server: RunningHoldfast
-let primary: StandIn
-let sink: StandIn
-let browser: Browser
+let stage: BrowserStage
 
 const harmful = (nonce: string): string =>
   [
@@ -44,39 +38,27 @@ const harmful = (nonce: string): string =>
 const plain = (subject: string): string =>
   `From: Customer <customer@outside.test>\r\nTo: alice@pages.test\r\nSubject: ${subject}\r\nMessage-ID: <${subject.replaceAll(' ', '-')}@outside.test>\r\n\r\nDear Alice,\r\n\r\na question.\r\n`
 const send = (bytes: string) =>
-  sendMail(server.ports.mx, { from: 'customer@outside.test', to: ['alice@pages.test'] }, bytes)
+  sendMail(stage.server.ports.mx, { from: 'customer@outside.test', to: ['alice@pages.test'] }, bytes)
 
 beforeAll(async () => {
-  if (skip) return
-  primary = await startStandIn()
-  sink = await startStandIn()
-  installation = createInstallation({ name: 'pages' })
-  server = await installation.start()
-  await makeOperator(server)
-  await declareOrganisation(installation, {
-    domain: 'pages.test',
-    people: ['alice', 'bob'],
-    primaryPort: primary.port,
-    outboundPort: sink.port,
-    route: { retryFirst: 1, retryMax: 3, return: { perSecond: 4 } },
-  })
-  browser = await startBrowser()
+  if (!skip)
+    stage = await startBrowserStage({
+      domain: 'pages.test',
+      people: ['alice', 'bob'],
+      operator: true,
+      route: { retryFirst: 1, retryMax: 3, return: { perSecond: 4 } },
+    })
 })
 afterAll(async () => {
-  if (skip) return
-  await browser.close()
-  await server.stop()
-  await installation.remove()
-  await primary.close()
-  await sink.close()
+  if (!skip) await stage.close()
 })
 
 const signIn = (page: Page, name: string, password: string): Promise<void> =>
-  signInPage(page, server.ports.http, name, password)
+  signInPage(page, stage.server.ports.http, name, password)
 
 const row = (page: Page, subject: string) => page.getByRole('option').filter({ hasText: subject }).first()
 const back = async (page: Page): Promise<void> => {
-  await page.goto(`http://127.0.0.1:${server.ports.http}/mail`)
+  await page.goto(`http://127.0.0.1:${stage.server.ports.http}/mail`)
   await page.getByRole('option').first().waitFor()
 }
 
@@ -86,7 +68,7 @@ describe.skipIf(skip).each([
 ] as const)('on %s (%i px)', (_name, width, height) => {
   let screen: Screen
   beforeAll(async () => {
-    screen = await openScreen(browser, width, height)
+    screen = await openScreen(stage.browser, width, height)
   })
   afterAll(() => screen.close())
   // for looking into a failure: HOLDFAST_E2E_SHOTS=FOLDER
@@ -139,7 +121,7 @@ describe.skipIf(skip).each([
     await page.getByRole('button', { name: 'Send', exact: true }).click()
     const said = await (await answer).text()
     expect(said).not.toMatch(/"notCreated":\{/)
-    const left = await sink.store.waitFor((mail) => mail.bytes.includes(`question ${width}`), 20_000)
+    const left = await stage.sink.store.waitFor((mail) => mail.bytes.includes(`question ${width}`), 20_000)
     expect(left.recipients).toEqual(['customer@outside.test'])
     expect(left.bytes.toString()).toContain('Here is what you asked for.')
     expect(left.bytes.toString()).toMatch(/filename\*?/)
@@ -183,9 +165,9 @@ describe.skipIf(skip).each([
     await sendButton(windows[1]!).click()
     await windows[1]!.getByText(/in another window/).waitFor()
     await windows[1]!.getByRole('button', { name: 'Discard', exact: true }).click()
-    await sink.store.waitFor((mail) => mail.bytes.includes(`Subject: ${subject}`), 20_000)
+    await stage.sink.store.waitFor((mail) => mail.bytes.includes(`Subject: ${subject}`), 20_000)
     await page.waitForTimeout(1_000)
-    expect(sink.store.all().filter((mail) => mail.bytes.includes(`Subject: ${subject}`))).toHaveLength(1)
+    expect(stage.sink.store.all().filter((mail) => mail.bytes.includes(`Subject: ${subject}`))).toHaveLength(1)
     await windows[1]!.close()
   })
 
@@ -202,17 +184,17 @@ describe.skipIf(skip).each([
 
   test('the banner tells of an outage and of its end; the control panel follows the return', async () => {
     const { page, errors } = screen
-    onTestFinished(() => primary.setFault(null))
+    onTestFinished(() => stage.primary.setFault(null))
     await back(page)
     const banner = page.getByRole('region', { name: 'State of your mail system' })
     await banner.waitFor()
-    await primary.setFault('off')
+    await stage.primary.setFault('off')
     await banner.getByText(/is not taking mail/).waitFor({ timeout: 30_000 })
     for (let i = 0; i < 12; i++) await send(plain(`waiting ${width} ${i}`))
     await row(page, `waiting ${width} 11`).waitFor({ timeout: 30_000 })
     await accessible(page, 'emergency')
 
-    const panel = await openScreen(browser, width, height)
+    const panel = await openScreen(stage.browser, width, height)
     await signIn(panel.page, operator.name, operator.password)
     await panel.page.getByRole('region', { name: 'primary' }).waitFor()
     await panel.page.getByText('Emergency').first().waitFor()
@@ -222,10 +204,10 @@ describe.skipIf(skip).each([
     expect([await switchOf('primary').count(), await switchOf('outside').count()]).toEqual([1, 0])
     await accessible(panel.page, 'board')
     await noSidewaysScroll(panel.page)
-    await primary.setFault(null)
+    await stage.primary.setFault(null)
     await panel.page.getByRole('progressbar').first().waitFor({ timeout: 30_000 })
     await banner.getByText(/is answering again|This is the standby/).waitFor({ timeout: 30_000 })
-    await primary.store.waitFor((mail) => mail.bytes.includes(`waiting ${width} 11`), 40_000)
+    await stage.primary.store.waitFor((mail) => mail.bytes.includes(`waiting ${width} 11`), 40_000)
     await banner.getByText(/This is the standby/).waitFor({ timeout: 40_000 })
     expect(panel.errors).toEqual([])
     expect(panel.strangers).toEqual([])

@@ -2,45 +2,28 @@
  * Promise 10 in the browser: what is deleted in bulk while the primary is away is still owed; the page asks, and only its
  * button takes it off what goes home.
  */
-import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sendMail } from '../server/testkit/smtp-send.ts'
-import { startStandIn } from '../server/testkit/stand-in/stand-in.ts'
-import type { StandIn } from '../server/testkit/stand-in/stand-in.ts'
-import { createInstallation } from './kit/holdfast.ts'
-import type { Installation, RunningHoldfast } from './kit/holdfast.ts'
-import { makeOperator } from './kit/operator.ts'
-import { declareOrganisation, passwordFor } from './kit/organisation.ts'
-import { openScreen, startBrowser } from './peers/chromium.ts'
+import { startBrowserStage } from './kit/browser-stage.ts'
+import type { BrowserStage } from './kit/browser-stage.ts'
+import { passwordFor } from './kit/organisation.ts'
+import { openScreen } from './peers/chromium.ts'
 import { missing } from './peers/needs.ts'
 
 const skip = missing('chromium')
-let installation: Installation
-let server: RunningHoldfast
-let primary: StandIn
-let browser: Browser
+let stage: BrowserStage
 
 beforeAll(async () => {
-  if (skip) return
-  primary = await startStandIn()
-  installation = createInstallation({ name: 'deletions' })
-  server = await installation.start()
-  await makeOperator(server)
-  await declareOrganisation(installation, {
-    domain: 'pages.test',
-    people: ['alice'],
-    primaryPort: primary.port,
-    outboundPort: primary.port,
-    route: { retryFirst: 1, retryMax: 3 },
-  })
-  browser = await startBrowser()
+  if (!skip)
+    stage = await startBrowserStage({
+      domain: 'pages.test',
+      people: ['alice'],
+      operator: true,
+      route: { retryFirst: 1, retryMax: 3 },
+    })
 })
 afterAll(async () => {
-  if (skip) return
-  await browser.close()
-  await server.stop()
-  await installation.remove()
-  await primary.close()
+  if (!skip) await stage.close()
 })
 
 /** As the page does it, with its cookie: everything in the Inbox to Trash. */
@@ -61,15 +44,15 @@ const deleteAll = `(async () => {
 
 describe.skipIf(skip)(`deleted in bulk${skip ? `: ${skip}` : ''}`, () => {
   test('the page asks whether mail that was deleted is still to be delivered, and does what is answered', async () => {
-    await primary.setFault('off')
+    await stage.primary.setFault('off')
     for (let i = 0; i < 25; i++) {
       const text = `From: c@outside.test\r\nSubject: mail ${i}\r\nX-Nonce: owed-mail-${i}\r\n\r\nhello\r\n`
-      const { ok } = await sendMail(server.ports.mx, { from: 'c@outside.test', to: ['alice@pages.test'] }, text)
+      const { ok } = await sendMail(stage.server.ports.mx, { from: 'c@outside.test', to: ['alice@pages.test'] }, text)
       expect(ok).toBe(true)
     }
-    const screen = await openScreen(browser, 1280, 800)
+    const screen = await openScreen(stage.browser, 1280, 800)
     const { page, errors } = screen
-    await page.goto(`http://127.0.0.1:${server.ports.http}/`)
+    await page.goto(`http://127.0.0.1:${stage.server.ports.http}/`)
     await page.getByLabel('E-mail address or name').fill('alice@pages.test')
     await page.locator('input[type=password]').fill(passwordFor('alice'))
     await page.getByRole('button', { name: 'Sign in' }).click()
@@ -83,14 +66,14 @@ describe.skipIf(skip)(`deleted in bulk${skip ? `: ${skip}` : ''}`, () => {
     await page.getByText('You deleted 25 messages').waitFor({ state: 'detached' })
     expect(errors).toEqual([])
     await screen.close()
-    await primary.setFault(null)
+    await stage.primary.setFault(null)
     const { ok } = await sendMail(
-      server.ports.mx,
+      stage.server.ports.mx,
       { from: 'c@outside.test', to: ['alice@pages.test'] },
       'From: c@outside.test\r\nSubject: later\r\nX-Nonce: owed-later\r\n\r\nhello\r\n',
     )
     expect(ok).toBe(true)
-    await primary.store.waitFor((mail) => mail.nonce === 'owed-later', 90_000)
-    expect(primary.store.of('alice@pages.test').map((mail) => mail.nonce)).toEqual(['owed-later'])
+    await stage.primary.store.waitFor((mail) => mail.nonce === 'owed-later', 90_000)
+    expect(stage.primary.store.of('alice@pages.test').map((mail) => mail.nonce)).toEqual(['owed-later'])
   }, 240_000)
 })

@@ -1,7 +1,7 @@
 /** The demo as a newcomer has it: ready within a minute from nothing, and the whole story by its own switch in two. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { program } from './kit/holdfast.ts'
 import { mailboxIds } from './kit/person.ts'
 import { signIn } from './kit/web.ts'
 import type { Web } from './kit/web.ts'
-import { peerFolder, readPid, stopPid, until } from './peers/processes.ts'
+import { familyOf, peerFolder, readPid, stopPid, until } from './peers/processes.ts'
 
 interface Shown {
   dataFolder: string
@@ -24,6 +24,8 @@ interface Shown {
 const folder = join(peerFolder('demo'), 'data')
 let child: ChildProcess | null = null
 let taken: Server | null = null
+/** what the running one has shown */
+let current: Shown | null = null
 
 function start(...args: string[]): Promise<Shown> {
   const one = spawn(process.execPath, [program, 'demo', '--json', '--data', folder, ...args], {
@@ -41,7 +43,9 @@ function start(...args: string[]): Promise<Shown> {
         .split('\n')
         .slice(0, -1)
         .find((text) => text.startsWith('{'))
-      if (line) resolve(JSON.parse(line) as Shown)
+      if (!line) return
+      current = JSON.parse(line) as Shown
+      resolve(current)
     })
   })
 }
@@ -62,6 +66,16 @@ afterAll(async () => {
   rmSync(join(folder, '..'), { recursive: true, force: true })
 })
 
+const socketsOf = (pid: number): string[] => {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(join(folder, name)))?.[1] ?? []
+    } catch {
+      return []
+    }
+  })
+}
 const state = async (shown: Shown): Promise<any> => (await fetch(`${shown.page}state.json`)).json()
 const press = (shown: Shown, name: string) =>
   fetch(`${shown.page}fault?set=${name}`, { method: 'POST', headers: { 'x-demo': '1' } })
@@ -214,6 +228,41 @@ test('an outage by its own switch, in two minutes', async () => {
   await until('it at the primary', async () => countOf(await state(shown), 'dora@islands.test') >= 1)
   const dora = await signIn(Number(new URL(shown.holdfast).port), 'dora@islands.test', 'tide-lantern-dora')
   expect((await dora.jmap([['Email/query', {}]]))[0].ids.length).toBeGreaterThanOrEqual(1)
+})
+
+test('its page says the numbers, and the faulty switch is noticed like the off switch', async () => {
+  const shown = current!
+  const { numbers } = await state(shown)
+  expect(numbers.length).toBeGreaterThanOrEqual(3)
+  for (const text of numbers) expect(text).toMatch(/\d/)
+  const alice = await login(shown, 0)
+  for (const fault of ['mail-4xx', 'hang-connect']) {
+    await press(shown, fault)
+    expect((await state(shown)).primary.fault).toBe(fault)
+    await until(
+      `${fault} to be an emergency`,
+      async () => (await alice.get('/me/standing')).mode === 'emergency',
+      30_000,
+    )
+    await press(shown, 'on')
+    await until('it to be over', async () => (await alice.get('/me/standing')).mode === 'normal', 60_000)
+  }
+})
+
+test('it listens on loopback alone, and connects to nothing else', () => {
+  const own = new Set(familyOf(child!.pid!).flatMap(socketsOf))
+  const rows = ['tcp', 'tcp6'].flatMap((name) =>
+    readFileSync(`/proc/net/${name}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , , , , , , , , inode]) => own.has(inode ?? '')),
+  )
+  expect(rows.filter(([, , , socket]) => socket === '0A').length).toBeGreaterThanOrEqual(5)
+  // 127.x.x.x as the kernel prints it; ::1; ::ffff:127.x.x.x
+  const loopback = /^(\w{6}7F|0{24}01000000|0{16}FFFF0000\w{6}7F):/
+  for (const [, local, remote, socket] of rows)
+    expect(loopback.test(socket === '0A' ? local! : remote!), `${local} ${remote}`).toBe(true)
 })
 
 test('ends on Ctrl-C, and refuses a folder that is not its own', async () => {
