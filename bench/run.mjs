@@ -1,9 +1,9 @@
 /**
- * `npm run bench [-- --messages 3000 --rounds 5 --size 10240 --connections 20]`: Holdfast beside Postfix, see
- * accept-and-relay.ts. Prints a table and writes bench/results/ (not committed).
+ * `npm run bench [-- --size smoke|ordinary|full] [--rounds N] [--only SCENE]`: Holdfast beside Postfix and Haraka, see
+ * bench.ts. Prints a table and writes bench/results/ (not committed).
  */
 import { register } from 'tsx/esm/api'
 
 register()
-const { main } = await import('./accept-and-relay.ts')
+const { main } = await import('./main.ts')
 process.exit(await main(process.argv.slice(2)))

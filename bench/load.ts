@@ -1,0 +1,58 @@
+/** The load: smtp-source, a connection for each message, as strangers send. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { findProgram } from '../e2e/peers/needs.ts'
+import { sleep } from '../e2e/peers/processes.ts'
+import { PEOPLE, personOf } from './subjects/subject.ts'
+
+const run = promisify(execFile)
+const SENDER = 'sender@outside.test'
+const PATIENCE = 240_000
+
+export interface Load {
+  port: number
+  messages: number
+  size: number
+  sessions: number
+  recipients?: number
+  to: string
+}
+
+/** Resolves when every message has its 250; throws when one is refused. Returns seconds. */
+export async function pour(load: Load): Promise<number> {
+  const from = performance.now()
+  const args = ['-s', load.sessions, '-m', load.messages, '-l', load.size, '-f', SENDER, '-t', load.to]
+  if (load.recipients !== undefined && load.recipients > 1) args.push('-r', load.recipients)
+  await run(findProgram('smtp-source')!, [...args, `127.0.0.1:${load.port}`].map(String), { timeout: PATIENCE })
+  return (performance.now() - from) / 1000
+}
+
+/** The same for many people of a domain, `sessions` of them at once. Returns seconds. */
+export async function pourToMany(load: Omit<Load, 'to' | 'recipients'>, domain: string): Promise<number> {
+  const from = performance.now()
+  let next = 0
+  const each = Math.ceil(load.messages / PEOPLE)
+  const lane = async (): Promise<void> => {
+    for (let n = next++; n < PEOPLE; n = next++) {
+      const messages = Math.min(each, load.messages - n * each)
+      if (messages > 0) await pour({ ...load, messages, sessions: 1, to: `${personOf(n)}@${domain}` })
+    }
+  }
+  await Promise.all(Array.from({ length: load.sessions }, lane))
+  return (performance.now() - from) / 1000
+}
+
+/** Waits until `received` has reached `wanted`; throws after two minutes without any progress. */
+export async function arrived(received: () => number, wanted: number, whose: string): Promise<void> {
+  let last = received()
+  let since = performance.now()
+  while (received() < wanted) {
+    if (received() !== last) {
+      last = received()
+      since = performance.now()
+    }
+    if (performance.now() - since > 120_000)
+      throw new Error(`${whose}: ${wanted - received()} messages never came to the sink`)
+    await sleep(4)
+  }
+}

@@ -1,0 +1,43 @@
+/** `npm run bench`: what is asked for, the table, and the figures as JSON (bench/results, not committed). */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { findProgram } from '../e2e/peers/needs.ts'
+import { runBench } from './bench.ts'
+import { sizes, type SizeName } from './sizes.ts'
+import { table } from './targets.ts'
+
+export async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      size: { type: 'string', default: 'ordinary' },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+    },
+  })
+  if (!findProgram('smtp-source') || process.getuid?.() !== 0) {
+    console.error(
+      'the bench needs smtp-source, smtp-sink and Postfix (apt-get install postfix) and runs as root, because Postfix does',
+    )
+    return 2
+  }
+  const chosen = sizes[values.size as SizeName] as (typeof sizes)[SizeName] | undefined
+  if (!chosen) {
+    console.error(`--size ${values.size}: take ${Object.keys(sizes).join(', ')}`)
+    return 2
+  }
+  const rounds = Number(values.rounds ?? chosen.rounds)
+  const result = await runBench({
+    sizes: { ...chosen, rounds },
+    say: console.log,
+    ...(values.only === undefined ? {} : { only: values.only }),
+  })
+  console.log(`\n${table(result.cells)}`)
+  const folder = join(import.meta.dirname, 'results')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${new Date().toISOString().replaceAll(':', '')}.json`)
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
+  console.log(`\n${file}`)
+  return 0
+}

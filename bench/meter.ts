@@ -1,0 +1,34 @@
+/** What a subject costs: processor time and memory of whole families of processes, read from /proc. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { familyOf } from '../e2e/peers/processes.ts'
+
+const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+const membersOf = (roots: readonly number[]): number[] => [...new Set(roots.flatMap((root) => familyOf(root)))]
+
+/** Seconds of processor time so far, ended children included once their parent has noticed. */
+export function cpuSeconds(roots: readonly number[]): number {
+  let ticks = 0
+  for (const pid of membersOf(roots))
+    try {
+      // proc(5): after the command's name in brackets; utime, stime, cutime, cstime are fields 14 to 17
+      const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')
+      for (const field of fields.slice(11, 15)) ticks += Number(field)
+    } catch {
+      // it ended meanwhile: its parent counts it
+    }
+  return ticks / TICKS
+}
+
+/** Proportional memory of all of them, megabytes: what is shared is counted once. */
+export function memoryMegabytes(roots: readonly number[]): number {
+  let kilobytes = 0
+  for (const pid of membersOf(roots))
+    try {
+      kilobytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
+    } catch {
+      // it ended meanwhile
+    }
+  return kilobytes / 1024
+}

@@ -1,0 +1,66 @@
+/** Holdfast as its operator has it, every recipient protected, durability on (it does not start without). */
+import { createInstallation, type Installation, type RunningHoldfast } from '../../e2e/kit/holdfast.ts'
+import { declareOrganisation } from '../../e2e/kit/organisation.ts'
+import { domains, MOST_RECIPIENTS, PEOPLE, personOf, type Subject, type Ways } from './subject.ts'
+
+export interface HoldfastSubject extends Subject {
+  installation: Installation
+  running(): RunningHoldfast
+  /** the mode of an organisation's primary */
+  modeOf(organisation: string): Promise<string>
+  restart(): Promise<number>
+}
+
+const people = Array.from({ length: PEOPLE }, (_, n) => personOf(n))
+
+export async function startHoldfast(
+  ways: Ways,
+  options: { name?: string; config?: object; route?: object; env?: NodeJS.ProcessEnv } = {},
+): Promise<HoldfastSubject> {
+  const installation = createInstallation({
+    name: 'bench',
+    config: { log: { level: 'warn' }, smtp: { connections: 2000, connectionsPerAddress: 2000 }, ...options.config },
+    ...(options.env ? { env: options.env } : {}),
+  })
+  let server = await installation.start()
+  const numbered = Array.from({ length: MOST_RECIPIENTS }, (_, n) => `${n + 1}alice`)
+  const plain = { primaryPort: ways.up, outboundPort: ways.up, sensitivity: 'patient', probe: false } as const
+  await declareOrganisation(installation, {
+    ...plain,
+    domain: domains.up,
+    people: ['alice', ...numbered, ...people],
+    ...(options.route ? { route: options.route } : {}),
+  })
+  await declareOrganisation(installation, { ...plain, domain: domains.kept, people: ['alice', ...people] })
+  await declareOrganisation(installation, {
+    domain: domains.down,
+    people: ['alice', ...people],
+    primaryPort: ways.down,
+    outboundPort: ways.down,
+    sensitivity: 'balanced',
+  })
+  await installation.must(['mode', 'pin', 'primary', 'emergency', '-o', 'kept', '--reason', 'the bench'])
+  return {
+    name: options.name ?? 'holdfast',
+    get port() {
+      return server.ports.mx
+    },
+    installation,
+    running: () => server,
+    roots: () => [server.pid, installation.postmaster()].filter((pid) => pid !== null),
+    // nobody has to do anything
+    flush: () => Promise.resolve(),
+    async modeOf(organisation) {
+      const { json } = await installation.must(['mode', '-o', organisation, '--json'])
+      const { organisations } = json as { organisations: { routes: { name: string; mode: string }[] }[] }
+      return organisations[0]!.routes.find(({ name }) => name === 'primary')!.mode
+    },
+    async restart() {
+      await server.stop()
+      const from = performance.now()
+      server = await installation.start({ patience: 300_000 })
+      return performance.now() - from
+    },
+    stop: () => installation.remove(),
+  }
+}
