@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findProgram } from '../e2e/peers/needs.ts'
 import { runBench } from './bench.ts'
+import { compare } from './compare.ts'
+import { profile } from './profile.ts'
 import { sizes, type SizeName } from './sizes.ts'
 import { table } from './targets.ts'
 
@@ -14,6 +16,8 @@ export async function main(args: string[]): Promise<number> {
       size: { type: 'string', default: 'ordinary' },
       rounds: { type: 'string' },
       only: { type: 'string' },
+      profile: { type: 'string' },
+      compare: { type: 'string' },
     },
   })
   if (!findProgram('smtp-source') || process.getuid?.() !== 0) {
@@ -28,6 +32,17 @@ export async function main(args: string[]): Promise<number> {
     return 2
   }
   const rounds = Number(values.rounds ?? chosen.rounds)
+  if (values.compare !== undefined) {
+    const scene = chosen.relay.find(({ name }) => name === (values.only ?? 'sessions-20'))!
+    console.log(await compare(JSON.parse(values.compare) as Parameters<typeof compare>[0], scene, rounds))
+    return 0
+  }
+  if (values.profile !== undefined) {
+    const scene = chosen.relay.find(({ name }) => name === values.profile)
+    if (!scene) throw new Error(`--profile: take ${chosen.relay.map(({ name }) => name).join(', ')}`)
+    console.log(await profile(scene))
+    return 0
+  }
   const result = await runBench({
     sizes: { ...chosen, rounds },
     say: console.log,

@@ -32,3 +32,17 @@ export function memoryMegabytes(roots: readonly number[]): number {
     }
   return kilobytes / 1024
 }
+
+/** The same for each process by its command line (PostgreSQL's say whom they serve), seconds so far. */
+export function cpuByProcess(roots: readonly number[]): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const pid of membersOf(roots))
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')
+      const name = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim().slice(0, 70)
+      sums.set(name, (sums.get(name) ?? 0) + (Number(fields[11]) + Number(fields[12])) / TICKS)
+    } catch {
+      // it ended meanwhile
+    }
+  return sums
+}

@@ -405,7 +405,6 @@ CREATE TABLE placement (
 ) WITH (fillfactor=90);
 CREATE INDEX placement_changes ON placement USING btree (organisation_id, person_id, folder_no, modseq) WHERE (modseq > created_modseq);
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
-CREATE INDEX placement_message ON placement USING btree (organisation_id, message_id);
 CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
 
 CREATE TABLE return_event (

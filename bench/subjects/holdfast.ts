@@ -15,14 +15,14 @@ const people = Array.from({ length: PEOPLE }, (_, n) => personOf(n))
 
 export async function startHoldfast(
   ways: Ways,
-  options: { name?: string; config?: object; route?: object; env?: NodeJS.ProcessEnv } = {},
+  options: { name?: string; config?: object; route?: object; nodeArgs?: string[]; program?: string } = {},
 ): Promise<HoldfastSubject> {
   const installation = createInstallation({
     name: 'bench',
+    ...(options.program === undefined ? {} : { program: options.program }),
     config: { log: { level: 'warn' }, smtp: { connections: 2000, connectionsPerAddress: 2000 }, ...options.config },
-    ...(options.env ? { env: options.env } : {}),
   })
-  let server = await installation.start()
+  let server = await installation.start({ nodeArgs: options.nodeArgs ?? [] })
   const numbered = Array.from({ length: MOST_RECIPIENTS }, (_, n) => `${n + 1}alice`)
   const plain = { primaryPort: ways.up, outboundPort: ways.up, sensitivity: 'patient', probe: false } as const
   await declareOrganisation(installation, {

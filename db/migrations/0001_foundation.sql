@@ -409,7 +409,6 @@ CREATE INDEX placement_copy ON placement (organisation_id, person_id, folder_no,
 CREATE INDEX placement_changes ON placement (organisation_id, person_id, folder_no, modseq) WHERE modseq > created_modseq;
 -- A person's threads: the messages of one, and how many there are of them by folder.
 CREATE INDEX placement_thread ON placement (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE tombstone IS NULL;
-CREATE INDEX placement_message ON placement (organisation_id, message_id);
 
 -- Bytes of the messages that people put into their own mailboxes (drafts, imports), by the day (UTC) on which their copies
 -- end: what the storage limit of one person counts, kept in the transaction that adds them. Deleting makes no room before

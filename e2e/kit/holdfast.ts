@@ -37,11 +37,19 @@ export interface RunningHoldfast {
   kill(): Promise<void>
 }
 
+export interface StartOptions {
+  roles?: string[]
+  patience?: number
+  env?: NodeJS.ProcessEnv
+  /** before the program: how it is profiled */
+  nodeArgs?: string[]
+}
+
 export interface Installation {
   data: string
   env: NodeJS.ProcessEnv
   configure(config: object): void
-  start(options?: { roles?: string[]; patience?: number; env?: NodeJS.ProcessEnv }): Promise<RunningHoldfast>
+  start(options?: StartOptions): Promise<RunningHoldfast>
   cli(args: string[], input?: { timeout?: number; env?: NodeJS.ProcessEnv }): Promise<CliResult>
   /** cli that must succeed */
   must(args: string[], input?: { timeout?: number }): Promise<CliResult>
@@ -77,9 +85,10 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 export function createInstallation(
-  options: { config?: object; env?: NodeJS.ProcessEnv; name?: string } = {},
+  options: { config?: object; env?: NodeJS.ProcessEnv; name?: string; program?: string } = {},
 ): Installation {
   const data = peerFolder(options.name ?? 'data')
+  const itsProgram = options.program ?? program
   const configFile = join(data, 'holdfast.yaml')
   const env = { ...cleanEnvironment(), ...options.env }
   const children = new Set<ChildProcess>()
@@ -108,9 +117,10 @@ export function createInstallation(
       const pid = look(data, 2)
       return pid !== null && isAlive(pid) ? pid : null
     },
-    start({ roles, patience = 60_000, env: more } = {}) {
+    start({ roles, patience = 60_000, env: more, nodeArgs = [] } = {}) {
       const args = [
-        program,
+        ...nodeArgs,
+        itsProgram,
         'serve',
         '--json',
         '--data',
@@ -178,7 +188,7 @@ export function createInstallation(
       return new Promise((resolve) => {
         execFile(
           process.execPath,
-          [program, ...args, '--data', data, ...(args.includes('--config') ? [] : ['--config', configFile])],
+          [itsProgram, ...args, '--data', data, ...(args.includes('--config') ? [] : ['--config', configFile])],
           { env: { ...env, ...more }, timeout, maxBuffer: 64 * 2 ** 20 },
           (error, stdout, stderr) => {
             let json: unknown = null

@@ -20,7 +20,7 @@ export interface Breach {
 const words = (set: Record<string, number>): string => Object.values(set).join(', ')
 
 /** Where a copy `c` lies or lay: a tombstone is a place too, what a person deleted was visible. */
-const PLACE_OF_COPY = `l.organisation_id = c.organisation_id AND l.message_id = c.message_id AND l.person_id = c.person_id AND l.copy_id = c.copy_id`
+const PLACE_OF_COPY = `l.organisation_id = c.organisation_id AND l.person_id = c.person_id AND l.copy_id = c.copy_id AND l.message_id = c.message_id`
 
 /** select o, s, d: organisation, subject, detail. $1 = most rows, $2 = first id that the sweep has not met yet, $3 = known reasons. */
 const queries = {

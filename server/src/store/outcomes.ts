@@ -40,13 +40,22 @@ function short(text: string): string {
 export const wholeReply = (code: string, enhanced: string, text: string): string =>
   `concat_ws(' ', ${code}, CASE WHEN ${code} IS NOT NULL THEN ${enhanced} END, ${text})`
 
+/** How the connection of the outcomes is opened: deliveries are found by key, however few or many there are. */
+export const OUTCOME_SETTINGS = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  synchronous_commit: 'off',
+} as const
+
 /**
  * Writes the outcomes; only deliveries still leased by `nodeId`, or unsure because our lease ran out meanwhile, are
  * moved. Returns the ids that were.
  */
 export async function writeOutcomes(sql: Sql, nodeId: Id, rows: readonly OutcomeRow[]): Promise<{ deliveryId: Id }[]> {
   return sql.query(
-    `WITH t AS MATERIALIZED (
+    `WITH t AS (
        SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::int2[], $5::int2[], $6::text[], $7::int4[], $8::text[], $9::int2[], $10::text[],
          $11::text[], $12::text[], $13::text[], $14::int4[], $15::timestamptz[], $16::uuid[], $17::uuid[], $18::bool[])
          AS t(o, i, oc, st, re, again, host, code, enh, reply, rid, tls, took, at, led, ev, byret)
@@ -56,18 +65,17 @@ export async function writeOutcomes(sql: Sql, nodeId: Id, rows: readonly Outcome
          finished_at = CASE WHEN t.st >= 10 THEN now() END
        FROM t WHERE d.organisation_id = t.o AND d.delivery_id = t.i
          AND ((d.state = ${DeliveryState.leased} AND d.lease = $1) OR d.state = ${DeliveryState.unsure})
-       RETURNING d.organisation_id, d.delivery_id, d.attempts, d.held, d.route_id, d.person_id, d.message_id
+       RETURNING d.organisation_id, d.delivery_id, d.attempts, d.held, d.route_id, d.person_id, d.message_id, t.*
      ), att AS (
        INSERT INTO attempt (organisation_id, delivery_id, attempt_no, at, outcome, reason, host, smtp_code, enhanced, reply, remote_id, tls, took_ms)
-       SELECT u.organisation_id, u.delivery_id, u.attempts, t.at, t.oc, t.re, t.host, NULLIF(t.code, 0), t.enh, t.reply, t.rid, t.tls, t.took
-       FROM upd u JOIN t ON t.i = u.delivery_id
+       SELECT organisation_id, delivery_id, attempts, at, oc, re, host, NULLIF(code, 0), enh, reply, rid, tls, took FROM upd
      ), led AS (
        INSERT INTO ledger (organisation_id, ledger_id, return_event_id, route_id, person_id, delivery_id, message_id, attempt_no, at, outcome, proof)
-       SELECT u.organisation_id, t.led, t.ev, u.route_id, u.person_id, u.delivery_id, u.message_id, u.attempts, t.at, t.oc, ${wholeReply('NULLIF(t.code, 0)', 't.enh', 't.reply')}
-       FROM upd u JOIN t ON t.i = u.delivery_id WHERE u.held OR t.byret
+       SELECT organisation_id, led, ev, route_id, person_id, delivery_id, message_id, attempts, at, oc, ${wholeReply('NULLIF(code, 0)', 'enh', 'reply')}
+       FROM upd WHERE held OR byret
      ), prk AS (
        INSERT INTO parking (organisation_id, delivery_id, reason)
-       SELECT u.organisation_id, u.delivery_id, t.re FROM upd u JOIN t ON t.i = u.delivery_id WHERE t.st = ${DeliveryState.parked}
+       SELECT organisation_id, delivery_id, re FROM upd WHERE st = ${DeliveryState.parked}
        ON CONFLICT DO NOTHING
      )
      SELECT delivery_id AS "deliveryId" FROM upd`,

@@ -88,8 +88,7 @@ const DELETED_BUT_OWED = `
   JOIN LATERAL (
     SELECT bool_or(p.tombstone IS NULL AND f.role IS DISTINCT FROM ${FolderRole.trash}) AS "isKept"
     FROM placement p JOIN folder f USING (organisation_id, person_id, folder_no)
-    WHERE p.organisation_id = c.organisation_id AND p.message_id = c.message_id AND p.person_id = c.person_id
-      AND p.copy_id = c.copy_id) place ON place."isKept" = false
+    WHERE p.organisation_id = c.organisation_id AND p.person_id = c.person_id AND p.copy_id = c.copy_id) place ON place."isKept" = false
   WHERE d.organisation_id = $1 AND d.person_id = $2 AND d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred})`
 
 export interface DeletedButOwed {

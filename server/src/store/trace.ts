@@ -87,9 +87,10 @@ export function copiesOf(sql: Sql, organisationId: Id, messageId: Id): Promise<C
     `SELECT coalesce(p.name, c.person_id::text) AS person, c.source, c.expires_at AS "expiresAt", f.name AS folder
      FROM copy c
      LEFT JOIN person p ON p.organisation_id = c.organisation_id AND p.person_id = c.person_id
-     LEFT JOIN LATERAL (SELECT folder_no FROM placement x WHERE x.organisation_id = c.organisation_id AND x.message_id = c.message_id
-                        AND x.copy_id = c.copy_id AND x.tombstone IS NULL LIMIT 1) x ON true
-     LEFT JOIN folder f ON f.organisation_id = c.organisation_id AND f.person_id = c.person_id AND f.folder_no = x.folder_no
+     LEFT JOIN LATERAL (
+       SELECT o.name FROM folder o JOIN placement x ON x.organisation_id = o.organisation_id AND x.person_id = o.person_id
+         AND x.folder_no = o.folder_no AND x.copy_id = c.copy_id AND x.tombstone IS NULL
+       WHERE o.organisation_id = c.organisation_id AND o.person_id = c.person_id LIMIT 1) f ON true
      WHERE c.organisation_id = $1 AND c.message_id = $2 ORDER BY c.copy_id LIMIT 1000`,
     [organisationId, messageId],
   )

@@ -8,7 +8,7 @@ import type { Database, DedicatedSql } from '../../platform/db/database.ts'
 import { classifyDbError } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { writeOutcomes, type OutcomeRow } from '../../store/outcomes.ts'
+import { OUTCOME_SETTINGS, writeOutcomes, type OutcomeRow } from '../../store/outcomes.ts'
 
 const COLLECT_MS = 20
 const BATCH = 500
@@ -30,7 +30,7 @@ export function createOutcomeWriter(deps: { db: Database; clock: Clock; log: Log
     while (rows.length > 0) {
       const batch = rows.slice(0, BATCH)
       try {
-        sql ??= await deps.db.dedicated('outcomes', { synchronous_commit: 'off' })
+        sql ??= await deps.db.dedicated('outcomes', OUTCOME_SETTINGS)
         await writeOutcomes(
           sql,
           deps.nodeId,

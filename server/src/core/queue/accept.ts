@@ -16,7 +16,7 @@ import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { insertBatch, type TouchedFolder } from '../../store/accept.ts'
+import { ACCEPT_SETTINGS, insertBatch, type TouchedFolder } from '../../store/accept.ts'
 import type { Incoming } from './incoming.ts'
 import { createUnanswered } from './unanswered.ts'
 
@@ -117,7 +117,7 @@ export function createAccept(deps: AcceptDeps): Accept {
   }
   async function open(): Promise<DedicatedSql> {
     const opened = await deps.db.dedicated('accept', {
-      plan_cache_mode: 'force_generic_plan',
+      ...ACCEPT_SETTINGS,
       synchronous_commit: 'on',
     })
     opened.client.on('notice', (notice) => {

@@ -1,0 +1,64 @@
+/**
+ * `npm run bench -- --profile SCENE`: where the time of Holdfast's own process goes in one scene, by function (self time of
+ * V8's sampling profiler), and what its processes used in all.
+ */
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cpuByProcess } from './meter.ts'
+import { relayOnce, type RelayScene } from './scenes/relay.ts'
+import { startHoldfast } from './subjects/holdfast.ts'
+import { createSink } from './subjects/sink.ts'
+
+interface Profile {
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
+  samples: number[]
+  timeDeltas: number[]
+}
+
+/** Percent of the time that was not idle, by function, the most first. */
+function selfTimes({ nodes, samples, timeDeltas }: Profile): { name: string; percent: number }[] {
+  const names = new Map(
+    nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => [
+      id,
+      `${functionName || '(anonymous)'} ${url.split('/').slice(-2).join('/')}:${lineNumber + 1}`,
+    ]),
+  )
+  const sums = new Map<string, number>()
+  let total = 0
+  samples.forEach((id, i) => {
+    const name = names.get(id)!
+    if (name.startsWith('(idle)')) return
+    total += timeDeltas[i]!
+    sums.set(name, (sums.get(name) ?? 0) + timeDeltas[i]!)
+  })
+  return [...sums].map(([name, sum]) => ({ name, percent: (sum / total) * 100 })).sort((a, b) => b.percent - a.percent)
+}
+
+export async function profile(scene: RelayScene): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-profile-'))
+  const sink = await createSink()
+  const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${folder}`]
+  const subject = await startHoldfast({ up: sink.port, down: sink.port }, { nodeArgs })
+  try {
+    await relayOnce(subject, sink, { ...scene, messages: Math.min(1000, scene.messages) })
+    const before = cpuByProcess(subject.roots())
+    const figures = await relayOnce(subject, sink, scene)
+    const shares = [...cpuByProcess(subject.roots())]
+      .map(([name, seconds]) => [name, ((seconds - (before.get(name) ?? 0)) / scene.messages) * 1000] as const)
+      .filter(([, ms]) => ms >= 0.01)
+      .sort((a, b) => b[1] - a[1])
+    await subject.running().stop()
+    const [file] = readdirSync(folder)
+    const rows = selfTimes(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as Profile).slice(0, 45)
+    return [
+      JSON.stringify(figures),
+      ...shares.map(([name, ms]) => `${ms.toFixed(2).padStart(6)} ms a message  ${name}`),
+      ...rows.map(({ name, percent }) => `${percent.toFixed(1).padStart(6)} %  ${name}`),
+    ].join('\n')
+  } finally {
+    await subject.stop()
+    await sink.off()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
