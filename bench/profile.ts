@@ -14,10 +14,16 @@ interface Profile {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
   samples: number[]
   timeDeltas: number[]
+  /** microseconds */
+  endTime: number
+  startTime: number
 }
 
-/** Percent of the time that was not idle, by function, the most first. */
-function selfTimes({ nodes, samples, timeDeltas }: Profile): { name: string; percent: number }[] {
+/** Percent of the time that was not idle in the last `seconds`, by function, the most first: not the start, nor the warm-up. */
+function selfTimes(
+  { nodes, samples, timeDeltas, startTime, endTime }: Profile,
+  seconds: number,
+): { name: string; percent: number }[] {
   const names = new Map(
     nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => [
       id,
@@ -26,9 +32,11 @@ function selfTimes({ nodes, samples, timeDeltas }: Profile): { name: string; per
   )
   const sums = new Map<string, number>()
   let total = 0
+  let at = startTime
   samples.forEach((id, i) => {
     const name = names.get(id)!
-    if (name.startsWith('(idle)')) return
+    at += timeDeltas[i]!
+    if (at < endTime - seconds * 1e6 || name.startsWith('(idle)')) return
     total += timeDeltas[i]!
     sums.set(name, (sums.get(name) ?? 0) + timeDeltas[i]!)
   })
@@ -43,6 +51,7 @@ export async function profile(scene: RelayScene): Promise<string> {
   try {
     await relayOnce(subject, sink, { ...scene, messages: Math.min(1000, scene.messages) })
     const before = cpuByProcess(subject.roots())
+    const from = performance.now()
     const figures = await relayOnce(subject, sink, scene)
     const shares = [...cpuByProcess(subject.roots())]
       .map(([name, seconds]) => [name, ((seconds - (before.get(name) ?? 0)) / scene.messages) * 1000] as const)
@@ -50,7 +59,10 @@ export async function profile(scene: RelayScene): Promise<string> {
       .sort((a, b) => b[1] - a[1])
     await subject.running().stop()
     const [file] = readdirSync(folder)
-    const rows = selfTimes(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as Profile).slice(0, 45)
+    const rows = selfTimes(
+      JSON.parse(readFileSync(join(folder, file!), 'utf8')) as Profile,
+      (performance.now() - from) / 1000,
+    ).slice(0, 45)
     return [
       JSON.stringify(figures),
       ...shares.map(([name, ms]) => `${ms.toFixed(2).padStart(6)} ms a message  ${name}`),

@@ -27,7 +27,7 @@ export interface Job {
   prefix: Buffer
   facts: MessageFacts
   /** in memory (hot), or where to read it */
-  body: { kind: 'memory'; bytes: Buffer } | { kind: 'stored'; bodyStore: number; blobKey: string | null }
+  body: { kind: 'memory'; bytes: readonly Buffer[] } | { kind: 'stored'; bodyStore: number; blobKey: string | null }
   recipients: JobRecipient[]
   /** attempted by the return of this event; null in ordinary traffic */
   returnEventId: Id | null
@@ -40,8 +40,7 @@ export interface Job {
 const RECIPIENTS_PER_TRANSACTION = 100
 
 /** Bytes a job holds in memory. */
-export const jobBytes = (job: Job): number =>
-  (job.body.kind === 'memory' ? job.body.bytes.length : 0) + job.prefix.length + 1024
+export const jobBytes = (job: Job): number => (job.body.kind === 'memory' ? job.size : 0) + job.prefix.length + 1024
 
 /** Splits recipients of one message: one group per key (route, and destination domain where the route is the world). */
 function* groups<T>(items: readonly T[], keyOf: (item: T) => string): Generator<T[]> {
@@ -57,6 +56,12 @@ function* groups<T>(items: readonly T[], keyOf: (item: T) => string): Generator<
       yield list.slice(at, at + RECIPIENTS_PER_TRANSACTION)
 }
 
+function bodyOf(body: Incoming['body'], bodyStore: number): Job['body'] {
+  if (body.kind === 'row') return { kind: 'memory', bytes: [body.bytes] }
+  if (body.kind === 'chunks' && body.bytes) return { kind: 'memory', bytes: body.bytes }
+  return { kind: 'stored', bodyStore, blobKey: body.kind === 'blob' ? body.blobKey : null }
+}
+
 /** The transactions a freshly accepted message needs at once (its hot deliveries). */
 export function jobsOfIncoming(
   incoming: Incoming,
@@ -64,10 +69,7 @@ export function jobsOfIncoming(
   bodyStore: number,
 ): Job[] {
   const hot = incoming.deliveries.filter((d) => d.hot)
-  const body: Job['body'] =
-    incoming.body.kind === 'row'
-      ? { kind: 'memory', bytes: incoming.body.bytes }
-      : { kind: 'stored', bodyStore, blobKey: incoming.body.kind === 'blob' ? incoming.body.blobKey : null }
+  const body = bodyOf(incoming.body, bodyStore)
   return [...groups(hot, (d) => keyOf(d.routeId, d.recipient))].map((list) => ({
     organisationId: incoming.organisationId,
     messageId: incoming.messageId,

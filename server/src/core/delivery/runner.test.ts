@@ -17,7 +17,7 @@ const job: Job = {
   size: 1,
   prefix: Buffer.alloc(0),
   facts: {},
-  body: { kind: 'memory', bytes: Buffer.from('x') },
+  body: { kind: 'memory', bytes: [Buffer.from('x')] },
   recipients: [
     {
       deliveryId: '00000000-0000-7000-8000-000000000004',

@@ -27,6 +27,7 @@ async function factsOf(bodyType: '7BIT' | '8BITMIME', pieces: string[]): Promise
         write: () => undefined,
         finish: async () => ({ kind: 'row', bytes: Buffer.alloc(0) }),
         abort: () => undefined,
+        release: () => undefined,
       }),
       stop: async () => undefined,
     },

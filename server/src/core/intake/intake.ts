@@ -68,7 +68,12 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
       continue
     }
     const messageId = newId(receivedAt)
-    shares.push({ organisationId, messageId, recipients: [one], sink: deps.bodies.open(organisationId, messageId) })
+    shares.push({
+      organisationId,
+      messageId,
+      recipients: [one],
+      sink: deps.bodies.open(organisationId, messageId, { keep: true }),
+    })
   }
   const hash = createHash('sha256')
   const scanner = createHeaderScanner(deps.config.smtp.headerBytes)
@@ -102,6 +107,9 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
       // After an unknown outcome the rows may exist: only what is certainly unlinked may be dropped, so the sweep decides.
       if (!(error instanceof WireError && error.code === 'commit-unknown')) drop()
       throw error
+    } finally {
+      // What was kept for the hand-over is counted by those who send it from here on.
+      for (const share of shares) share.sink.release()
     }
   }
 

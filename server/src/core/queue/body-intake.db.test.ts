@@ -209,3 +209,29 @@ test('a connection that could not be opened, for whatever reason, is opened anew
   expect(results).toEqual(['database-unavailable', 'database-unavailable', 'chunks', 'chunks'])
   await intake.stop()
 })
+
+test('a medium body wanted for the hand-over is kept as it came; room is bounded and given back', async () => {
+  const blobs = diskBlobStore(folder)
+  const intake = createBodyIntake({ db: fresh.db, blobs, clock: systemClock, config })
+  const bytes = randomBytes(900_000)
+  const take = async (keep: boolean, sent = bytes) => {
+    const sink = intake.open(organisationId, newId(Date.now()), { keep })
+    for await (const chunk of slices(sent, () => 50_000)) await sink.write(chunk)
+    const stored = await sink.finish()
+    return { sink, kept: stored.kind === 'chunks' ? stored.bytes : undefined }
+  }
+  const whole = (kept: readonly Buffer[] | undefined): boolean => Buffer.concat(kept ?? []).equals(bytes)
+  expect(whole((await take(false)).kept)).toBe(false)
+  const holding = []
+  // 33,554,432 octets are room for 37 of them
+  for (let i = 0; i < 38; i++) holding.push(await take(true))
+  expect(holding.map(({ kept }) => whole(kept))).toEqual([...Array<boolean>(37).fill(true), false])
+  holding[0]!.sink.release()
+  holding[0]!.sink.release()
+  const next = await take(true)
+  expect(whole(next.kept)).toBe(true)
+  expect((await take(true)).kept).toBeUndefined()
+  next.sink.abort()
+  expect(whole((await take(true)).kept)).toBe(true)
+  await intake.stop()
+})

@@ -1,6 +1,7 @@
 /**
  * Takes a body while it arrives and puts it where its size belongs: in memory for the accept commit (small), chunk rows
- * (medium), the blob store (large). The class may rise on the way; memory stays at two chunks whatever the size.
+ * (medium), the blob store (large). The class may rise on the way; memory stays at two chunks whatever the size, but for
+ * medium bodies that are wanted for the hand-over: those are kept as well, as far as there is room for it.
  *
  * Promise: after `finish` the bytes are durable, or will be with the accept commit that links them (chunk rows are
  * written with asynchronous commit on another connection, but their WAL lies before the accept commit's, whose fsync
@@ -23,10 +24,13 @@ export interface BodySink {
   finish(): Promise<StoredBody>
   /** Nothing of it stays, now or after the sweep. */
   abort(): void
+  /** What was kept for the hand-over is somebody else's now, or nobody's: its room is given back. */
+  release(): void
 }
 
 export interface BodyIntake {
-  open(organisationId: Id, bodyId: Id): BodySink
+  /** `keep`: finish() gives a medium body's bytes as well, where there is room. */
+  open(organisationId: Id, bodyId: Id, options?: { keep?: boolean }): BodySink
   stop(): Promise<void>
 }
 
@@ -41,6 +45,12 @@ interface Deps {
 
 /** So many small pieces are joined into one. */
 const MOST_LOOSE = 256
+/**
+ * A medium body up to this size is relayed from memory: reading it back from the database costs twice what writing it did.
+ * All of them together may take MOST_KEPT; who finds no room is read back.
+ */
+const KEEP_BYTES = 1_048_576
+const MOST_KEPT = 33_554_432
 /** Connections that write chunk rows: two were the best of one to four when measured. */
 const STAGING_CONNECTIONS = 2
 
@@ -48,6 +58,8 @@ export function createBodyIntake(deps: Deps): BodyIntake {
   const { inlineBytes, blobBytes } = deps.config.storage
   const staging: (Promise<DedicatedSql> | null)[] = Array.from({ length: STAGING_CONNECTIONS }, () => null)
   let turn = 0
+  /** octets kept for the hand-over, of all bodies */
+  let keptBytes = 0
 
   /** Nobody gets this connection again, and no other that took its place meanwhile is touched. */
   function giveUp(slot: number, connection: Promise<DedicatedSql>): void {
@@ -73,7 +85,7 @@ export function createBodyIntake(deps: Deps): BodyIntake {
     }
   }
 
-  function open(organisationId: Id, bodyId: Id): BodySink {
+  function open(organisationId: Id, bodyId: Id, { keep = false } = {}): BodySink {
     let parts: Buffer[] = []
     /** parts before this one are joined already */
     let joined = 0
@@ -84,6 +96,22 @@ export function createBodyIntake(deps: Deps): BodyIntake {
     let work: Promise<void> = Promise.resolve()
     let failed: unknown = null
     let busy = 0
+    /** null: not wanted, or there was no room */
+    let kept: Buffer[] | null = keep ? [] : null
+    let keptHere = 0
+
+    function release(): void {
+      keptBytes -= keptHere
+      keptHere = 0
+      kept = null
+    }
+    function keepPiece(piece: Buffer): void {
+      if (kept === null) return
+      if (keptHere + piece.length > KEEP_BYTES || keptBytes + piece.length > MOST_KEPT) return release()
+      kept.push(piece)
+      keptHere += piece.length
+      keptBytes += piece.length
+    }
 
     const enqueue = (job: () => Promise<void>): Promise<void> => {
       busy++
@@ -118,6 +146,7 @@ export function createBodyIntake(deps: Deps): BodyIntake {
       parts = cut < all.length ? [all.subarray(cut)] : []
       joined = 0
       held = all.length - cut
+      keepPiece(all.subarray(0, cut))
       const big = total > blobBytes
       return enqueue(async () => {
         if (big && !blob) await becomeBlob()
@@ -152,12 +181,14 @@ export function createBodyIntake(deps: Deps): BodyIntake {
         if (held > 0) void flush(true)
         await work
         if (failed !== null) throw failed
-        if (!blob) return { kind: 'chunks' }
+        if (!blob) return kept === null ? { kind: 'chunks' } : { kind: 'chunks', bytes: kept }
         await blob.writer.commit()
         return { kind: 'blob', blobKey: blob.key }
       },
+      release,
       abort() {
         parts = []
+        release()
         failed ??= new Error('aborted')
         void work
           .then(async () => {

@@ -6,8 +6,8 @@ import type { Id } from '../../platform/ids.ts'
 export type StoredBody =
   /** in memory, to ride in the commit (<= storage.inlineBytes) */
   | { kind: 'row'; bytes: Buffer }
-  /** already durable-with-the-commit rows of body_chunk under the message's id */
-  | { kind: 'chunks' }
+  /** already durable-with-the-commit rows of body_chunk under the message's id; `bytes`: kept for the hand-over as well */
+  | { kind: 'chunks'; bytes?: readonly Buffer[] }
   /** already durable in the blob store; the reservation is removed by the commit */
   | { kind: 'blob'; blobKey: string }
 
