@@ -86,14 +86,13 @@ async function* readBlob(blobs: BlobStore, key: string, start: number, end?: num
   }
 }
 
-function readPlace(
-  sql: Sql,
-  blobs: BlobStore,
-  ref: BodyRef,
-  at: Place,
-  start: number,
-  end: number,
-): AsyncGenerator<Buffer> {
+interface Source {
+  sql: Sql
+  blobs: BlobStore
+  ref: BodyRef
+}
+
+function readPlace({ sql, blobs, ref }: Source, at: Place, start: number, end: number): AsyncGenerator<Buffer> {
   if (at.bodyStore === BodyStore.row) return readRow(sql, ref, start, end)
   if (at.bodyStore === BodyStore.chunks) return readChunks(sql, ref, start, end)
   if (at.bodyStore === BodyStore.blob && at.blobKey !== null)
@@ -118,6 +117,7 @@ export async function* openBody(
   end = Infinity,
 ): AsyncGenerator<Buffer> {
   if (end <= start) return
+  if (start < 0) throw new RangeError('before its first byte lies another message')
   const lost = (): WireError => new WireError('bytes-missing', `there are no bytes of ${ref.bodyId}`)
   let place: Place | null =
     ref.bodyStore === BodyStore.packed
@@ -126,7 +126,7 @@ export async function* openBody(
   let at = start
   for (let moves = 0; place !== null && moves < MOST_MOVES; moves++) {
     try {
-      for await (const piece of readPlace(sql, blobs, ref, place, at, end)) {
+      for await (const piece of readPlace({ sql, blobs, ref }, place, at, end)) {
         at += piece.length
         yield piece
       }
