@@ -17,7 +17,7 @@ import { NIL_ID } from '../platform/ids.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
 import { beginSnapshot, blobPage, bodyDays, copyOut, dataTables, livingNodes, rollback } from '../store/dump.ts'
 import { closeInstallation, readInstallation } from '../store/installation.ts'
-import { keepPackBlobs, packPage } from '../store/packs.ts'
+import { holdForExport, packPage } from '../store/packs.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
@@ -121,7 +121,7 @@ export async function exportAll(context: Context, dir: string, close: boolean, v
   })
   const connection = await db.dedicated('export')
   try {
-    await keepPackBlobs(connection)
+    await holdForExport(connection)
     await beginSnapshot(connection)
     const installation = (await readInstallation(connection))!
     const days = await bodyDays(connection)

@@ -97,7 +97,7 @@ export async function endDeadPacks(sql: Sql): Promise<number> {
 
 /** Any numbers all our processes agree on. */
 const PACKING_LOCK = 7_238_414_203
-const READING_LOCK = 7_238_414_204
+const EXPORT_LOCK = 7_238_414_204
 
 /** One process packs at a time. The lock is the connection's and goes with it. */
 export async function takePackingLock(connection: DedicatedSql): Promise<boolean> {
@@ -105,18 +105,23 @@ export async function takePackingLock(connection: DedicatedSql): Promise<boolean
   return row!.held
 }
 
-/** While this connection lives no pack's blob is removed: an export may refer to each of its snapshot. */
-export async function keepPackBlobs(connection: DedicatedSql): Promise<void> {
-  await connection.query('SELECT pg_advisory_lock_shared($1)', [READING_LOCK])
+/** While this connection lives no pack's blob is removed and no day dropped: its snapshot may refer to any of them. */
+export async function holdForExport(connection: DedicatedSql): Promise<void> {
+  await connection.query('SELECT pg_advisory_lock_shared($1)', [EXPORT_LOCK])
+}
+
+/** In a transaction: no export begins before its end, unless one runs already (false). */
+export async function keepExportsOut(sql: Sql): Promise<boolean> {
+  const [lock] = await sql.query<{ held: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS held', [EXPORT_LOCK])
+  return lock!.held
 }
 
 /**
- * Keys of packs that ended long enough ago, at most `limit`; none while somebody keeps them. In the caller's transaction,
+ * Keys of packs that ended long enough ago, at most `limit`; none while an export runs. In the caller's transaction,
  * which also says that they are gone (forgetPack) once their blobs are.
  */
 export async function removablePacks(sql: Sql, limit: number): Promise<string[]> {
-  const [lock] = await sql.query<{ held: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS held', [READING_LOCK])
-  if (!lock!.held) return []
+  if (!(await keepExportsOut(sql))) return []
   const rows = await sql.query<{ key: string }>(
     `SELECT blob_key AS key FROM pack WHERE ended_at < now() - ${GRACE} ORDER BY ended_at LIMIT $1`,
     [limit],

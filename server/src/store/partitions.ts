@@ -7,6 +7,7 @@
 import type { Database, Sql } from '../platform/db/database.ts'
 import { classifyDbError, LONG_MS } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
+import { keepExportsOut } from './packs.ts'
 
 const DAY = 86_400_000
 /** Where bytes lie in rows. */
@@ -98,6 +99,8 @@ async function makeOnce(sql: Sql, partition: Partition): Promise<void> {
 
 /** Whoever waits for this long for the tables is waited for no longer: what is accepted meanwhile waits behind us. */
 const LOCK_TIMEOUT = '200ms'
+/** Whoever reads all of the tables is in the way of every day: it is not tried with each. */
+const MOST_IN_USE = 2
 
 /**
  * Drops the day partitions that are empty and whose day ended before `endedBefore` (never yesterday's, which would be
@@ -108,8 +111,10 @@ const LOCK_TIMEOUT = '200ms'
  * lock of the partition alone that lets nobody put a row in.
  */
 export async function dropEmptyDays(db: Database, now: number, endedBefore: number): Promise<string[]> {
+  if (!(await keepExportsOut(db))) return []
   const yesterday = Math.floor(now / DAY) * DAY - DAY
   const dropped: string[] = []
+  let inUse = 0
   for (const name of await partitionNames(db)) {
     const day = dayOfName(name)
     if (day === null || day >= yesterday || day + DAY > endedBefore) continue
@@ -118,6 +123,7 @@ export async function dropEmptyDays(db: Database, now: number, endedBefore: numb
       if (await db.transaction((sql) => dropOnce(sql, name))) dropped.push(name)
     } catch (error) {
       if (classifyDbError(error) !== 'repeat') throw error
+      if (++inUse === MOST_IN_USE) break
     }
   }
   return dropped

@@ -5,6 +5,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { newId } from '../../platform/ids.ts'
 import { insertBodyRow } from '../../store/bodies.ts'
 import { beginSnapshot, copyOut, dataTables, rollback } from '../../store/dump.ts'
+import { holdForExport } from '../../store/packs.ts'
 import { dropEmptyDays, ensurePartitions, partitionNames } from '../../store/partitions.ts'
 
 let stage: PackingStage
@@ -14,6 +15,8 @@ beforeEach(async () => {
 })
 afterEach(() => stage.end())
 
+/** Of both tables, the days before yesterday. */
+const OLD_PARTITIONS = 24
 const nameOf = (daysAgo: number): string =>
   `body_${new Date(Date.now() - daysAgo * DAY).toISOString().slice(0, 10).replaceAll('-', '')}`
 
@@ -96,14 +99,14 @@ test('mail is accepted all the while days are packed and dropped: none fails, no
   expect(round.messages).toBe(32)
   let { dropped } = round
   // Who stands in the way for a moment is waited for next time.
-  for (let i = 0; i < 20 && dropped < 30; i++) dropped += (await stage.packer().run()).dropped
+  for (let i = 0; i < 20 && dropped < OLD_PARTITIONS; i++) dropped += (await stage.packer().run()).dropped
   const { slowest, accepted } = await accept.stop()
-  expect(dropped).toBe(30)
+  expect(dropped).toBe(OLD_PARTITIONS)
   expect(accepted).toBeGreaterThan(20)
   expect(slowest).toBeLessThan(1_000)
 })
 
-test('an export in progress keeps every day it may still read, and nobody waits for it', async () => {
+test('a reader of all the tables in progress keeps every day it may still read, and nobody waits for it', async () => {
   const org = await stage.organisation()
   const stored = await stage.store(org, 3, 5_000)
   const connection = await stage.db.dedicated('export')
@@ -118,5 +121,22 @@ test('an export in progress keeps every day it may still read, and nobody waits 
   expect(Buffer.concat(pieces).includes(stored.bytes)).toBe(true)
   await rollback(connection)
   await connection.close()
-  expect((await stage.packer().run()).dropped).toBe(30)
+  expect((await stage.packer().run()).dropped).toBe(OLD_PARTITIONS)
+})
+
+test('while an export runs nothing is even tried', async () => {
+  const connection = await stage.db.dedicated('export')
+  await holdForExport(connection)
+  const asked: string[] = []
+  const db = {
+    ...stage.db,
+    transaction: ((work, options) => {
+      asked.push('transaction')
+      return stage.db.transaction(work, options)
+    }) as typeof stage.db.transaction,
+  }
+  expect(await dropEmptyDays(db, Date.now(), Date.now())).toEqual([])
+  expect(asked).toEqual([])
+  await connection.close()
+  expect(await dropEmptyDays(db, Date.now(), Date.now())).toHaveLength(OLD_PARTITIONS)
 })

@@ -8,7 +8,7 @@ import { letGo } from '../../store/sweep.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
-import { insertPack, keepPackBlobs } from '../../store/packs.ts'
+import { insertPack, holdForExport } from '../../store/packs.ts'
 import { movePage } from '../../store/pack-moves.ts'
 import { createSweeper } from '../queue/index.ts'
 
@@ -167,7 +167,7 @@ test('while an export holds them no blob of a pack is removed', async () => {
   await stage.packer().run()
   await stage.age('2 hours')
   const connection = await stage.db.dedicated('test')
-  await keepPackBlobs(connection)
+  await holdForExport(connection)
   expect((await stage.packer().run()).removed).toBe(0)
   await connection.close()
   expect((await stage.packer().run()).removed).toBe(1)
