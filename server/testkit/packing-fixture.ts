@@ -106,7 +106,7 @@ export async function packingStage(): Promise<PackingStage> {
     }
     await insertBatch(db, [row], { nodeId: newId(Date.now()), seconds: 60 })
     const bodyStore = isRow ? BodyStore.row : BodyStore.chunks
-    return { ref: { organisationId, bodyId: messageId as Id, bodyStore, blobKey: null }, bytes }
+    return { ref: { organisationId, bodyId: messageId, bodyStore, blobKey: null }, bytes }
   }
 
   return {

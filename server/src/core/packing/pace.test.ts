@@ -6,9 +6,9 @@ test('so many bytes a second, whatever the pieces; idle time is not made up for'
   const clock = fakeClock()
   const pace = createPace(clock, 1000, new AbortController().signal)
   let moved = 0
-  let isOver = false
+  const over = new AbortController()
   const running = (async () => {
-    for (let i = 0; !isOver; i++) {
+    for (let i = 0; !over.signal.aborted; i++) {
       const piece = [1, 500, 3, 7][i % 4]!
       await pace.spend(piece)
       moved += piece
@@ -17,7 +17,7 @@ test('so many bytes a second, whatever the pieces; idle time is not made up for'
   await clock.advance(10_000)
   expect(moved).toBeGreaterThan(9_000)
   expect(moved).toBeLessThanOrEqual(10_000)
-  isOver = true
+  over.abort()
   await clock.advance(1_000)
   await running
   await clock.advance(60_000)
