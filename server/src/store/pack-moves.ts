@@ -115,7 +115,8 @@ export async function movePage(
   const moved = still.map(({ id }) => ({ organisationId: move.organisationId, id }))
   await sql.query(
     `UPDATE message m SET body_store = ${BodyStore.packed}, blob_key = $2, pack_offset = t.at
-     FROM unnest($3::uuid[], $4::int8[]) AS t(i, at) WHERE m.organisation_id = $1 AND m.message_id = t.i`,
+     FROM unnest($3::uuid[], $4::int8[]) AS t(i, at)
+     WHERE m.organisation_id = $1 AND m.message_id = ANY ($3::uuid[]) AND m.message_id = t.i`,
     [
       move.organisationId,
       move.to,

@@ -26,7 +26,7 @@ import { takePackingLock } from '../../store/packs.ts'
 import { dropEmptyDays } from '../../store/partitions.ts'
 import { createPace } from './pace.ts'
 import { createPackWriter, type Written } from './pack-writer.ts'
-import { removePacks, rewritePacks, type LeftAlone } from './rewriting.ts'
+import { MOST_REWRITTEN, removePacks, rewritePacks, type LeftAlone } from './rewriting.ts'
 
 const HOUR = 3_600_000
 const EVERY_MS = HOUR / 4
@@ -160,10 +160,12 @@ export function createPacker(deps: {
       if (!disk.isFull()) {
         await packStretch(now, round)
         round.rewritten = await rewritePacks(db, writer, left)
+        round.more ||= round.rewritten === MOST_REWRITTEN
       }
     } catch (error) {
       // Removing makes room: it goes on.
       if (!(error instanceof WireError) || error.code !== 'disk-full') throw error
+      round.more = false
     }
     round.removed = await removePacks(db, blobs)
     round.dropped = (await dropEmptyDays(db, now, now - packAfterHours * HOUR)).length

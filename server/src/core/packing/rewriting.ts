@@ -12,7 +12,7 @@ import { endDeadPacks, forgetPack, halfDeadPacks, livingIn, removablePacks } fro
 import type { PackWriter } from './pack-writer.ts'
 
 /** Packs rewritten in a round: about a minute and a half of work at the usual pace. */
-const MOST_REWRITTEN = 10
+export const MOST_REWRITTEN = 10
 const REMOVED_AT_ONCE = 100
 
 /** What could not be moved is not tried again for a day. */
