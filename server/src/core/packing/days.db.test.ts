@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DAY, packingStage, type PackingStage } from '../../../testkit/packing-fixture.ts'
 import { systemClock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db/database.ts'
 import { newId } from '../../platform/ids.ts'
 import { insertBodyRow } from '../../store/bodies.ts'
 import { beginSnapshot, copyOut, dataTables, rollback } from '../../store/dump.ts'
@@ -52,13 +53,19 @@ test('yesterday is kept, however early bytes are packed', async () => {
 
 test('a row that comes in at the last moment keeps its day', async () => {
   const id = newId(Date.now() - 3 * DAY)
-  const db = {
+  const db: Database = {
     ...stage.db,
-    transaction: (async (work, options) => {
-      if ((await stage.count(`body WHERE body_id = '${id}'`)) === 0)
-        await insertBodyRow(stage.db, id, id, Buffer.from('late'))
-      return stage.db.transaction(work, options)
-    }) as typeof stage.db.transaction,
+    transaction: (work, options) =>
+      stage.db.transaction(
+        (sql) =>
+          work({
+            async query(text, values, name) {
+              if (text.includes(`LOCK TABLE ${nameOf(3)}`)) await insertBodyRow(stage.db, id, id, Buffer.from('late'))
+              return sql.query(text, values, name)
+            },
+          }),
+        options,
+      ),
   }
   const dropped = await dropEmptyDays(db, Date.now(), Date.now())
   expect(dropped).toContain(nameOf(5))
@@ -128,12 +135,12 @@ test('while an export runs nothing is even tried', async () => {
   const connection = await stage.db.dedicated('export')
   await holdForExport(connection)
   const asked: string[] = []
-  const db = {
+  const db: Database = {
     ...stage.db,
-    transaction: ((work, options) => {
+    transaction(work, options) {
       asked.push('transaction')
       return stage.db.transaction(work, options)
-    }) as typeof stage.db.transaction,
+    },
   }
   expect(await dropEmptyDays(db, Date.now(), Date.now())).toEqual([])
   expect(asked).toEqual([])

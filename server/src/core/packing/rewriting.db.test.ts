@@ -6,6 +6,7 @@ import { packingStage, type PackingStage, type Stored } from '../../../testkit/p
 import type { SoundOptions } from '../../../testkit/sound.ts'
 import { letGo } from '../../store/sweep.ts'
 import { systemClock } from '../../platform/clock.ts'
+import type { Database } from '../../platform/db/database.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { insertPack, holdForExport } from '../../store/packs.ts'
@@ -103,6 +104,34 @@ test('letting go and moving at once: each message is counted once, whoever comes
   for (const one of kept) expect((await stage.read(one.ref)).equals(one.bytes)).toBe(true)
 })
 
+test('a message that is let go in the moment in which it moves is counted dead, or does not move', async () => {
+  const org = await stage.organisation()
+  const kept = await stage.store(org, 3, 700)
+  const loose = await stage.store(org, 3, 900, { kept: false })
+  let packing: Promise<unknown> | undefined
+  const db: Database = {
+    ...stage.db,
+    transaction: (work, options) =>
+      stage.db.transaction(
+        (sql) =>
+          work({
+            async query(text, values, name) {
+              if (/UPDATE message/.test(text)) {
+                packing = stage.packer().run()
+                await systemClock.sleep(300)
+              }
+              return sql.query(text, values, name)
+            },
+          }),
+        options,
+      ),
+  }
+  await letGo(db, [{ organisationId: org.organisationId, id: loose.ref.bodyId }])
+  expect(await packing).toMatchObject({ messages: 1 })
+  expect(await keys('dead_bytes = 900')).toHaveLength(1)
+  expect((await stage.read(kept.ref)).equals(kept.bytes)).toBe(true)
+})
+
 test('a rewriting that is cut short between two pages goes on in the next round', async () => {
   const org = await stage.organisation()
   const kept = [await stage.store(org, 3, 5_000_000), await stage.store(org, 3, 3_000_000)]
@@ -111,18 +140,19 @@ test('a rewriting that is cut short between two pages goes on in the next round'
   await drop(dead)
   await stage.age('2 hours')
   let pages = 0
-  const db = {
+  const db: Database = {
     ...stage.db,
-    transaction: ((work, options) =>
-      stage.db.transaction(async (sql) => {
-        const result = await work({
-          query: (text, values, name) => {
-            if (text.includes('FOR UPDATE') && ++pages === 2) throw new Error('cut')
-            return sql.query(text, values, name)
-          },
-        })
-        return result
-      }, options)) as typeof stage.db.transaction,
+    transaction: (work, options) =>
+      stage.db.transaction(
+        (sql) =>
+          work({
+            query(text, values, name) {
+              if (text.includes('FOR UPDATE') && ++pages === 2) throw new Error('cut')
+              return sql.query(text, values, name)
+            },
+          }),
+        options,
+      ),
   }
   await expect(stage.packer({ db }).run()).rejects.toThrow('cut')
   expect(await keys('ended_at IS NULL')).toHaveLength(2)
