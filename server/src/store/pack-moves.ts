@@ -102,13 +102,15 @@ export async function movePage(
   sql: Sql,
   move: { organisationId: Id; from: string | null; to: string; placed: readonly Placed[] },
 ): Promise<{ messages: number; bytes: number }> {
-  const ids = uuidArray(move.placed.map(({ messageId }) => messageId))
+  const ids = move.placed.map(({ messageId }) => messageId).sort()
+  // The planner asks the index for a page of neighbours only when it is told that they are.
+  const near = [ids[0]!, ids.at(-1)!]
   // In the order of the key, as all who lock several messages do.
   const still = await sql.query<{ id: Id; size: number }>(
-    `SELECT message_id AS id, size FROM message WHERE organisation_id = $1 AND message_id = ANY ($2::uuid[])
+    `SELECT message_id AS id, size FROM message WHERE organisation_id = $1 AND message_id = ANY ($2::uuid[]) AND message_id BETWEEN $4 AND $5
        AND CASE WHEN $3::text IS NULL THEN body_store IN (${IN_ROWS}) ELSE body_store = ${BodyStore.packed} AND blob_key = $3 END
      ORDER BY message_id FOR UPDATE`,
-    [move.organisationId, ids, move.from],
+    [move.organisationId, uuidArray(ids), move.from, ...near],
   )
   if (still.length === 0) return { messages: 0, bytes: 0 }
   const offsetOf = new Map(move.placed.map(({ messageId, offset }) => [messageId, offset]))
@@ -116,12 +118,13 @@ export async function movePage(
   await sql.query(
     `UPDATE message m SET body_store = ${BodyStore.packed}, blob_key = $2, pack_offset = t.at
      FROM unnest($3::uuid[], $4::int8[]) AS t(i, at)
-     WHERE m.organisation_id = $1 AND m.message_id = ANY ($3::uuid[]) AND m.message_id = t.i`,
+     WHERE m.organisation_id = $1 AND m.message_id = t.i AND m.message_id = ANY ($3::uuid[]) AND m.message_id BETWEEN $5 AND $6`,
     [
       move.organisationId,
       move.to,
       uuidArray(moved.map(({ id }) => id)),
       int8Array(moved.map(({ id }) => offsetOf.get(id)!)),
+      ...near,
     ],
   )
   const bytes = still.reduce((sum, { size }) => sum + size, 0)
