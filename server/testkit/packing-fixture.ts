@@ -33,6 +33,8 @@ export interface Stored {
 export interface PackingStage {
   db: Database
   blobs: BlobStore
+  /** empty at first; the blobs are in a folder below it */
+  root: string
   folder: string
   organisation(): Promise<MadeOrganisation>
   /** A message of alice's, or (`kept: false`) one that nobody has a copy of. */
@@ -48,7 +50,8 @@ export interface PackingStage {
 export async function packingStage(): Promise<PackingStage> {
   const fresh = await freshDatabase()
   const { db } = fresh
-  const folder = mkdtempSync(join(tmpdir(), 'hf-pack-'))
+  const root = mkdtempSync(join(tmpdir(), 'hf-pack-'))
+  const folder = join(root, 'blobs')
   const blobs = diskBlobStore(folder)
 
   async function store(org: MadeOrganisation, daysAgo: number, size: number, wish: { kept?: boolean } = {}) {
@@ -112,6 +115,7 @@ export async function packingStage(): Promise<PackingStage> {
   return {
     db,
     blobs,
+    root,
     folder,
     store,
     organisation: () => makeOrganisation(db, { people: ['alice'] }),
@@ -146,7 +150,7 @@ export async function packingStage(): Promise<PackingStage> {
         await expectSound(db, blobs, sound)
       } finally {
         await fresh.drop()
-        rmSync(folder, { recursive: true, force: true })
+        rmSync(root, { recursive: true, force: true })
       }
     },
   }

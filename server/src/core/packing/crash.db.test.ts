@@ -3,12 +3,14 @@
  * puts it right. What a step leaves behind is what the sweep knows how to find.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { forgetfulDisk } from '../../../testkit/forgetful-disk.ts'
 import { packingStage, type PackingStage, type Stored } from '../../../testkit/packing-fixture.ts'
 import { expectSound } from '../../../testkit/sound.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
 import { silentLog } from '../../platform/log.ts'
 import type { BlobStore, BlobWriter } from '../../store/blobs/blob-store.ts'
+import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
 import { createSweeper } from '../queue/index.ts'
 
 let stage: PackingStage
@@ -153,4 +155,31 @@ test.each(steps)('cut off %s', async (_, { sql, blob, moved }) => {
     (await stage.db.query<{ key: string }>('SELECT blob_key AS key FROM pack ORDER BY 1')).map(({ key }) => key),
   )
   for (const one of stored) expect((await stage.read(one.ref)).equals(one.bytes)).toBe(true)
+})
+
+test('the machine loses its power before any call to the disk: whatever the database says is in a pack is there', async () => {
+  let moved = 0
+  let cuts = 0
+  for (let isOver = false; !isOver; cuts++) {
+    const own = await packingStage()
+    const org = await own.organisation()
+    const mail = [await own.store(org, 3, 300), await own.store(org, 3, 600_000)]
+    const disk = forgetfulDisk(own.root)
+    disk.dieAt(cuts + 1)
+    const running = own.packer({ blobs: diskBlobStore(own.folder, disk) }).run()
+    while (!disk.isDead() && !isOver)
+      isOver = await Promise.race([running.then(() => true), systemClock.sleep(1).then(() => false)])
+    await disk.crash()
+    moved = await own.count('message WHERE body_store = 5')
+    for (const one of mail) expect((await own.read(one.ref)).equals(one.bytes), `died at call ${cuts + 1}`).toBe(true)
+    // The database sees that the process is gone.
+    await own.db
+      .query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast packing'
+      AND datname = current_database()`)
+    expect((await own.packer().run()).messages).toBe(2 - moved)
+    for (const one of mail) expect((await own.read(one.ref)).equals(one.bytes)).toBe(true)
+    await own.end()
+  }
+  expect(moved).toBe(2)
+  expect(cuts).toBeGreaterThan(8)
 })
