@@ -218,3 +218,45 @@ test('what it did can be read from the metrics', async () => {
   ])
     expect(text).toContain(`\nholdfast_${line}\n`)
 })
+
+test('started, it packs after two minutes and then every quarter of an hour, says what it did, and stops without a trace', async () => {
+  const org = await stage.organisation()
+  await stage.store(org, 3, 700)
+  const clock = fakeClock(Date.now())
+  const told: object[] = []
+  const log = { ...silentLog, info: (facts: object) => told.push(facts) } as unknown as Log
+  const packer = stage.packer({ clock, log })
+  packer.start()
+  await clock.advance(119_000)
+  await systemClock.sleep(50)
+  expect(told).toEqual([])
+  const until = async (times: number): Promise<void> => {
+    for (let i = 0; i < 500 && told.length < times; i++) {
+      await clock.advance(1)
+      await systemClock.sleep(10)
+    }
+  }
+  await clock.advance(1_000)
+  await until(1)
+  expect(told).toMatchObject([{ messages: 1, packs: 1, bytes: 700, left: 0 }])
+  await stage.store(org, 3, 800)
+  await clock.advance(900_000)
+  await until(2)
+  expect(told[1]).toMatchObject({ messages: 1, bytes: 800 })
+  await packer.stop()
+  expect(clock.pending()).toBe(0)
+})
+
+test('a blob store that does not write is told, and does not keep other organisations from being packed', async () => {
+  const [bad, good] = [await stage.organisation(), await stage.organisation()]
+  await stage.store(bad, 3, 700)
+  await stage.store(good, 3, 700)
+  const blobs = {
+    ...stage.blobs,
+    create: (key: string) =>
+      key.startsWith(bad.organisationId) ? Promise.reject(new Error('EACCES')) : stage.blobs.create(key),
+  }
+  expect(await stage.packer({ blobs }).run()).toMatchObject({ messages: 1, left: 1 })
+  expect(await stage.count('blob_reservation')).toBe(0)
+  expect(await stage.packer().run()).toMatchObject({ messages: 1, left: 0 })
+})

@@ -31,7 +31,7 @@ import { MOST_REWRITTEN, removePacks, rewritePacks, type LeftAlone } from './rew
 const HOUR = 3_600_000
 const EVERY_MS = HOUR / 4
 /** Bodies of each table looked at in a round: what is held of them in memory is a few megabytes. */
-const STRETCH = 20_000
+const STRETCH = 10_000
 const MOST_LEFT = 10_000
 
 export interface Round extends Written {
