@@ -249,6 +249,7 @@ CREATE TABLE message (
   sha256 bytea NOT NULL,
   body_store smallint NOT NULL,
   blob_key text COLLATE "C",
+  pack_offset bigint,
   prefix bytea NOT NULL,
   client_ip text,
   helo text,
@@ -325,6 +326,19 @@ CREATE TABLE own_content (
   ends_on date NOT NULL,
   bytes bigint NOT NULL,
   PRIMARY KEY (organisation_id, person_id, ends_on)
+);
+
+CREATE TABLE pack (
+  blob_key text COLLATE "C" NOT NULL,
+  organisation_id uuid NOT NULL,
+  first_id uuid NOT NULL,
+  last_id uuid NOT NULL,
+  bytes bigint NOT NULL,
+  dead_bytes bigint NOT NULL,
+  dead_since timestamp with time zone,
+  made_at timestamp with time zone DEFAULT now() NOT NULL,
+  ended_at timestamp with time zone,
+  PRIMARY KEY (blob_key)
 );
 
 CREATE TABLE parking (

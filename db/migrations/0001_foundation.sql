@@ -221,7 +221,8 @@ CREATE TABLE one_time_link (
 
 -- ---------------------------------------------------------------- bytes
 -- One row (body) up to 48 KB, rows of 256 KB (body_chunk) above, the blob store above 8 MB. The id is a uuidv7, so
--- partitions by day are ranges of ids. Bytes are let go row by row (store/sweep.ts); no partition is dropped yet.
+-- partitions by day are ranges of ids. What is old moves from here into packs, and a day that is empty then is dropped
+-- (store/packs.ts, store/partitions.ts); what is let go before goes row by row (store/sweep.ts).
 -- A message's own bytes have body_id = message_id.
 
 CREATE TABLE body (
@@ -253,6 +254,24 @@ CREATE TABLE blob_reservation (
   reserved_at      timestamptz NOT NULL DEFAULT now()
 );
 
+-- Blobs that hold the originals of many messages of one organisation and day, one behind the other; a message names its
+-- pack in blob_key and its place in pack_offset. Bytes that no message names any more are dead: dead_bytes is always
+-- bytes less the sizes of the messages that name the pack, and grows in the transaction that lets a message go.
+CREATE TABLE pack (
+  blob_key         text COLLATE "C" PRIMARY KEY,
+  organisation_id  uuid        NOT NULL,
+  -- The ids of its messages lie between these: by them a pack's messages are found along message's key.
+  first_id         uuid        NOT NULL,
+  last_id          uuid        NOT NULL,
+  bytes            bigint      NOT NULL,
+  dead_bytes       bigint      NOT NULL,
+  -- Since when its oldest dead bytes are dead; null: none are.
+  dead_since       timestamptz,
+  made_at          timestamptz NOT NULL DEFAULT now(),
+  -- Nothing in it lives. The blob goes some time later, for a reader may be in the middle of it, and then this row.
+  ended_at         timestamptz
+);
+
 -- How far the sweep has come on each of its walks (store/sweep.ts): the next page begins after this key.
 CREATE TABLE sweep_mark (
   walk             text COLLATE "C" PRIMARY KEY,
@@ -275,8 +294,9 @@ CREATE TABLE message (
   in_reply_to        text,
   size               bigint      NOT NULL,            -- of the original, bytes
   sha256             bytea       NOT NULL,            -- of the original
-  body_store         smallint    NOT NULL,            -- codes.ts BodyStore: row, chunks, blob
-  blob_key           text COLLATE "C",
+  body_store         smallint    NOT NULL,            -- codes.ts BodyStore: row, chunks, blob, gone, packed
+  blob_key           text COLLATE "C",                -- of its own blob, or of its pack
+  pack_offset        bigint,                          -- packed: where the original begins; it is size bytes long
   prefix             bytea       NOT NULL,            -- trace headers written once at accept
   client_ip          text,
   helo               text,

@@ -6,8 +6,10 @@ import { afterEach, expect, test } from 'vitest'
 import type { FreshDatabase } from '../../testkit/database.ts'
 import { freshDatabase } from '../../testkit/database.ts'
 import { makeOrganisation } from '../../testkit/factories.ts'
+import { expectSound } from '../../testkit/sound.ts'
 import { appendAudit, verifyAuditChain } from '../core/audit/index.ts'
 import { createMailbox } from '../core/mailbox/index.ts'
+import { createPacker } from '../core/packing/index.ts'
 import { createBodyIntake } from '../core/queue/index.ts'
 import { createOwedMail } from '../core/return/index.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -15,9 +17,11 @@ import { configSchema } from '../platform/config/config.ts'
 import { loadKeys } from '../platform/keys.ts'
 import { newId } from '../platform/ids.ts'
 import { silentLog } from '../platform/log.ts'
+import { createMetrics } from '../platform/metrics.ts'
 import { insertBatch } from '../store/accept.ts'
 import { blobKey } from '../store/blobs/blob-store.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
+import { openBody } from '../store/bodies.ts'
 import { dataTables } from '../store/dump.ts'
 import { epochAfter } from '../store/installation.ts'
 import type { Context } from './context.ts'
@@ -48,7 +52,7 @@ async function contextOf(fresh: FreshDatabase): Promise<Context> {
   }
 }
 
-/** An organisation with a message in a row, one in the blob store, an old one beyond the usual partitions, and audit. */
+/** An organisation with a message in a row, one in the blob store, two old ones beyond the usual partitions, and audit. */
 async function fill(context: Context): Promise<void> {
   const { db } = context
   const org = await makeOrganisation(db, { people: ['alice'], domain: 'corp.test' })
@@ -122,6 +126,7 @@ async function fill(context: Context): Promise<void> {
       message(Date.now(), { kind: 'row', bytes: small }, small),
       message(Date.now(), { kind: 'blob', blobKey: key }, big),
       message(Date.now() - 40 * 86_400_000, { kind: 'row', bytes: small }, small),
+      message(Date.now() - 40 * 86_400_000, { kind: 'row', bytes: small }, small),
     ],
     { nodeId: newId(Date.now()), seconds: 60 },
   )
@@ -178,11 +183,41 @@ test('an export of a closed installation comes back row for row, with its epoch 
   expect(await context.db.query('SELECT count(*)::int AS n FROM body_default')).toEqual([{ n: 0 }])
 })
 
+test('packs are exported once each, ended ones not, and every message is found in its pack after the import', async () => {
+  const source = await contextOf(await freshDatabase())
+  source.keys()
+  await fill(source)
+  const { db, clock, log, config } = source
+  const room = { check: () => undefined, spend: () => undefined, isFull: () => false }
+  const blobs = diskBlobStore(blobFolder(source.dataFolder))
+  const packer = createPacker({ db, blobs, clock, log, config, metrics: createMetrics(), disk: room })
+  expect(await packer.run()).toMatchObject({ packs: 1, messages: 2 })
+  await db.query(
+    `INSERT INTO pack SELECT replace(blob_key, '-', 'a'), organisation_id, first_id, last_id, 7, 7, now(), now(), now() FROM pack`,
+  )
+  await expectSound(db, blobs)
+  const dir = join(source.dataFolder, 'export')
+  expect((await exportAll(source, dir, true, '0.0.0')).blobs.count).toBe(2)
+  const context = await target(source)
+  await importAll(context, dir)
+  const arrived = diskBlobStore(blobFolder(context.dataFolder))
+  const packed = await context.db.query<{ organisationId: string; bodyId: string }>(
+    'SELECT organisation_id AS "organisationId", message_id AS "bodyId" FROM message WHERE body_store = 5',
+  )
+  expect(packed).toHaveLength(2)
+  for (const one of packed) {
+    const pieces: Buffer[] = []
+    for await (const piece of openBody(context.db, arrived, { ...one, bodyStore: 5, blobKey: null })) pieces.push(piece)
+    expect(Buffer.concat(pieces).toString('latin1')).toBe('Subject: x\r\n\r\nhello\0\xff')
+  }
+  await expectSound(context.db, arrived)
+})
+
 test('an import from a source that may go on begins an epoch and makes open deliveries unsure', async () => {
   const { source, dir } = await exported()
   const context = await target(source)
   const result = await importAll(context, dir)
-  expect(result.unsure).toBe(3)
+  expect(result.unsure).toBe(4)
   expect(result.epoch).toBeGreaterThan(1)
   expect(await context.db.query('SELECT epoch FROM installation')).toEqual([{ epoch: result.epoch }])
   expect(await context.db.query('SELECT DISTINCT state, reason FROM delivery')).toEqual([

@@ -17,6 +17,7 @@ import { NIL_ID } from '../platform/ids.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
 import { beginSnapshot, blobPage, bodyDays, copyOut, dataTables, livingNodes, rollback } from '../store/dump.ts'
 import { closeInstallation, readInstallation } from '../store/installation.ts'
+import { holdForExport, packPage } from '../store/packs.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
@@ -48,6 +49,29 @@ async function writeTables(connection: DedicatedSql, dir: string): Promise<Manif
   return tables
 }
 
+interface BlobToWrite {
+  key: string
+  /** what the database says it has */
+  size: number
+  whose: string
+}
+
+/** Each blob of the snapshot once: the messages' own, then the packs. */
+async function* blobsOf(connection: DedicatedSql): AsyncGenerator<BlobToWrite> {
+  for (let after = { organisationId: NIL_ID, messageId: NIL_ID }; ;) {
+    const page = await blobPage(connection, after, 500)
+    for (const row of page) yield { key: row.blobKey, size: row.size, whose: 'its message' }
+    if (page.length === 0) break
+    after = page.at(-1)!
+  }
+  for (let after = ''; ;) {
+    const page = await packPage(connection, after, 500)
+    for (const pack of page) yield { key: pack.blobKey, size: pack.bytes, whose: 'its pack' }
+    if (page.length === 0) return
+    after = page.at(-1)!.blobKey
+  }
+}
+
 /** Copies each blob of the snapshot; blobs.jsonl lists them with their digests. */
 async function writeBlobs(
   connection: DedicatedSql,
@@ -58,23 +82,14 @@ async function writeBlobs(
   const list = join(dir, 'blobs.jsonl')
   writeFileSync(list, '', { mode: 0o600 })
   let count = 0
-  let after = { organisationId: NIL_ID, messageId: NIL_ID }
-  for (;;) {
-    const page = await blobPage(connection, after, 500)
-    for (const row of page) {
-      const target = join(dir, 'blobs', row.blobKey)
-      mkdirSync(dirname(target), { recursive: true, mode: 0o700 })
-      const digest = await writeDigested(store.read(row.blobKey), target)
-      if (digest.bytes !== row.size)
-        throw new CommandError(
-          `Blob ${row.blobKey} has ${digest.bytes} bytes, its message says ${row.size}. Run: holdfast check`,
-        )
-      await appendFile(list, `${JSON.stringify({ file: `blobs/${row.blobKey}`, ...digest })}\n`)
-      count++
-    }
-    const last = page.at(-1)
-    if (!last) break
-    after = last
+  for await (const { key, size, whose } of blobsOf(connection)) {
+    const target = join(dir, 'blobs', key)
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 })
+    const digest = await writeDigested(store.read(key), target)
+    if (digest.bytes !== size)
+      throw new CommandError(`Blob ${key} has ${digest.bytes} bytes, ${whose} says ${size}. Run: holdfast check`)
+    await appendFile(list, `${JSON.stringify({ file: `blobs/${key}`, ...digest })}\n`)
+    count++
   }
   return { file: 'blobs.jsonl', count, ...(await digestOf(list)) }
 }
@@ -106,6 +121,7 @@ export async function exportAll(context: Context, dir: string, close: boolean, v
   })
   const connection = await db.dedicated('export')
   try {
+    await holdForExport(connection)
     await beginSnapshot(connection)
     const installation = (await readInstallation(connection))!
     const days = await bodyDays(connection)

@@ -16,8 +16,8 @@ export const CredentialKind = { password: 1 } as const
 export const LinkPurpose = { setup: 1 } as const
 export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4 } as const
 export type Direction = Values<typeof Direction>
-/** gone: nobody has a copy and nothing is owed; the bytes were let go, the facts stay */
-export const BodyStore = { row: 1, chunks: 2, blob: 3, gone: 4 } as const
+/** gone: nobody has a copy and nothing is owed; the bytes were let go, the facts stay. packed: in a blob with others' */
+export const BodyStore = { row: 1, chunks: 2, blob: 3, gone: 4, packed: 5 } as const
 export type BodyStore = Values<typeof BodyStore>
 
 /** Below 10 a delivery is open (owed to its next hop), from 10 on it is finished. Only `unsure` may become a duplicate. */

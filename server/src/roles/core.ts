@@ -26,6 +26,7 @@ import {
   type BodyIntake,
   type Sweeper,
 } from '../core/queue/index.ts'
+import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
 import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
 import { createSignDkim, createSubmission, type Submission } from '../core/submission/index.ts'
@@ -64,6 +65,7 @@ export interface Core {
   returns: ReturnScheduler
   bounces: Bounces
   sweeper: Sweeper
+  packer: Packer
   mailbox: Mailbox
   submission: Submission
   mxDoor: MxDoor
@@ -169,6 +171,7 @@ export function buildCore(base: Foundation): Core {
     returns,
     bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId }),
     sweeper: createSweeper({ db, blobs, clock, log }),
+    packer: createPacker({ db, blobs, clock, log, metrics, config, disk }),
     mailbox,
     submission: createSubmission({
       db,

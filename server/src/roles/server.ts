@@ -143,6 +143,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.sweeper.stop(),
       )
       await begin(
+        () => core.packer.start(),
+        () => core.packer.stop(),
+      )
+      await begin(
         () => core.submission.cutOff.start(),
         () => core.submission.cutOff.stop(),
       )

@@ -54,6 +54,53 @@ export const corruptions: readonly Corruption[] = [
     sql: `INSERT INTO blob_reservation SELECT blob_key, organisation_id FROM message WHERE body_store = 3`,
   },
   {
+    expected: 'blob-key',
+    text: 'a message in a pack without a place in it',
+    sql: 'UPDATE message SET pack_offset = NULL WHERE body_store = 5',
+  },
+  {
+    expected: 'blob-reserved',
+    text: 'the reservation of a pack was left behind',
+    sql: `INSERT INTO blob_reservation SELECT blob_key, organisation_id FROM pack`,
+  },
+  { expected: 'packed-place', text: 'the pack of a message is not known', sql: 'DELETE FROM pack' },
+  { expected: 'packed-place', text: 'a pack ended with messages in it', sql: 'UPDATE pack SET ended_at = now()' },
+  {
+    expected: 'packed-place',
+    text: 'a message lies beyond the end of its pack',
+    sql: 'UPDATE message SET pack_offset = pack_offset + 100 WHERE body_store = 5',
+  },
+  {
+    expected: 'packed-place',
+    text: "a message lies in another organisation's pack",
+    sql: 'UPDATE pack SET organisation_id = first_id',
+  },
+  {
+    expected: 'packed-apart',
+    text: 'two messages share bytes of a pack',
+    sql: 'UPDATE message SET pack_offset = 0 WHERE body_store = 5',
+  },
+  {
+    expected: 'packed-once',
+    text: 'the row of a message in a pack is still there',
+    sql: `INSERT INTO body SELECT organisation_id, message_id, '' FROM message WHERE body_store = 5`,
+  },
+  {
+    expected: 'packed-once',
+    text: 'a chunk of a message in a pack is still there',
+    sql: `INSERT INTO body_chunk SELECT organisation_id, message_id, 7, '' FROM message WHERE body_store = 5`,
+  },
+  {
+    expected: 'pack-dead',
+    text: 'dead bytes of a pack are not counted',
+    sql: 'UPDATE pack SET dead_bytes = dead_bytes - 1',
+  },
+  {
+    expected: 'pack-dead',
+    text: 'nobody knows since when bytes of a pack are dead',
+    sql: 'UPDATE pack SET dead_since = NULL',
+  },
+  {
     expected: 'upload-bytes',
     text: "an upload's bytes are gone",
     sql: 'DELETE FROM body WHERE body_id IN (SELECT upload_id FROM upload)',

@@ -1,6 +1,6 @@
 /**
  * A small installation with something of everything, for `check --self-test`: two people with an emergency mailbox and one
- * without, bytes of all three kinds, a delivery in each kind of state, a return under way with its ledger, sent mail that
+ * without, bytes of every kind, a delivery in each kind of state, a return under way with its ledger, sent mail that
  * is owed, credentials, an upload. Messages come in by the real accept statement. All of it is sound:
  * corruptions (check-corruptions.ts) make it not so.
  */
@@ -14,12 +14,14 @@ import { insertBatch } from './accept.ts'
 import { blobKey } from './blobs/blob-store.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { CHUNK_BYTES, insertBodyRow, insertChunk } from './bodies.ts'
+import { packSample, type SamplePack } from './check-sample-pack.ts'
 
 export interface Sample {
   organisationId: Id
   /** of the message in the blob store */
   blobKey: string
   blobBytes: Buffer
+  pack: SamplePack
 }
 
 interface Person {
@@ -194,7 +196,10 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
   await writer.write(blobBytes)
   await writer.commit()
   add(bob, blobBytes, { kind: 'blob', blobKey: key })
+  const packable = (bytes: Buffer) => ({ ...add(alice, bytes, { kind: 'row', bytes }), bytes })
+  const toPack = [packable(randomBytes(400)), packable(randomBytes(300))] as const
   await insertBatch(sql, rows, { nodeId: id(), seconds: 60 })
+  const pack = await packSample(sql, blobs, now, o, toPack)
 
   const { delivered, deferred, unsure } = AttemptOutcome
   await attempts(sql, o, deliveries[0]!, [deferred, delivered], DeliveryState.delivered)
@@ -225,5 +230,5 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
     `INSERT INTO upload (organisation_id, upload_id, person_id, type, size, body_store) VALUES ($1, $2, $3, 'text/plain', 6, 1)`,
     [o, uploadId, alice.personId],
   )
-  return { organisationId: o, blobKey: key, blobBytes }
+  return { organisationId: o, blobKey: key, blobBytes, pack }
 }

@@ -39,9 +39,24 @@ const queries = {
     WHERE NOT EXISTS (SELECT FROM message m WHERE m.organisation_id = b.organisation_id AND m.message_id = b.body_id)
       AND NOT EXISTS (SELECT FROM upload u WHERE u.organisation_id = b.organisation_id AND u.upload_id = b.body_id)`,
   'blob-key': `SELECT organisation_id o, 'message ' || message_id s, format('body_store %s, blob key %s', body_store, blob_key) d FROM message
-    WHERE body_store NOT IN (${words(BodyStore)}) OR (body_store = ${BodyStore.blob}) <> (blob_key IS NOT NULL) AND body_store <> ${BodyStore.gone}`,
-  'blob-reserved': `SELECT r.organisation_id o, 'blob ' || r.blob_key s, 'reserved though a message has it, or for more than two hours' d FROM blob_reservation r
-    WHERE r.reserved_at < now() - interval '2 hours' OR EXISTS (SELECT FROM message m WHERE m.organisation_id = r.organisation_id AND m.blob_key = r.blob_key)`,
+    WHERE body_store NOT IN (${words(BodyStore)}) OR (body_store = ${BodyStore.packed}) <> (pack_offset IS NOT NULL)
+      OR (body_store IN (${BodyStore.blob}, ${BodyStore.packed})) <> (blob_key IS NOT NULL) AND body_store <> ${BodyStore.gone}`,
+  'blob-reserved': `SELECT r.organisation_id o, 'blob ' || r.blob_key s, 'reserved though a message or a pack has it, or for more than two hours' d FROM blob_reservation r
+    WHERE r.reserved_at < now() - interval '2 hours' OR EXISTS (SELECT FROM message m WHERE m.organisation_id = r.organisation_id AND m.blob_key = r.blob_key)
+      OR EXISTS (SELECT FROM pack p WHERE p.blob_key = r.blob_key)`,
+  'packed-place': `SELECT m.organisation_id o, 'message ' || m.message_id s, format('bytes %s to %s of pack %s, which has %s', m.pack_offset, m.pack_offset + m.size, m.blob_key, coalesce(p.bytes::text, 'no row')) d
+    FROM message m LEFT JOIN pack p ON p.blob_key = m.blob_key AND p.organisation_id = m.organisation_id AND p.ended_at IS NULL AND m.message_id BETWEEN p.first_id AND p.last_id
+    WHERE m.body_store = ${BodyStore.packed} AND (p.blob_key IS NULL OR m.pack_offset < 0 OR m.pack_offset + m.size > p.bytes)`,
+  'packed-apart': `SELECT o, 'message ' || i s, format('begins at byte %s of pack %s, where the message before it ends at %s', at, k, before) d FROM (
+      SELECT organisation_id o, message_id i, blob_key k, pack_offset at, max(pack_offset + size) OVER (PARTITION BY blob_key ORDER BY pack_offset, size
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) before
+      FROM message WHERE body_store = ${BodyStore.packed}) t WHERE before > at`,
+  'packed-once': `SELECT m.organisation_id o, 'message ' || m.message_id s, 'is in a pack, and in rows too' d FROM message m WHERE m.body_store = ${BodyStore.packed}
+    AND (EXISTS (SELECT FROM body b WHERE b.body_id = m.message_id AND b.organisation_id = m.organisation_id)
+      OR EXISTS (SELECT FROM body_chunk k WHERE k.body_id = m.message_id AND k.organisation_id = m.organisation_id))`,
+  'pack-dead': `SELECT p.organisation_id o, 'pack ' || p.blob_key s, format('%s bytes, counted dead %s since %s, alive by its messages %s', p.bytes, p.dead_bytes, p.dead_since, coalesce(m.alive, 0)) d
+    FROM pack p LEFT JOIN (SELECT blob_key, sum(size) alive FROM message WHERE body_store = ${BodyStore.packed} GROUP BY blob_key) m USING (blob_key)
+    WHERE p.bytes - p.dead_bytes <> coalesce(m.alive, 0) OR (p.dead_bytes > 0) <> (p.dead_since IS NOT NULL)`,
   'upload-bytes': `SELECT u.organisation_id o, 'upload ' || u.upload_id s, 'no bytes' d FROM upload u
     WHERE NOT EXISTS (SELECT FROM body b WHERE b.body_id = u.upload_id) AND NOT EXISTS (SELECT FROM body_chunk k WHERE k.body_id = u.upload_id)`,
   'copy-bytes': `SELECT c.organisation_id o, 'copy ' || c.copy_id s, 'its message has no bytes any more' d FROM copy c JOIN message m USING (organisation_id, message_id) WHERE m.body_store = ${BodyStore.gone}`,
@@ -187,7 +202,7 @@ export interface StoredMessage {
   sha256: Buffer
 }
 
-/** Messages with chunk or blob bytes, a page after (organisation, message). */
+/** Messages with their bytes in chunks, blobs or packs, a page after (organisation, message). */
 export async function bigMessages(
   sql: Sql,
   after: { organisationId: Id; messageId: Id },
@@ -195,26 +210,19 @@ export async function bigMessages(
 ): Promise<StoredMessage[]> {
   return sql.query<StoredMessage>(
     `SELECT organisation_id AS "organisationId", message_id AS "messageId", body_store AS "bodyStore", blob_key AS "blobKey", size, sha256 FROM message
-     WHERE (organisation_id, message_id) > ($1, $2) AND body_store IN (${BodyStore.chunks}, ${BodyStore.blob})
+     WHERE (organisation_id, message_id) > ($1, $2) AND body_store IN (${BodyStore.chunks}, ${BodyStore.blob}, ${BodyStore.packed})
      ORDER BY organisation_id, message_id LIMIT $3`,
     [after.organisationId, after.messageId, limit],
   )
 }
 
-/** Which of these blob keys a message or a reservation knows. */
+/** Which of these blob keys a message, a pack or a reservation knows. */
 export async function knownBlobs(sql: Sql, keys: readonly string[]): Promise<Set<string>> {
   const rows = await sql.query<{ key: string }>(
     `SELECT blob_key AS key FROM blob_reservation WHERE blob_key = ANY ($1::text[])
+     UNION SELECT blob_key FROM pack WHERE blob_key = ANY ($1::text[])
      UNION SELECT blob_key FROM message WHERE blob_key = ANY ($1::text[])`,
     [[...keys]],
   )
   return new Set(rows.map((row) => row.key))
-}
-
-/** The names of the body partitions that are there. */
-export async function partitionNames(sql: Sql): Promise<Set<string>> {
-  const rows = await sql.query<{ name: string }>(
-    `SELECT c.relname AS name FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent IN ('body'::regclass, 'body_chunk'::regclass)`,
-  )
-  return new Set(rows.map((row) => row.name))
 }

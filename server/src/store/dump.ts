@@ -5,7 +5,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import copyStreams from 'pg-copy-streams'
-import { AttemptOutcome, DeliveryState } from '../platform/codes.ts'
+import { AttemptOutcome, BodyStore, DeliveryState } from '../platform/codes.ts'
 import type { DedicatedSql, Sql } from '../platform/db/database.ts'
 
 export interface TableShape {
@@ -38,8 +38,10 @@ export interface CountedWritable extends Writable {
   rowCount: number
 }
 
+/** A day partition that is dropped is gone from older snapshots too: so none is, from before the snapshot to its end. */
 export async function beginSnapshot(sql: Sql): Promise<void> {
   await sql.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await sql.query('LOCK TABLE body, body_chunk IN ACCESS SHARE MODE')
 }
 export async function beginLoad(sql: Sql): Promise<void> {
   await sql.query('BEGIN')
@@ -160,7 +162,7 @@ export interface BlobRow {
   size: number
 }
 
-/** Messages whose bytes are in the blob store, a page after (organisation, message). */
+/** Messages with a blob of their own, a page after (organisation, message). */
 export async function blobPage(
   sql: Sql,
   after: { organisationId: string; messageId: string },
@@ -168,7 +170,7 @@ export async function blobPage(
 ): Promise<BlobRow[]> {
   return sql.query<BlobRow>(
     `SELECT organisation_id AS "organisationId", message_id AS "messageId", blob_key AS "blobKey", size FROM message
-     WHERE (organisation_id, message_id) > ($1, $2) AND blob_key IS NOT NULL AND body_store = 3
+     WHERE (organisation_id, message_id) > ($1, $2) AND blob_key IS NOT NULL AND body_store = ${BodyStore.blob}
      ORDER BY organisation_id, message_id LIMIT $3`,
     [after.organisationId, after.messageId, limit],
   )

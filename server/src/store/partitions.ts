@@ -1,12 +1,13 @@
 /**
- * Day partitions of body and body_chunk. Ids are uuidv7, so a day is a range of ids; bytes are let go row by row
- * (store/sweep.ts), which a day of its own keeps to small indexes. No partition is dropped yet. Made ahead of time
- * (yesterday to a week from now); what arrived without one lies in the default partition and is moved when its day is
- * made. Idempotent; call it at start and every hour. When all are there it takes no lock.
+ * Day partitions of body and body_chunk. Ids are uuidv7, so a day is a range of ids. Made ahead of time (yesterday to a
+ * week from now); what arrived without one lies in the default partition and is moved when its day is made. Idempotent;
+ * call it at start and every hour. When all are there it takes no lock. An old day that is empty is dropped: that costs
+ * the same however much it held, where rows that went one by one leave their room behind.
  */
 import type { Database, Sql } from '../platform/db/database.ts'
 import { classifyDbError, LONG_MS } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
+import { keepExportsOut } from './packs.ts'
 
 const DAY = 86_400_000
 /** Where bytes lie in rows. */
@@ -25,6 +26,13 @@ export interface Partition {
 const nameOf = (table: BodyTable, ms: number): string =>
   `${table}_${new Date(ms).toISOString().slice(0, 10).replaceAll('-', '')}`
 
+const NAME = /^(body|body_chunk)_(\d{4})(\d\d)(\d\d)$/
+/** The midnight of a day partition; null for any other table's name. */
+function dayOfName(name: string): number | null {
+  const [, , year, month, day] = NAME.exec(name) ?? []
+  return year === undefined ? null : Date.UTC(Number(year), Number(month) - 1, Number(day))
+}
+
 export function partitionsAround(now: number): Partition[] {
   const today = Math.floor(now / DAY) * DAY
   const all: Partition[] = []
@@ -34,17 +42,18 @@ export function partitionsAround(now: number): Partition[] {
   return all
 }
 
+/** The names of the partitions that are there, the default ones too. */
+export async function partitionNames(sql: Sql): Promise<Set<string>> {
+  const rows = await sql.query<{ name: string }>(
+    `SELECT c.relname AS name FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent IN ('body'::regclass, 'body_chunk'::regclass)`,
+  )
+  return new Set(rows.map((row) => row.name))
+}
+
 /** Makes what is missing; returns the names of what it made. */
 export async function ensurePartitions(db: Database, now: number): Promise<string[]> {
   const wanted = partitionsAround(now)
-  const there = new Set(
-    (
-      await db.query<{
-        name: string
-      }>(`SELECT c.relname AS name FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
-    WHERE i.inhparent IN ('body'::regclass, 'body_chunk'::regclass)`)
-    ).map((row) => row.name),
-  )
+  const there = await partitionNames(db)
   const made: string[] = []
   for (const partition of wanted) {
     if (there.has(partition.name)) continue
@@ -86,4 +95,50 @@ async function makeOnce(sql: Sql, partition: Partition): Promise<void> {
   await sql.query(`DELETE FROM ${table}_default WHERE ${range}`)
   await sql.query(create)
   await sql.query(`INSERT INTO ${name} SELECT * FROM moving`)
+}
+
+/** Whoever waits for this long for the tables is waited for no longer: what is accepted meanwhile waits behind us. */
+const LOCK_TIMEOUT = '200ms'
+/** Whoever reads all of the tables is in the way of every day: it is not tried with each. */
+const MOST_IN_USE = 2
+
+/**
+ * Drops the day partitions that are empty and whose day ended before `endedBefore` (never yesterday's, which would be
+ * made again); returns their names. One that is in use, or got a row in this moment, is left for the next time.
+ *
+ * DROP locks the parent for a moment, and whoever accepts mail stands in the queue behind it: so it gives up after
+ * LOCK_TIMEOUT, and the look whether it is empty, which may take long over rows just deleted, is done before, under a
+ * lock of the partition alone that lets nobody put a row in.
+ */
+export async function dropEmptyDays(db: Database, now: number, endedBefore: number): Promise<string[]> {
+  if (!(await keepExportsOut(db))) return []
+  const yesterday = Math.floor(now / DAY) * DAY - DAY
+  const dropped: string[] = []
+  let inUse = 0
+  for (const name of await partitionNames(db)) {
+    const day = dayOfName(name)
+    if (day === null || day >= yesterday || day + DAY > endedBefore) continue
+    if (!(await isEmpty(db, name))) continue
+    try {
+      if (await db.transaction((sql) => dropOnce(sql, name))) dropped.push(name)
+    } catch (error) {
+      if (classifyDbError(error) !== 'repeat') throw error
+      if (++inUse === MOST_IN_USE) break
+    }
+  }
+  return dropped
+}
+
+async function isEmpty(sql: Sql, name: string): Promise<boolean> {
+  const [row] = await sql.query<{ some: boolean }>(`SELECT EXISTS (SELECT FROM ${name}) AS some`)
+  return !row!.some
+}
+
+async function dropOnce(sql: Sql, name: string): Promise<boolean> {
+  await sql.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
+  await sql.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
+  await sql.query(`LOCK TABLE ${name} IN SHARE MODE`)
+  if (!(await isEmpty(sql, name))) return false
+  await sql.query(`DROP TABLE ${name}`)
+  return true
 }

@@ -14,6 +14,8 @@ import { listEmails, positionOf, type MailList } from './mailbox-list.ts'
 import { countThreads, readThreads } from './mailbox-threads.ts'
 import { countDeletedButOwed, countSentOwed, owedBalance } from './owed.ts'
 import { furtherBack, messageNamed, searchStretch } from './trace-search.ts'
+import { bodyRows, firstStretch, movePage, packableStretch } from './pack-moves.ts'
+import { endDeadPacks, insertPack, livingIn } from './packs.ts'
 import { dropBytes, letGo, ownerlessPage, unlinkedPage } from './sweep.ts'
 
 const N = 20_000
@@ -125,6 +127,24 @@ test('the pages of the sweep', async () => {
   const some = [page.last]
   await expectIndexed((sql) => dropBytes(sql, 'body', some))
   await expectIndexed((sql) => letGo({ ...fresh.db, transaction: (work) => work(sql) }, some))
+})
+
+test('the pages of packing', async () => {
+  const { organisationId } = org
+  const want = { from: firstStretch, before: firstIdAt(Date.now()), limit: 500 }
+  await expectIndexed((sql) => packableStretch(sql, want))
+  const { movable } = await packableStretch(fresh.db, want)
+  expect(movable.length).toBeGreaterThan(400)
+  const ids = movable.map(({ messageId }) => messageId)
+  await expectIndexed((sql) => bodyRows(sql, organisationId, ids))
+  const pack = { organisationId, firstId: ids[0]!, lastId: ids.at(-1)!, bytes: ids.length }
+  const [first, second] = ['a', 'b'].map((blobKey) => ({ ...pack, blobKey }))
+  for (const one of [first!, second!]) await insertPack(fresh.db, one)
+  const placed = ids.map((messageId, offset) => ({ messageId, offset }))
+  await expectIndexed((sql) => movePage(sql, { organisationId, from: null, to: 'a', placed }))
+  await expectIndexed((sql) => livingIn(sql, first!))
+  await expectIndexed((sql) => movePage(sql, { organisationId, from: 'a', to: 'b', placed }))
+  await expectIndexed((sql) => endDeadPacks(sql))
 })
 
 describe('a large mailbox', () => {

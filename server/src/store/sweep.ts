@@ -10,6 +10,7 @@ import { BodyStore, DeliveryState, DsnSent } from '../platform/codes.ts'
 import { uuidArray } from '../platform/db/binary.ts'
 import type { Database, Sql } from '../platform/db/database.ts'
 import { NIL_ID, type Id } from '../platform/ids.ts'
+import { countDead } from './packs.ts'
 import { bodyTables, type BodyTable } from './partitions.ts'
 
 /** A message is on its way for at most smtp.transactionTimeout, whose bound is half of this, and then waits for its commit. */
@@ -84,13 +85,14 @@ export async function unlinkedPage(
 /** Deletes the rows of these bodies from one table; how many went. */
 export async function dropBytes(sql: Sql, table: BodyTable, bodies: readonly SweepKey[]): Promise<number> {
   if (bodies.length === 0) return 0
-  // ANY beside the join: by it the planner knows the partitions, and asks their indexes.
+  // ANY and BETWEEN beside the join: by them the planner knows the partitions, and asks their indexes.
+  const ids = bodies.map((one) => one.id).sort()
   const [gone] = await sql.query<{ n: number }>(
     `WITH gone AS (
        DELETE FROM ${table} b USING unnest($1::uuid[], $2::uuid[]) AS t(o, i)
-       WHERE b.body_id = ANY ($2::uuid[]) AND b.body_id = t.i AND b.organisation_id = t.o RETURNING 1)
+       WHERE b.body_id = ANY ($2::uuid[]) AND b.body_id BETWEEN $3 AND $4 AND b.body_id = t.i AND b.organisation_id = t.o RETURNING 1)
      SELECT count(*)::int AS n FROM gone`,
-    [bodies.map((one) => one.organisationId), bodies.map((one) => one.id)],
+    [bodies.map((one) => one.organisationId), bodies.map((one) => one.id), ids[0]!, ids.at(-1)!],
   )
   return gone!.n
 }
@@ -134,29 +136,43 @@ export async function ownerlessPage(sql: Sql, want: { from: SweepKey; before: Id
 
 /**
  * The row says that the bytes are gone, and they go, in one transaction. A blob goes later, when the walk over the blobs
- * finds that no row names it: a crash between leaves bytes, never a dangling row.
+ * finds that no row names it: a crash between leaves bytes, never a dangling row. Bytes in a pack count as dead there from
+ * now on; they go when the pack is rewritten or removed (core/packing).
  */
 export async function letGo(db: Database, messages: readonly SweepKey[]): Promise<void> {
   if (messages.length === 0) return
+  const keys = [uuidArray(messages.map((one) => one.organisationId)), uuidArray(messages.map((one) => one.id))]
   await db.transaction(async (sql) => {
+    // Locked before their place is read: one that moves into a pack in this moment is counted there or not at all.
+    const placed = await sql.query<{ bodyStore: number; blobKey: string; size: number }>(
+      `SELECT m.body_store AS "bodyStore", m.blob_key AS "blobKey", m.size
+       FROM unnest($1::uuid[], $2::uuid[]) AS t(o, i) JOIN message m ON m.organisation_id = t.o AND m.message_id = t.i
+       ORDER BY m.organisation_id, m.message_id FOR UPDATE OF m`,
+      keys,
+    )
     await sql.query(
-      `UPDATE message m SET body_store = ${BodyStore.gone}, blob_key = NULL FROM unnest($1::uuid[], $2::uuid[]) AS t(o, i)
-       WHERE m.organisation_id = t.o AND m.message_id = t.i`,
-      [uuidArray(messages.map((one) => one.organisationId)), uuidArray(messages.map((one) => one.id))],
+      `UPDATE message m SET body_store = ${BodyStore.gone}, blob_key = NULL, pack_offset = NULL
+       FROM unnest($1::uuid[], $2::uuid[]) AS t(o, i) WHERE m.organisation_id = t.o AND m.message_id = t.i`,
+      keys,
+    )
+    await countDead(
+      sql,
+      placed.filter((one) => one.bodyStore === BodyStore.packed),
     )
     for (const table of bodyTables) await dropBytes(sql, table, messages)
   })
 }
 
-/** Which of these blob keys a message or a fresh reservation still names. */
+/** Which of these blob keys a message, a pack or a fresh reservation still names. */
 export async function linkedBlobs(sql: Sql, keys: readonly string[]): Promise<Set<string>> {
   const rows = await sql.query<{ key: string }>(
     `SELECT k AS key FROM unnest($1::text[]) AS k
      LEFT JOIN LATERAL (SELECT 1 AS one FROM message m WHERE m.organisation_id = split_part(k, '/', 1)::uuid
        AND m.message_id = split_part(k, '/', 3)::uuid AND m.blob_key = k LIMIT 1) m ON true
+     LEFT JOIN LATERAL (SELECT 1 AS one FROM pack p WHERE p.blob_key = k LIMIT 1) p ON true
      LEFT JOIN LATERAL (SELECT 1 AS one FROM blob_reservation r
        WHERE r.blob_key = k AND r.reserved_at > now() - interval '1 hour' LIMIT 1) r ON true
-     WHERE m.one IS NOT NULL OR r.one IS NOT NULL`,
+     WHERE m.one IS NOT NULL OR p.one IS NOT NULL OR r.one IS NOT NULL`,
     [keys],
   )
   return new Set(rows.map((row) => row.key))

@@ -12,8 +12,9 @@ import { NIL_ID } from '../../platform/ids.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { openBody } from '../../store/bodies.ts'
 import type { Breach, StoredMessage } from '../../store/check.ts'
-import { bigMessages, breachesOf, knownBlobs, partitionNames, sqlInvariants } from '../../store/check.ts'
-import { partitionsAround } from '../../store/partitions.ts'
+import { bigMessages, breachesOf, knownBlobs, sqlInvariants } from '../../store/check.ts'
+import { isLivingPack, packPage, type Pack } from '../../store/packs.ts'
+import { partitionNames, partitionsAround } from '../../store/partitions.ts'
 import { SWEPT_BY_MS } from '../../store/sweep.ts'
 import { auditChains, verifyAuditChain } from '../audit/index.ts'
 import type { InvariantName } from './invariants.ts'
@@ -97,13 +98,30 @@ async function checkBytes(sql: Sql, blobs: BlobStore, full: boolean, add: Add): 
   }
 }
 
+/** A pack that ends while the check runs loses its blob later: what looks lost is looked at again. */
+async function checkPacks(sql: Sql, blobs: BlobStore, add: Add): Promise<void> {
+  let page: Pack[]
+  for (let after = ''; (page = await packPage(sql, after, PAGE)).length > 0; after = page.at(-1)!.blobKey)
+    for (const { blobKey, organisationId, bytes } of page) {
+      const size = await blobs.size(blobKey)
+      if (size === bytes) continue
+      if (!(await isLivingPack(sql, blobKey))) continue
+      const found = size === null ? 'no blob' : `a blob of ${size} bytes`
+      add('pack-blob', { organisationId, subject: `pack ${blobKey}`, detail: `${found}, the pack says ${bytes}` })
+    }
+}
+
 async function checkBlobOwners(sql: Sql, blobs: BlobStore, now: number, add: Add): Promise<void> {
   let batch: string[] = []
   const flush = async (): Promise<void> => {
     const known = await knownBlobs(sql, batch)
     for (const key of batch)
       if (!known.has(key))
-        add('blob-owner', { organisationId: key.slice(0, 36), subject: `blob ${key}`, detail: 'belongs to no message' })
+        add('blob-owner', {
+          organisationId: key.slice(0, 36),
+          subject: `blob ${key}`,
+          detail: 'belongs to no message or pack',
+        })
     batch = []
   }
   for await (const { key, changedAt } of blobs.list()) {
@@ -142,6 +160,7 @@ export async function checkDatabase(sql: Sql, options: CheckOptions): Promise<Ch
   for (const name of sqlInvariants) for (const breach of await breachesOf(sql, name, parameters)) add(name, breach)
   const blobs = options.blobs ?? nowhere
   await checkBytes(sql, blobs, options.full ?? false, add)
+  await checkPacks(sql, blobs, add)
   await checkBlobOwners(sql, blobs, options.now, add)
   await checkAudit(sql, add)
   await checkPartitions(sql, options.now, add)

@@ -16,7 +16,7 @@ const hours = (ms: number): number => ms / 3_600_000
 const SWEPT = `The sweeper removes them in its hourly round, ${hours(UNLINKED_MS)} hours after they began, while Holdfast runs with the role work; if they stay, report it.`
 
 export type InvariantName =
-  SqlInvariant | 'blob-file' | 'blob-size' | 'blob-owner' | 'digest-big' | 'audit-chain' | 'partitions'
+  SqlInvariant | 'pack-blob' | 'blob-file' | 'blob-size' | 'blob-owner' | 'digest-big' | 'audit-chain' | 'partitions'
 
 export const invariants: Record<InvariantName, Meaning> = {
   'body-row': { means: 'every message kept as a row has its bytes', remedy: BACKUP },
@@ -31,7 +31,8 @@ export const invariants: Record<InvariantName, Meaning> = {
     remedy: SWEPT,
   },
   'blob-key': {
-    means: 'a message says where its bytes are, and has a blob key exactly when they are in the blob store',
+    means:
+      'a message says where its bytes are, has a blob key exactly when they are in the blob store, and a place in it exactly when they are in a pack',
     remedy: REPORT,
   },
   'blob-reserved': {
@@ -39,6 +40,11 @@ export const invariants: Record<InvariantName, Meaning> = {
     remedy:
       'The sweeper removes them in its hourly round, while Holdfast runs with the role work; if they stay, report it.',
   },
+  'packed-place': { means: 'a message in a pack lies within a pack of its organisation', remedy: REPORT },
+  'packed-apart': { means: 'no two messages share bytes of a pack', remedy: REPORT },
+  'packed-once': { means: 'the bytes of a message in a pack are nowhere else', remedy: REPORT },
+  'pack-dead': { means: "a pack's bytes are those of its messages and the dead ones it counts", remedy: REPORT },
+  'pack-blob': { means: 'the blob of every pack is there, with all its bytes', remedy: BACKUP },
   'upload-bytes': {
     means: 'every upload has its bytes',
     remedy: 'The person uploads the file again; uploads live a day.',
@@ -112,10 +118,13 @@ export const invariants: Record<InvariantName, Meaning> = {
   'blob-file': { means: 'every blob a message refers to is there', remedy: BACKUP },
   'blob-size': { means: 'a blob has the size that was accepted', remedy: BACKUP },
   'blob-owner': {
-    means: `no blob older than ${hours(SWEPT_BY_MS)} hours lies around without a message`,
+    means: `no blob older than ${hours(SWEPT_BY_MS)} hours lies around without a message or a pack`,
     remedy: SWEPT,
   },
-  'digest-big': { means: 'the bytes of chunks and blobs are those that were accepted (SHA-256)', remedy: BACKUP },
+  'digest-big': {
+    means: 'the bytes of chunks, blobs and packs are those that were accepted (SHA-256)',
+    remedy: BACKUP,
+  },
   'audit-chain': {
     means: 'no row of the audit chain was changed or removed',
     remedy: 'Somebody changed the database by hand. Keep it, and compare with a backup.',

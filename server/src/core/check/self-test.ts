@@ -60,6 +60,12 @@ async function writeBlob(blobs: BlobStore, key: string, bytes: Buffer): Promise<
   await writer.commit()
 }
 
+function flipped(bytes: Buffer): Buffer {
+  const changed = Buffer.from(bytes)
+  changed[7]! ^= 1
+  return changed
+}
+
 interface BlobCorruption {
   expected: InvariantName
   text: string
@@ -78,11 +84,22 @@ const blobCorruptions: readonly BlobCorruption[] = [
   {
     expected: 'digest-big',
     text: 'one bit of a blob flipped',
-    act: ({ blobs, sample }) => {
-      const bytes = Buffer.from(sample.blobBytes)
-      bytes[7]! ^= 1
-      return writeBlob(blobs, sample.blobKey, bytes)
-    },
+    act: ({ blobs, sample }) => writeBlob(blobs, sample.blobKey, flipped(sample.blobBytes)),
+  },
+  {
+    expected: 'digest-big',
+    text: 'one bit of a message in a pack flipped',
+    act: ({ blobs, sample }) => writeBlob(blobs, sample.pack.blobKey, flipped(sample.pack.bytes)),
+  },
+  {
+    expected: 'pack-blob',
+    text: "a pack's blob is gone",
+    act: ({ blobs, sample }) => blobs.remove(sample.pack.blobKey),
+  },
+  {
+    expected: 'pack-blob',
+    text: "a pack's blob was cut short",
+    act: ({ blobs, sample }) => writeBlob(blobs, sample.pack.blobKey, sample.pack.bytes.subarray(0, -1)),
   },
   {
     expected: 'blob-owner',
@@ -124,6 +141,7 @@ export async function selfTest(db: Database, blobs: BlobStore, now: number): Pro
     const report = await checkDatabase(db, { now: now + (seed.later ?? 0), blobs, full: true })
     record(seed.expected, seed.text, namesOf(report))
     await writeBlob(blobs, sample.blobKey, sample.blobBytes)
+    await writeBlob(blobs, sample.pack.blobKey, sample.pack.bytes)
   }
   return results
 }

@@ -126,6 +126,21 @@ export const configSchema = z.strictObject({
       inlineBytes: bytes(49_152, 'Bodies up to this size ride inside the accept commit.'),
       blobBytes: bytes(8_388_608, 'Bodies above this size go to the blob store.'),
       reserveBytes: bytes(536_870_912, 'Free disk below which mail is answered 452.'),
+      packAfterHours: z
+        .number()
+        .int()
+        .min(1)
+        .max(8760)
+        .default(24)
+        .describe(
+          'Hours after the end of a day (UTC) until the bytes of its mail move out of the database into packs in the blob store.',
+        ),
+      packBytesPerSecond: z
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(8_388_608)
+        .describe('Most bytes that move into packs in a second, so that accepting mail does not wait for the disk.'),
       perPersonBytes: bytes(
         10_737_418_240,
         'Most bytes that one person may add to their own mailbox: drafts, imported messages, uploaded files. What is deleted counts until its retention ends, for so long it is kept. Mail that others send is not counted. 0 sets no limit.',
