@@ -50,7 +50,11 @@ test.each(modes)('mail in mode %s goes as the table says', async (mode) => {
   const routing = createRouting({
     clock: fakeClock(),
     hasRoom: () => true,
-    directory: { resolve: () => Promise.reject(new Error('not asked')), organisationOfDomain: async () => null },
+    directory: {
+      resolve: () => Promise.reject(new Error('not asked')),
+      known: () => null,
+      organisationOfDomain: async () => null,
+    },
     board: {
       standing: () => standing(mode),
       flow: (_route, _person, traffic) => flowIn(Mode[mode], traffic),

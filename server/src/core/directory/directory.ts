@@ -66,7 +66,7 @@ interface Refusal {
 export function createDirectory(deps: DirectoryDeps): LiveDirectory {
   const { db, clock, log } = deps
   const size = deps.cacheSize ?? 50_000
-  const answers = boundedCache<Promise<Recipient>>(size)
+  const answers = boundedCache<Recipient>(size)
   // Strangers have a cache of their own: a flood of guesses does not push out the people.
   const refusals = boundedCache<Refusal>(size)
   const parked = boundedCache<{ recipient: Recipient; until: number }>(Math.ceil(size / 10))
@@ -105,7 +105,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
     try {
       const recipient = Object.freeze(await lookUp(db, address, findDomain))
       if (startedAt === drops) {
-        if (recipient.standing === 'known') answers.set(address, Promise.resolve(recipient))
+        if (recipient.standing === 'known') answers.set(address, recipient)
         else parked.set(address, { recipient, until: clock.monotonic() + UNSURE_FOR_MS })
       }
       return recipient
@@ -124,7 +124,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
 
   function resolve(address: string): Promise<Recipient> {
     const cached = answers.get(address)
-    if (cached) return cached
+    if (cached) return Promise.resolve(cached)
     const refusal = refusals.get(address)
     if (refusal && refusal.until > clock.monotonic()) return Promise.reject(new WireError(refusal.code, refusal.detail))
     const lot = parked.get(address)
@@ -162,6 +162,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
 
   return {
     resolve,
+    known: (address) => answers.get(address) ?? null,
     refresh,
     async organisationOfDomain(domain) {
       const name = foldDomain(domain)

@@ -27,6 +27,8 @@ export interface Directory {
    * our domain), unknown-recipient (complete list), recipient-unverified (nobody can say just now).
    */
   resolve(address: string): Promise<Recipient>
+  /** The answer to the same question where it is at hand; null: ask resolve. */
+  known(address: string): Recipient | null
   /** The organisation whose domain this is, or null: may a person of ours send from it, is it a colleague. */
   organisationOfDomain(domain: string): Promise<{ organisationId: Id; domainId: Id } | null>
 }

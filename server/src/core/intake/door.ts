@@ -33,8 +33,8 @@ export interface MxRecipient {
 }
 
 export interface MxDoor {
-  /** Called at RCPT; throws WireError. */
-  checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
+  /** Called at RCPT; throws WireError. At once where the answer is at hand. */
+  checkRecipient(address: string, envelope: MxEnvelope): Recipient | Promise<Recipient>
   /** Called at DATA, before 354; may throw WireError. */
   begin(envelope: MxEnvelope, recipients: MxRecipient[]): MxSink
 }

@@ -1,9 +1,12 @@
 /**
  * The mark by which Holdfast knows its own mail again: `Holdfast-Trace: <installation id> <message id> <mac> …`. A
  * message that comes back for a recipient it was already accepted for is in a loop; one that a person's own rule sent on
- * to somebody else is not, though it bears our mark. The mac (HMAC-SHA-256 over message id and recipient, 64 bits of it)
- * is another one in every message, so nobody learns from it who was in Bcc, and nobody can make one up.
+ * to somebody else is not, though it bears our mark. The mac (64 bits) is another one in every message, so nobody learns
+ * from it who was in Bcc, and nobody can make one up: a message has a key of its own (HMAC-SHA-256 over its id), and a
+ * recipient's mac is a hash of the address between that key twice (the envelope method: one cheap hash for each of a
+ * thousand recipients).
  */
+import { hash } from 'node:crypto'
 import type { Id } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
 import { TRACE_HEADER } from '../../protocols/smtp/header-scanner.ts'
@@ -23,8 +26,8 @@ const MOST_PASSES = 30
 export function createOwnId(keys: Keys, installationId: Id): OwnId {
   /** what a message's traces hold, by the id it had then: read once, asked for each of a thousand recipients */
   const read = new WeakMap<readonly string[], Map<string, Set<string>>>()
-  const mac = (messageId: string, recipient: string): string =>
-    keys.hmac('own-id', `${installationId} ${messageId} ${recipient}`).toString('hex', 0, 8)
+  const keyOf = (messageId: string): string => keys.hmac('own-id', `${installationId} ${messageId}`).toString('hex')
+  const mac = (key: string, recipient: string): string => hash('sha256', `${key} ${recipient} ${key}`).slice(0, 16)
 
   function passesOf(traces: readonly string[]): Map<string, Set<string>> {
     const passes = new Map<string, Set<string>>()
@@ -43,10 +46,11 @@ export function createOwnId(keys: Keys, installationId: Id): OwnId {
   return {
     header(messageId, recipients) {
       let out = ''
+      const key = keyOf(messageId)
       for (let at = 0; at < recipients.length; at += PER_FIELD) {
         out += `${TRACE_HEADER}: ${installationId} ${messageId}`
         recipients.slice(at, at + PER_FIELD).forEach((recipient, i) => {
-          out += (i % PER_LINE === 0 ? '\r\n ' : ' ') + mac(messageId, recipient)
+          out += (i % PER_LINE === 0 ? '\r\n ' : ' ') + mac(key, recipient)
         })
         out += '\r\n'
       }
@@ -55,7 +59,7 @@ export function createOwnId(keys: Keys, installationId: Id): OwnId {
     seen(traces, recipient) {
       let passes = read.get(traces)
       if (!passes) read.set(traces, (passes = passesOf(traces)))
-      for (const [messageId, macs] of passes) if (macs.has(mac(messageId, recipient))) return true
+      for (const [messageId, macs] of passes) if (macs.has(mac(keyOf(messageId), recipient))) return true
       return false
     },
   }

@@ -42,6 +42,7 @@ function routing(flow: Flow | ModeBoard['flow'], room = true) {
         address.startsWith('nobody')
           ? Promise.reject(new WireError('unknown-recipient'))
           : Promise.resolve(recipient(address.split('@')[0]!)),
+      known: () => null,
       organisationOfDomain: (domain) =>
         Promise.resolve(domain === 'corp.test' ? { organisationId, domainId: newId(2) } : null),
     },

@@ -3,7 +3,7 @@
  * them a copy with its place in the Inbox. The mode decides delivery, never visibility; whether a mailbox exists here is
  * never asked (promise 6): the scopes of the directory say who gets a copy and who a placement.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
 import { CopySource, StandardFolder, type Reason } from '../../platform/codes.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
@@ -55,7 +55,7 @@ export interface Routing {
 /** A thread's id for one person: the same root gives the same thread, whatever order the messages come in. */
 export function threadIdOf(personId: Id, root: string | null, fallback: Id): Id {
   if (root === null) return fallback
-  const hex = createHash('sha256').update(`${personId} ${root}`).digest('hex')
+  const hex = hash('sha256', `${personId} ${root}`)
   // RFC 9562 section 5.8: version 8, a value of our own making.
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
