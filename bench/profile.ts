@@ -71,6 +71,6 @@ export async function profile(scene: RelayScene): Promise<string> {
   } finally {
     await subject.stop()
     await sink.off()
-    rmSync(folder, { recursive: true, force: true })
+    if (!process.env.HOLDFAST_KEEP_PROFILE) rmSync(folder, { recursive: true, force: true })
   }
 }

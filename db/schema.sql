@@ -86,7 +86,6 @@ CREATE TABLE copy (
   placed boolean DEFAULT true NOT NULL,
   PRIMARY KEY (organisation_id, copy_id)
 );
-CREATE INDEX copy_expiry ON copy USING btree (expires_at);
 CREATE INDEX copy_message ON copy USING btree (organisation_id, message_id);
 
 CREATE TABLE credential (

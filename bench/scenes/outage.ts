@@ -33,9 +33,9 @@ export async function outageOnce(
     await down.on()
     const back = performance.now()
     await subject.flush()
-    await arrived(down.received, before + 1, subject.name)
+    await arrived(() => down.received(), before + 1, subject.name)
     const first = performance.now()
-    await arrived(down.received, before + scene.messages + 1, subject.name)
+    await arrived(() => down.received(), before + scene.messages + 1, subject.name)
     const last = performance.now()
     return {
       acceptedPerSecond: scene.messages / accepted,

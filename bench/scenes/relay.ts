@@ -33,7 +33,7 @@ export async function relayOnce(subject: Subject, sink: Sink, scene: RelayScene)
   const accepted = await pour({ ...scene, port: subject.port, to }).finally(() => {
     if (sampler) clearInterval(sampler)
   })
-  await arrived(sink.received, wanted, subject.name)
+  await arrived(() => sink.received(), wanted, subject.name)
   const delivered = (performance.now() - from) / 1000
   // what is written down after the last message belongs to it
   await sleep(400)

@@ -66,7 +66,9 @@ export async function startHaraka(ways: Ways): Promise<Subject> {
     name: 'haraka',
     port,
     roots: () => [child.pid!],
-    flush: async () => void (await run(process.execPath, [program, '-c', folder, '--qunstick'], { timeout: 30_000 })),
+    flush: async () => {
+      await run(process.execPath, [program, '-c', folder, '--qunstick'], { timeout: 30_000 })
+    },
     async stop() {
       if (isAlive(child.pid!)) await killFamily(child.pid!)
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })

@@ -37,8 +37,8 @@ alias_maps =
 mynetworks = 127.0.0.0/8
 relay_domains = ${Object.values(domains).join(', ')}
 relayhost = [127.0.0.1]:${ways.up}
-transport_maps = inline:{${domains.down}=smtp:[127.0.0.1]:${ways.down}}
-smtpd_recipient_restrictions = check_recipient_access inline:{${domains.kept}=HOLD}, permit_mynetworks, reject
+transport_maps = inline:{{${domains.down}=smtp:[127.0.0.1]:${ways.down}}, {${domains.kept}=kept:}}
+defer_transports = kept
 message_size_limit = 209715200
 mailbox_size_limit = 0
 smtp_host_lookup = native
@@ -49,6 +49,7 @@ smtpd_tls_security_level = none
   const master = readFileSync('/etc/postfix/master.cf', 'utf8')
   const services = master
     .replace(/^smtp\s+inet.*$/m, `127.0.0.1:${port} inet n - n - - smtpd`)
+    .concat('kept unix - - n - - smtp\n')
     .replace(/^(\w+\s+(?:unix|unix-dgram)\s+\S+\s+\S+\s+)y/gm, '$1n')
   writeFileSync(join(etc, 'master.cf'), services)
   execFileSync('postfix', ['-c', etc, 'start'], { stdio: 'ignore' })
@@ -58,7 +59,9 @@ smtpd_tls_security_level = none
     name: 'postfix',
     port,
     roots: () => [pid()].filter((one) => one !== null),
-    flush: async () => void (await run('postqueue', ['-c', etc, '-f'])),
+    flush: async () => {
+      await run('postqueue', ['-c', etc, '-f'])
+    },
     async stop() {
       const master = pid()
       if (master !== null && isAlive(master)) await killFamily(master)

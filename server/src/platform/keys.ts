@@ -6,7 +6,15 @@
  * Secrets in tables are sealed (AES-256-GCM, random nonce) and bound to their place (table.column:id): a sealed value
  * moved to another row does not open. Failure: `open` throws; nothing is ever returned unauthenticated.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto'
 import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sheetText } from './recovery-sheet.ts'
@@ -40,8 +48,12 @@ export function keysFrom(master: Buffer, about: { isNew: boolean; file: string }
       cache.set(purpose, (key = Buffer.from(hkdfSync('sha256', master, Buffer.alloc(0), `holdfast/1/${purpose}`, 32))))
     return key
   }
-  const hmac = (purpose: string, data: string | Buffer): Buffer =>
-    createHmac('sha256', subkey(purpose)).update(data).digest()
+  const prepared = new Map<string, KeyObject>()
+  const hmac = (purpose: string, data: string | Buffer): Buffer => {
+    let key = prepared.get(purpose)
+    if (!key) prepared.set(purpose, (key = createSecretKey(subkey(purpose))))
+    return createHmac('sha256', key).update(data).digest()
+  }
   const fingerprint = hmac('fingerprint', '').toString('hex').slice(0, 16)
   return {
     ...about,
