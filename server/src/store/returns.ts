@@ -160,25 +160,32 @@ const FLYING = `flying AS MATERIALIZED (
   SELECT person_id, recipient FROM delivery
   WHERE route_id = $1 AND state < 10 AND state = ${DeliveryState.leased} AND next_attempt > now())`
 
-/** From `persons` (organisation_id, person_id) and `strangers` (organisation_id, delivery_id) to leased deliveries. */
+/**
+ * From `persons` (organisation_id, person_id) and `strangers` (organisation_id, delivery_id) to leased deliveries: of each
+ * person the oldest $8 in a row, up to the first that must not be taken now; of the $2 whose oldest is the oldest.
+ */
 const CLAIM = `oldest AS (
-  SELECT o.organisation_id, o.delivery_id FROM persons p CROSS JOIN LATERAL (
-    SELECT organisation_id, delivery_id, state, next_attempt FROM delivery
-    WHERE organisation_id = p.organisation_id AND person_id = p.person_id AND state < 10 AND route_id = $1
-      AND (state = ${DeliveryState.leased} OR next_attempt <= now() OR ${ROUTE_FAULT})
-    ORDER BY delivery_id LIMIT 1) o
-  WHERE o.state <> ${DeliveryState.leased} AND o.next_attempt <= now()
-  UNION ALL SELECT organisation_id, delivery_id FROM strangers
+  SELECT o.organisation_id, o.delivery_id, o.head, o.place FROM persons p CROSS JOIN LATERAL (
+    SELECT organisation_id, delivery_id, first_value(delivery_id) OVER w AS head, row_number() OVER w AS place,
+      bool_and(state <> ${DeliveryState.leased} AND next_attempt <= now()) OVER w AS free
+    FROM (
+      SELECT organisation_id, delivery_id, state, next_attempt FROM delivery
+      WHERE organisation_id = p.organisation_id AND person_id = p.person_id AND state < 10 AND route_id = $1
+        AND (state = ${DeliveryState.leased} OR next_attempt <= now() OR ${ROUTE_FAULT})
+      ORDER BY delivery_id LIMIT $8) q
+    WINDOW w AS (ORDER BY delivery_id)) o
+  WHERE o.free
+  UNION ALL SELECT organisation_id, delivery_id, delivery_id, 1 FROM strangers
 ), chosen AS (
-  SELECT * FROM oldest ORDER BY delivery_id LIMIT $2
+  SELECT * FROM (SELECT *, dense_rank() OVER (ORDER BY head) AS nth FROM oldest) r WHERE nth <= $2
 ), due AS MATERIALIZED (
-  SELECT d.organisation_id, d.delivery_id, d.state AS was FROM delivery d JOIN chosen USING (organisation_id, delivery_id)
-  WHERE ${DUE} FOR UPDATE OF d SKIP LOCKED
+  SELECT d.organisation_id, d.delivery_id, d.state AS was, chosen.place
+  FROM delivery d JOIN chosen USING (organisation_id, delivery_id) WHERE ${DUE} FOR UPDATE OF d SKIP LOCKED
 ), taken AS (
   UPDATE delivery d SET state = ${DeliveryState.leased}, lease = $3, next_attempt = now() + make_interval(secs => $4)
   FROM due JOIN message m USING (organisation_id)
   WHERE d.organisation_id = due.organisation_id AND d.delivery_id = due.delivery_id AND m.message_id = d.message_id
-  RETURNING ${CLAIM_COLUMNS})
+  RETURNING ${CLAIM_COLUMNS}, due.place::int AS place)
 SELECT * FROM taken ORDER BY "deliveryId"`
 
 const BY_WINDOW = `WITH head AS MATERIALIZED (
@@ -207,19 +214,25 @@ const BY_PERSONS = `WITH ${FLYING}, persons AS (
 export interface ReturnClaim {
   organisationId: Id
   routeId: Id
+  /** people (or recipients without a person) at most */
   limit: number
+  /** deliveries of each at most, in their order; left out: one */
+  depth?: number
   nodeId: Id
   leaseSeconds: number
   /** people whose own pin makes their mail wait */
   except?: readonly Id[]
 }
 
+/** `place`: in the row of what its person is owed, from 1; a gap means that somebody else holds what was to come before. */
+export type ReturnClaimed = ClaimedDelivery & { place: number }
+
 /** Rows of the due index a claim looks at. */
 export const CLAIM_WINDOW = 200
 
-/** Up to `limit` deliveries, each the oldest due of its person (or of its recipient, where there is no person). */
-export async function claimOldestPerPerson(sql: Sql, want: ReturnClaim): Promise<ClaimedDelivery[]> {
-  return sql.query<ClaimedDelivery>(
+/** The oldest due of each of `limit` people (or recipients, where there is no person), oldest first. */
+export async function claimOldestPerPerson(sql: Sql, want: ReturnClaim): Promise<ReturnClaimed[]> {
+  return sql.query<ReturnClaimed>(
     BY_WINDOW,
     [
       want.routeId,
@@ -229,6 +242,7 @@ export async function claimOldestPerPerson(sql: Sql, want: ReturnClaim): Promise
       CLAIM_WINDOW,
       uuidArray(want.except ?? []),
       want.organisationId,
+      want.depth ?? 1,
     ],
     'return-claim-window',
   )
@@ -255,8 +269,8 @@ export async function peopleWithOpen(sql: Sql, organisationId: Id, after: Id | n
 export async function claimOfPersons(
   sql: Sql,
   want: ReturnClaim & { personIds: readonly Id[] },
-): Promise<ClaimedDelivery[]> {
-  return sql.query<ClaimedDelivery>(
+): Promise<ReturnClaimed[]> {
+  return sql.query<ReturnClaimed>(
     BY_PERSONS,
     [
       want.routeId,
@@ -266,6 +280,7 @@ export async function claimOfPersons(
       want.organisationId,
       uuidArray(want.personIds),
       uuidArray(want.except ?? []),
+      want.depth ?? 1,
     ],
     'return-claim-persons',
   )

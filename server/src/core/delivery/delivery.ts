@@ -19,6 +19,7 @@ import type { LiveDirectory, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
 import { createDestinations, SLOW_MS } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
+import { runInOrder } from './in-order.ts'
 import { createMailboxFaults } from './one-mailbox.ts'
 import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
 import { createOutcomeWriter } from './outcome-writer.ts'
@@ -34,6 +35,8 @@ export interface AttemptResult {
   /** what it says about the route */
   evidence: EvidenceKind
   text?: string
+  /** false: given back, it says nothing */
+  tried?: boolean
 }
 
 export interface Delivery {
@@ -41,8 +44,11 @@ export interface Delivery {
   hasRoom(): boolean
   /** After the commit: sends the hot deliveries of a message. */
   handOver(incoming: Incoming): void
-  /** Sends claimed deliveries (leased to this node); resolves when their outcomes are written. */
-  attempt(claims: readonly ClaimedDelivery[]): Promise<AttemptResult[]>
+  /**
+   * Sends claimed deliveries (leased to this node), those of one person one after the other (in-order.ts). `ended` is told
+   * at the end of each transaction; resolves when all outcomes are written.
+   */
+  attempt(claims: readonly ClaimedDelivery[], ended: (results: AttemptResult[]) => void): Promise<void>
   /** Ask the queue now. */
   poke(): void
   start(): void
@@ -76,7 +82,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const mailboxFaults = createMailboxFaults(clock)
   /** leased deliveries in our hands */
   const holding = new Map<Id, Id>()
-  const waiters = new Map<Job, (results: AttemptResult[]) => void>()
+  const waiters = new Map<Job, (results: AttemptResult[], stored: Promise<unknown>) => void>()
   const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
   const timers: Timer[] = []
   let bytesHeld = 0
@@ -168,21 +174,22 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     const waiter = waiters.get(job)
     if (!waiter) return
     waiters.delete(job)
-    void Promise.all(writes).then(() =>
-      waiter(
-        settled.map(({ recipient, result, verdict, evidence }) => ({
-          deliveryId: recipient.deliveryId,
-          outcome: verdict.outcome,
-          evidence: evidence ?? EvidenceKind.neutral,
-          text: result.text,
-        })),
-      ),
-    )
+    const results = settled.map(({ recipient, result, verdict, evidence }) => ({
+      deliveryId: recipient.deliveryId,
+      outcome: verdict.outcome,
+      evidence: evidence ?? EvidenceKind.neutral,
+      text: result.text,
+    }))
+    waiter(results, Promise.all(writes))
   }
 
-  function push(job: Job): void {
+  /** From here on its leases are renewed and its bytes count. */
+  function hold(job: Job): void {
     bytesHeld += jobBytes(job)
     for (const r of job.recipients) holding.set(r.deliveryId, job.organisationId)
+  }
+  function push(job: Job): void {
+    hold(job)
     destinations.push(job)
   }
 
@@ -195,12 +202,21 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
         holding.delete(deliveryId)
         leases.push({ organisationId: job.organisationId, deliveryId, wasUnsure })
       }
-      const untried = { outcome: AttemptOutcome.deferred, evidence: EvidenceKind.neutral }
-      waiters.get(job)?.(job.recipients.map(({ deliveryId }) => ({ deliveryId, ...untried })))
+    }
+    const given = leases.length > 0 ? giveBack(deps.db, deps.nodeId, leases) : Promise.resolve()
+    for (const job of jobs) {
+      waiters.get(job)?.(untried(job), given)
       waiters.delete(job)
     }
-    if (leases.length > 0) await giveBack(deps.db, deps.nodeId, leases)
+    await given
   }
+  const untried = ({ recipients }: Job): AttemptResult[] =>
+    recipients.map(({ deliveryId }) => ({
+      deliveryId,
+      outcome: AttemptOutcome.deferred,
+      evidence: EvidenceKind.neutral,
+      tried: false,
+    }))
 
   async function housekeeping(): Promise<void> {
     const waits = [...routes.all()].map((r) => ({ routeId: r.routeId, seconds: r.settings.unsureWait }))
@@ -280,18 +296,28 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       // The directory knew a new route before our book of them did.
       else void routes.refresh().then(begin, begin)
     },
-    attempt(claims) {
+    async attempt(claims, ended) {
       const returnEventId = claims[0] ? board.standing(claims[0].routeId).returnEventId : null
       const jobs = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial: false })
-      return Promise.all(
-        jobs.map(
-          (job) =>
-            new Promise<AttemptResult[]>((resolve) => {
-              waiters.set(job, resolve)
-              push(job)
-            }),
-        ),
-      ).then((lists) => lists.flat())
+      const stores: Promise<unknown>[] = []
+      // What waits for its turn is leased all the same.
+      for (const job of jobs) hold(job)
+      await runInOrder(jobs, {
+        ended,
+        go: (job) =>
+          new Promise((resolve) => {
+            waiters.set(job, (results, stored) => {
+              stores.push(stored.catch(logged('giving back leases')))
+              resolve(results)
+            })
+            destinations.push(job)
+          }),
+        leave(job) {
+          stores.push(handBack([job]).catch(logged('giving back leases')))
+          return untried(job)
+        },
+      })
+      await Promise.all(stores)
     },
     poke: queue.poke,
     start() {

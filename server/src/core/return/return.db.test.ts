@@ -155,6 +155,38 @@ test("claims: a full mailbox's back-off lets later mail pass, a failure of the r
   expect(await returnRest(fresh.db, org.routeId)).toEqual({ due: true, underWay: true, routeFault: true })
 })
 
+test('claims: several of a person in a row, up to the first that must wait; people are what is limited', async () => {
+  const a = [await owe({ person: 'alice' }), await owe({ person: 'alice' }), await owe({ person: 'alice' })]
+  const b1 = await owe({ person: 'bob' })
+  await owe({ person: 'bob', state: DeliveryState.deferred, reason: 'connect-refused', inSeconds: 600 })
+  await owe({ person: 'bob' })
+  await owe({ person: 'carol' })
+  const want = { organisationId: org.organisationId, routeId: org.routeId, nodeId: me, leaseSeconds: 60 }
+  const claims = await claimOldestPerPerson(fresh.db, { ...want, limit: 2, depth: 2 })
+  expect(ids(claims)).toEqual(ids([a[0]!, a[1]!, b1]))
+  expect(claims.map(({ place }) => place)).toEqual([1, 2, 1])
+  // Alice and Bob have something under way: nobody gets their later mail.
+  expect(await claimOldestPerPerson(fresh.db, { ...want, limit: 9, depth: 9 })).toHaveLength(1)
+})
+
+test('claims: what somebody holds is passed over by its place, and the return gives back what came after it', async () => {
+  const mine = [await owe({ person: 'alice' }), await owe({ person: 'alice' }), await owe({ person: 'alice' })]
+  const others = [await owe({ person: 'bob' })]
+  const worker = pretend(() => 'good')
+  const blocked = fresh.db.transaction(async (sql) => {
+    await sql.query('SELECT FROM delivery WHERE delivery_id = $1 FOR UPDATE', [mine[1]!.deliveryId])
+    const end = run(worker, () => true, {}, { startAtOnce: 4, mostAtOnce: 4 })
+    while (worker.log.length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(ids(worker.log).sort()).toEqual(ids([mine[0]!, ...others]).sort())
+    return { end }
+  })
+  await (
+    await blocked
+  ).end
+  expect(ids(worker.log.filter((c) => c.personId === person('alice')))).toEqual(ids(mine))
+})
+
 test('claims: who is pinned to waiting waits, and does not keep the return from ending', async () => {
   await owe({ person: 'alice' })
   const b = await owe({ person: 'bob' })
@@ -209,46 +241,74 @@ function pretend(
   const worker = {
     log: [] as ClaimedDelivery[],
     most: 0,
-    async attempt(claims: ClaimedDelivery[]): Promise<AttemptResult[]> {
+    async attempt(claims: ClaimedDelivery[], ended: (results: AttemptResult[]) => void): Promise<void> {
+      const lanes = new Map<string, ClaimedDelivery[]>()
+      for (const one of claims) {
+        const owner = one.personId ?? one.recipient
+        lanes.set(owner, [...(lanes.get(owner) ?? []), one])
+      }
+      await Promise.all(
+        [...lanes.values()].map(async (lane) => {
+          let isDown = false
+          for (const one of lane) {
+            if (isDown) {
+              await fresh.db.query(
+                'UPDATE delivery SET state = 0, lease = NULL, next_attempt = now() WHERE delivery_id = $1',
+                [one.deliveryId],
+              )
+              ended([
+                {
+                  deliveryId: one.deliveryId,
+                  outcome: AttemptOutcome.deferred,
+                  evidence: EvidenceKind.neutral,
+                  tried: false,
+                },
+              ])
+              continue
+            }
+            const result = await worker.one(one)
+            isDown = result.evidence === EvidenceKind.connectRefused
+            ended([result])
+          }
+        }),
+      )
+    },
+    async one(one: ClaimedDelivery): Promise<AttemptResult> {
       worker.most = Math.max(worker.most, ++now)
       await new Promise((resolve) => setTimeout(resolve, 3))
-      const results: AttemptResult[] = []
-      for (const one of claims) {
-        worker.log.push(one)
-        const what = rule(one, worker.log.length)
-        const good = what === 'good'
-        const reason = what === 'mailbox-full' ? 'recipient-tempfail' : 'connect-refused'
-        await fresh.db.query(
-          `UPDATE delivery SET state = $2, lease = NULL, reason = $3, next_attempt = now() + interval '60 s', attempts = attempts + 1 WHERE delivery_id = $1`,
-          [one.deliveryId, good ? DeliveryState.delivered : DeliveryState.deferred, good ? 'delivered' : reason],
-        )
-        const outcome = good ? AttemptOutcome.delivered : AttemptOutcome.deferred
-        await fresh.db.query(
-          `INSERT INTO ledger (organisation_id, ledger_id, return_event_id, route_id, person_id, delivery_id, message_id, attempt_no, outcome, proof)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, '250 ok')`,
-          [
-            one.organisationId,
-            newId(Date.now()),
-            eventId,
-            one.routeId,
-            one.personId,
-            one.deliveryId,
-            one.messageId,
-            outcome,
-          ],
-        )
-        results.push({
-          deliveryId: one.deliveryId,
+      worker.log.push(one)
+      const what = rule(one, worker.log.length)
+      const good = what === 'good'
+      const reason = what === 'mailbox-full' ? 'recipient-tempfail' : 'connect-refused'
+      await fresh.db.query(
+        `UPDATE delivery SET state = $2, lease = NULL, reason = $3, next_attempt = now() + interval '60 s', attempts = attempts + 1 WHERE delivery_id = $1`,
+        [one.deliveryId, good ? DeliveryState.delivered : DeliveryState.deferred, good ? 'delivered' : reason],
+      )
+      const outcome = good ? AttemptOutcome.delivered : AttemptOutcome.deferred
+      await fresh.db.query(
+        `INSERT INTO ledger (organisation_id, ledger_id, return_event_id, route_id, person_id, delivery_id, message_id, attempt_no, outcome, proof)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, '250 ok')`,
+        [
+          one.organisationId,
+          newId(Date.now()),
+          eventId,
+          one.routeId,
+          one.personId,
+          one.deliveryId,
+          one.messageId,
           outcome,
-          evidence: good
-            ? EvidenceKind.good
-            : what === 'mailbox-full'
-              ? EvidenceKind.neutral
-              : EvidenceKind.connectRefused,
-        })
-      }
+        ],
+      )
       now -= 1
-      return results
+      return {
+        deliveryId: one.deliveryId,
+        outcome,
+        evidence: good
+          ? EvidenceKind.good
+          : what === 'mailbox-full'
+            ? EvidenceKind.neutral
+            : EvidenceKind.connectRefused,
+      }
     },
   }
   return worker
@@ -258,11 +318,12 @@ const run = (
   worker: ReturnWorker,
   goOn = (): boolean => true,
   more: { perPersonPerMinute?: number } = {},
+  pace: { startAtOnce: number; mostAtOnce: number } = { startAtOnce: 1, mostAtOnce: 4 },
 ): Promise<RunEnd> =>
   runReturn(
     { db: fresh.db, clock: systemClock, log: silentLog, nodeId: me, leaseSeconds: 60, worker },
     { organisationId: org.organisationId, routeId: org.routeId },
-    { startAtOnce: 1, mostAtOnce: 4, ...more },
+    { ...pace, ...more },
     goOn,
   )
 
@@ -301,9 +362,9 @@ test('a pace for each person: nobody gets more than so many a minute, and everyt
   const good = pretend(() => 'good')
   const begun: { to: Id | null; at: number }[] = []
   const timed: ReturnWorker = {
-    attempt(claims) {
+    attempt(claims, ended) {
       for (const { personId } of claims) begun.push({ to: personId, at: systemClock.monotonic() })
-      return good.attempt(claims)
+      return good.attempt(claims, ended)
     },
   }
   expect(await run(timed, () => true, { perPersonPerMinute: 100 })).toEqual({ kind: 'drained' })
@@ -366,9 +427,9 @@ test('a message to several people is handed over in one call', async () => {
   const calls: number[] = []
   const worker = pretend(() => 'good')
   const counting: ReturnWorker = {
-    attempt: (claims) => {
+    attempt: (claims, ended) => {
       calls.push(claims.length)
-      return worker.attempt(claims)
+      return worker.attempt(claims, ended)
     },
   }
   await runReturn(

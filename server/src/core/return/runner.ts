@@ -18,13 +18,15 @@ import {
   claimOldestPerPerson,
   peopleWithOpen,
   returnRest,
+  type ReturnClaimed,
 } from '../../store/returns.ts'
+import { giveBack } from '../../store/claims.ts'
 import { answeredSince } from '../../store/evidence.ts'
 import { isBad } from '../continuity/index.ts'
 import { createOwnFaults } from './own-faults.ts'
 import { failed, room, started, startPace, succeeded, type PaceSettings } from './pace.ts'
 import { createPersonPace } from './person-pace.ts'
-import type { ClaimedDelivery, ReturnWorker } from './ports.ts'
+import type { AttemptResult, ClaimedDelivery, ReturnWorker } from './ports.ts'
 
 export interface RunnerDeps {
   db: Database
@@ -37,6 +39,11 @@ export interface RunnerDeps {
 
 export type RunEnd = { kind: 'drained' } | { kind: 'fallback'; text: string } | { kind: 'stopped' }
 
+/**
+ * Deliveries of one person claimed together at full pace. They go one after the other all the same; it saves a claim and
+ * a wait for the outcome's commit for each. More of them would be unsure after a crash.
+ */
+const RUN = 8
 const IDLE_MS = 250
 const RETRY_FAULTS_MS = 5000
 
@@ -50,57 +57,103 @@ export async function runReturn(
   const { clock } = deps
   let pace = startPace(settings)
   const persons = createPersonPace(settings.perPersonPerMinute)
-  let underWay = 0
+  /** deliveries under way by person, or by recipient without one */
+  const underWay = new Map<string, number>()
+  /** attempts whose outcomes are not stored yet */
+  let storing = 0
   const trouble: { since: boolean; stop: string | null } = { since: false, stop: null }
   const faults = createOwnFaults()
   let faultsTriedAt = clock.monotonic()
   let walkedTo: Id | null = null
   let wake: (() => void) | null = null
+  /** somebody's mail has ended since the last rest: look again at once */
+  let isNews = false
+  const tell = (): void => {
+    isNews = true
+    wake?.()
+  }
+
+  /** One by one where somebody set a pace, and until the slow start is over. */
+  const depth = (): number =>
+    settings.perSecond === undefined && settings.perPersonPerMinute === undefined && pace.atOnce >= settings.mostAtOnce
+      ? RUN
+      : 1
 
   async function take(limit: number): Promise<ClaimedDelivery[]> {
     const except = [...waiting(), ...persons.resting(clock.monotonic())]
-    const want = { ...route, limit, nodeId: deps.nodeId, leaseSeconds: deps.leaseSeconds, except }
+    const want = { ...route, limit, nodeId: deps.nodeId, leaseSeconds: deps.leaseSeconds, depth: depth(), except }
     const claims = await claimOldestPerPerson(deps.db, want)
-    if (claims.length >= limit) return claims
+    const people = countPeople(claims)
+    if (people >= limit) return inOrder(claims)
     // Few people may own the whole window; look at the others, some at a time.
     const personIds = await peopleWithOpen(deps.db, route.organisationId, walkedTo)
     walkedTo = personIds.length < CLAIM_WINDOW ? null : personIds.at(-1)!
-    const more = await claimOfPersons(deps.db, { ...want, limit: limit - claims.length, personIds })
-    return [...claims, ...more]
+    const more = await claimOfPersons(deps.db, { ...want, limit: limit - people, personIds })
+    return inOrder([...claims, ...more])
+  }
+
+  /** Somebody else holds what was to come before these (a person who deletes just now): they wait for it. */
+  async function inOrder(claims: ReturnClaimed[]): Promise<ClaimedDelivery[]> {
+    const next = new Map<string, number>()
+    const early: ReturnClaimed[] = []
+    const taken = claims.filter((one) => {
+      const place = next.get(ownerOf(one)) ?? 1
+      if (one.place === place) next.set(ownerOf(one), place + 1)
+      else early.push(one)
+      return one.place === place
+    })
+    if (early.length > 0) await giveBack(deps.db, deps.nodeId, early)
+    return taken
+  }
+
+  function judge(results: readonly AttemptResult[], ownerIn: ReadonlyMap<Id, string>): void {
+    for (const result of results) {
+      const { deliveryId } = result
+      const recipient = ownerIn.get(deliveryId) ?? deliveryId
+      const left = (underWay.get(recipient) ?? 1) - 1
+      if (left > 0) underWay.set(recipient, left)
+      else {
+        underWay.delete(recipient)
+        tell()
+      }
+      if (isBad(result.evidence)) {
+        const next = failed(pace, faults.failed({ deliveryId, recipient }, clock.monotonic()).isNews)
+        pace = next.pace
+        trouble.since = true
+        if (next.stop) trouble.stop ??= result.text ?? 'several attempts in a row failed'
+      } else if (result.tried !== false) {
+        faults.succeeded({ deliveryId, recipient })
+        pace = succeeded(pace, settings)
+      }
+    }
   }
 
   async function attempt(claims: ClaimedDelivery[]): Promise<void> {
-    const recipientOf = new Map(claims.map((one) => [one.deliveryId, one.personId ?? one.recipient]))
+    const ownerIn = new Map(claims.map((one) => [one.deliveryId, ownerOf(one)]))
+    for (const owner of ownerIn.values()) underWay.set(owner, (underWay.get(owner) ?? 0) + 1)
+    storing++
     try {
-      for (const result of await deps.worker.attempt(claims)) {
-        const { deliveryId } = result
-        const one = { deliveryId, recipient: recipientOf.get(deliveryId) ?? deliveryId }
-        if (isBad(result.evidence)) {
-          const { isNews } = faults.failed(one, clock.monotonic())
-          const next = failed(pace, isNews)
-          pace = next.pace
-          trouble.since = true
-          if (next.stop) trouble.stop ??= result.text ?? 'several attempts in a row failed'
-        } else {
-          faults.succeeded(one)
-          pace = succeeded(pace, settings)
-        }
-      }
+      await deps.worker.attempt(claims, (results) => judge(results, ownerIn))
     } catch (error) {
       // Ours, not the primary's: the leases run out and come back as unsure.
       deps.log.error({ err: String(error), route: route.routeId }, 'an attempt of the return failed unexpectedly')
       pace = failed(pace).pace
+      for (const owner of ownerIn.values()) underWay.delete(owner)
     } finally {
-      underWay -= claims.length
-      wake?.()
+      storing--
+      tell()
     }
   }
 
   function rest(ms: number): Promise<void> {
+    const since = isNews
+    isNews = false
+    if (since) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = clock.after(ms, resolve)
       wake = () => {
         timer.cancel()
+        isNews = false
         resolve()
       }
     })
@@ -136,26 +189,23 @@ export async function runReturn(
   for (;;) {
     if (trouble.stop !== null || !goOn()) break
     if (trouble.since && pace.failures === 0 && clock.monotonic() - faultsTriedAt > 1000) await retryFaults()
-    const limit = room(pace, settings, underWay, clock.monotonic())
+    const limit = room(pace, settings, underWay.size, clock.monotonic())
+    // A claim is worth its price for several people at once; the next who is done brings us back.
+    if (depth() > 1 && limit < pace.atOnce / 4 && underWay.size > 0) {
+      await rest(IDLE_MS)
+      continue
+    }
     const claims = limit > 0 ? await take(limit) : []
     pace = started(pace, settings, claims.length, clock.monotonic())
     persons.started(claims, clock.monotonic())
-    underWay += claims.length
-    for (const group of byMessage(claims)) void attempt(group)
-    if (claims.length === 0 && underWay === 0 && limit > 0 && (await isDrained())) return { kind: 'drained' }
-    if (claims.length < limit || limit === 0 || underWay >= pace.atOnce) await rest(IDLE_MS)
+    if (claims.length > 0) void attempt(claims)
+    const idle = claims.length === 0 && underWay.size === 0
+    if (idle && storing === 0 && limit > 0 && (await isDrained())) return { kind: 'drained' }
+    if (claims.length < limit || limit === 0 || underWay.size >= pace.atOnce) await rest(IDLE_MS)
   }
-  while (underWay > 0) await rest(IDLE_MS)
+  while (underWay.size > 0 || storing > 0) await rest(IDLE_MS)
   return trouble.stop === null ? { kind: 'stopped' } : { kind: 'fallback', text: trouble.stop }
 }
 
-/** One transaction may carry a message to several of its recipients. */
-function byMessage(claims: readonly ClaimedDelivery[]): ClaimedDelivery[][] {
-  const groups = new Map<Id, ClaimedDelivery[]>()
-  for (const claim of claims) {
-    const group = groups.get(claim.messageId)
-    if (group) group.push(claim)
-    else groups.set(claim.messageId, [claim])
-  }
-  return [...groups.values()]
-}
+const ownerOf = (one: { personId: Id | null; recipient: string }): string => one.personId ?? one.recipient
+const countPeople = (claims: readonly ClaimedDelivery[]): number => new Set(claims.map(ownerOf)).size
