@@ -154,6 +154,7 @@ export function buildCore(base: Foundation): Core {
     worker: delivery,
     leaseSeconds: config.delivery.lease,
   })
+  continuity.onAnswer((routeId) => returns.answered(routeId))
   const room = createByteRoom({ clock })
   return {
     nodeId,

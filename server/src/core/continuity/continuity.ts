@@ -26,6 +26,8 @@ export interface Continuity {
   pins: Pins
   overview(organisationId: Id): Promise<RouteOverview[]>
   returnNumbers: Overviews['returnNumbers']
+  /** A probe of a route was answered well. */
+  onAnswer(listener: (routeId: Id) => void): void
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -50,6 +52,7 @@ export function createContinuity(deps: {
   const board = createModeBoard({ db, clock, log })
   const evidence = createEvidenceSink({ db, clock, log, pause, ...(deps.metrics ? { metrics: deps.metrics } : {}) })
   const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause })
+  const answers: ((routeId: Id) => void)[] = []
   const prober = createProber({
     clock,
     routes,
@@ -58,6 +61,7 @@ export function createContinuity(deps: {
     judged: () => judge.judged(),
     probe: deps.probe ?? ((target) => probeSmtp(target, clock)),
     helo: deps.helo,
+    onAnswer: (routeId) => answers.forEach((listener) => listener(routeId)),
     onStranger: (route, isTaken) => {
       noteAcceptsAll(db, route, isTaken).catch((error: unknown) =>
         log.warn({ err: String(error), route: route.name }, 'what a probe found out could not be stored; asked again'),
@@ -79,6 +83,7 @@ export function createContinuity(deps: {
     pins: createPins({ db, judge, board }),
     overview: overviews.routes,
     returnNumbers: overviews.returnNumbers,
+    onAnswer: (listener) => void answers.push(listener),
     async start() {
       pause.start()
       await board.start()

@@ -52,6 +52,8 @@ export function createProber(deps: {
   /** the routes this process judges */
   judged: () => Iterable<Id>
   probe: ProbeSmtp
+  /** it answered well just now */
+  onAnswer?: (routeId: Id) => void
   /** a made-up recipient was taken, or refused for good */
   onStranger?: (route: Route, isTaken: boolean) => void
   helo?: string
@@ -139,6 +141,7 @@ export function createProber(deps: {
     const kind =
       verdict.good === null ? EvidenceKind.ours : verdict.good ? EvidenceKind.probeGood : EvidenceKind.probeBad
     deps.evidence.report({ organisationId, routeId, kind, text: `probe: ${verdict.text}` })
+    if (verdict.good) deps.onAnswer?.(routeId)
   }
 
   function sync(): void {

@@ -46,9 +46,13 @@ export interface Delivery {
   handOver(incoming: Incoming): void
   /**
    * Sends claimed deliveries (leased to this node), those of one person one after the other (in-order.ts). `ended` is told
-   * at the end of each transaction; resolves when all outcomes are written.
+   * at the end of each transaction; resolves when all outcomes are written. `isTrial`: although the route is closed.
    */
-  attempt(claims: readonly ClaimedDelivery[], ended: (results: AttemptResult[]) => void): Promise<void>
+  attempt(
+    claims: readonly ClaimedDelivery[],
+    ended: (results: AttemptResult[]) => void,
+    how?: { isTrial: boolean },
+  ): Promise<void>
   /** Ask the queue now. */
   poke(): void
   start(): void
@@ -296,9 +300,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       // The directory knew a new route before our book of them did.
       else void routes.refresh().then(begin, begin)
     },
-    async attempt(claims, ended) {
+    async attempt(claims, ended, { isTrial } = { isTrial: false }) {
       const returnEventId = claims[0] ? board.standing(claims[0].routeId).returnEventId : null
-      const jobs = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial: false })
+      const jobs = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial })
       const stores: Promise<unknown>[] = []
       // What waits for its turn is leased all the same.
       for (const job of jobs) hold(job)

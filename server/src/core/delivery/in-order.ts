@@ -9,11 +9,11 @@ import type { Job } from './job.ts'
 
 export interface InOrder {
   /** Resolves at the end of the transaction. */
-  go(job: Job): Promise<AttemptResult[]>
+  go: (job: Job) => Promise<AttemptResult[]>
   /** Gives it back untried. */
-  leave(job: Job): AttemptResult[]
+  leave: (job: Job) => AttemptResult[]
   /** One transaction has ended, or was left. */
-  ended(results: AttemptResult[]): void
+  ended: (results: AttemptResult[]) => void
 }
 
 /** Jobs in the order of their claims; resolves when the last has ended. */

@@ -21,7 +21,11 @@ export interface ReturnWorker {
    * reports evidence. Of one person it tries one after the other, in the order of the claims; after a failure that is the
    * route's the rest of that person's is given back untried (deferred, neutral). A message's recipients may share a
    * transaction. `ended` is told at the end of each transaction; the answer comes when all outcomes are stored. Never
-   * throws for what the primary says. Renews the leases while it runs.
+   * throws for what the primary says. Renews the leases while it runs. `isTrial`: although the route is closed.
    */
-  attempt(claims: ClaimedDelivery[], ended: (results: AttemptResult[]) => void): Promise<void>
+  attempt(
+    claims: ClaimedDelivery[],
+    ended: (results: AttemptResult[]) => void,
+    how?: { isTrial: boolean },
+  ): Promise<void>
 }

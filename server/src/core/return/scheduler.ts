@@ -9,10 +9,13 @@ import { returnRest } from '../../store/returns.ts'
 import type { Judge, LiveBoard, RouteStanding } from '../continuity/index.ts'
 import type { RouteBook } from '../directory/index.ts'
 import { routeSettingsSchema } from '../directory/index.ts'
+import { createFirstTry } from './first-try.ts'
 import { runReturn, type RunnerDeps } from './runner.ts'
 
 export interface ReturnScheduler {
   start(): void
+  /** A probe of this route was answered: in an emergency one delivery may try. */
+  answered(routeId: Id): void
   /** Waits a while for attempts under way. */
   stop(): Promise<void>
 }
@@ -27,6 +30,7 @@ export function createReturnScheduler(
 ): ReturnScheduler {
   const { board, judge, log } = deps
   const running = new Map<Id, Promise<void>>()
+  const firstTry = createFirstTry(deps)
   let timer: Timer | null = null
   let stopping = false
   let looks = 0
@@ -82,6 +86,9 @@ export function createReturnScheduler(
   }
 
   return {
+    answered(routeId) {
+      if (!stopping) firstTry(routeId)
+    },
     start() {
       timer = deps.clock.every(LOOK_MS, look)
       board.onChange((now) => {

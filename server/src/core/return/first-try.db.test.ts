@@ -1,0 +1,96 @@
+/** After an answered probe one delivery may try: the oldest of its person, in an emergency only, one at a time. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
+import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { Mode, Pin } from '../../platform/codes.ts'
+import { newId, type Id } from '../../platform/ids.ts'
+import { silentLog } from '../../platform/log.ts'
+import { createFirstTry } from './first-try.ts'
+import type { ClaimedDelivery } from './ports.ts'
+
+let fresh: FreshDatabase
+let org: MadeOrganisation
+beforeEach(async () => {
+  fresh = await freshDatabase()
+  org = await makeOrganisation(fresh.db, { people: ['alice', 'bob'], mode: Mode.emergency })
+})
+// Rows without messages' bytes and copies: nothing a check would find sound.
+afterEach(() => fresh.drop())
+
+async function owe(name: string): Promise<Id> {
+  const [deliveryId, messageId] = [newId(Date.now()), newId(Date.now())]
+  await fresh.db.query(
+    `INSERT INTO message (organisation_id, message_id, received_at, direction, envelope_from, size, sha256, body_store, prefix)
+     VALUES ($1, $2, now(), 1, 'x@y.test', 10, '\\x00', 1, '\\x00')`,
+    [org.organisationId, messageId],
+  )
+  await fresh.db.query(
+    `INSERT INTO delivery (organisation_id, delivery_id, message_id, recipient, person_id, route_id, state, next_attempt, held, accepted_at)
+     VALUES ($1, $2, $3, $4, $5, $6, 0, now(), true, now())`,
+    [org.organisationId, deliveryId, messageId, `${name}@corp.test`, org.people[name]!.personId, org.routeId],
+  )
+  return deliveryId
+}
+
+function stage(standing: { mode: Mode; pin: Pin | null }) {
+  const tried: { ids: Id[]; isTrial: boolean | undefined }[] = []
+  let end: () => void = () => undefined
+  const firstTry = createFirstTry({
+    db: fresh.db,
+    log: silentLog,
+    nodeId: newId(Date.now()),
+    leaseSeconds: 60,
+    board: {
+      standing: () => ({ ...standing, organisationId: org.organisationId }) as never,
+      waitingPersons: () => [],
+    },
+    worker: {
+      attempt(claims: ClaimedDelivery[], _ended, how) {
+        tried.push({ ids: claims.map((one) => one.deliveryId), isTrial: how?.isTrial })
+        return new Promise<void>((resolve) => {
+          end = resolve
+        })
+      },
+    },
+  })
+  const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 150))
+  return { firstTry, tried, settle, end: () => end() }
+}
+
+test('one at a time, the oldest, as a trial', async () => {
+  const first = await owe('alice')
+  await owe('alice')
+  const second = await owe('bob')
+  const { firstTry, tried, settle, end } = stage({ mode: Mode.emergency, pin: null })
+  firstTry(org.routeId)
+  firstTry(org.routeId)
+  await settle()
+  firstTry(org.routeId)
+  await settle()
+  expect(tried).toEqual([{ ids: [first], isTrial: true }])
+  end()
+  await settle()
+  firstTry(org.routeId)
+  await settle()
+  // Alice's first is still leased here, so her second waits behind it.
+  expect(tried.slice(1)).toEqual([{ ids: [second], isTrial: true }])
+})
+
+test.each([
+  ['another mode', { mode: Mode.normal, pin: null }],
+  ['the return has begun', { mode: Mode.recovering, pin: null }],
+  ['a pin', { mode: Mode.emergency, pin: Pin.emergency }],
+])('%s: nothing is tried', async (_, standing) => {
+  await owe('alice')
+  const { firstTry, tried, settle } = stage(standing)
+  firstTry(org.routeId)
+  await settle()
+  expect(tried).toEqual([])
+})
+
+test('nothing is owed: nothing is tried', async () => {
+  const { firstTry, tried, settle } = stage({ mode: Mode.emergency, pin: null })
+  firstTry(org.routeId)
+  await settle()
+  expect(tried).toEqual([])
+})
