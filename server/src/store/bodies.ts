@@ -3,6 +3,7 @@
  * the id alone. Nothing here holds a whole large body in memory.
  */
 import { BodyStore } from '../platform/codes.ts'
+import { uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { WireError } from '../platform/errors.ts'
 import type { Id } from '../platform/ids.ts'
@@ -140,6 +141,19 @@ export async function* openBody(
     }
   }
   throw lost()
+}
+
+/** Those of these bodies that lie in rows of `body` now, in no order. Asked by id, so that only their days are looked at. */
+export async function rowBodies(
+  sql: Sql,
+  refs: readonly { organisationId: Id; bodyId: Id }[],
+): Promise<{ organisationId: Id; bodyId: Id; bytes: Buffer }[]> {
+  return sql.query(
+    `SELECT b.organisation_id AS "organisationId", b.body_id AS "bodyId", b.bytes
+     FROM body b JOIN unnest($1::uuid[], $2::uuid[]) AS t(o, i) ON b.body_id = t.i AND b.organisation_id = t.o
+     WHERE b.body_id = ANY ($2::uuid[])`,
+    [uuidArray(refs.map((ref) => ref.organisationId)), uuidArray(refs.map((ref) => ref.bodyId))],
+  )
 }
 
 /** Writes one chunk row. On a connection with synchronous_commit=off: the accept commit that links it comes later in the WAL. */

@@ -23,6 +23,7 @@ import { runInOrder } from './in-order.ts'
 import { createMailboxFaults } from './one-mailbox.ts'
 import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
 import { createOutcomeWriter } from './outcome-writer.ts'
+import { prefetch } from './prefetch.ts'
 import { createQueuePoll } from './queue-poll.ts'
 import type { AttemptReport } from './runner.ts'
 import { settle } from './settle.ts'
@@ -248,6 +249,10 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     })
   }
 
+  /** Fetched ahead as far as there is room for it; else each is read when it is sent. */
+  const withBytes = (jobs: Job[]): Promise<Job[]> =>
+    prefetch(deps.db, jobs, config.delivery.readyBytes - bytesHeld).catch(() => jobs)
+
   const logged =
     (what: string) =>
     (error: unknown): void =>
@@ -301,8 +306,10 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       else void routes.refresh().then(begin, begin)
     },
     async attempt(claims, ended, { isTrial } = { isTrial: false }) {
+      // Ours from here on, also while their bytes are fetched.
+      for (const { deliveryId, organisationId } of claims) holding.set(deliveryId, organisationId)
       const returnEventId = claims[0] ? board.standing(claims[0].routeId).returnEventId : null
-      const jobs = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial })
+      const jobs = await withBytes(jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial }))
       const stores: Promise<unknown>[] = []
       // What waits for its turn is leased all the same.
       for (const job of jobs) hold(job)
