@@ -25,5 +25,5 @@ export type SizeName = 'smoke' | 'ordinary' | 'full'
 export const sizes: Record<SizeName, Sizes> = {
   smoke: { rounds: 1, relay: scenes(240).slice(0, 1), outage: { rounds: 0, messages: 0, size: TEN, sessions: 20 } },
   ordinary: { rounds: 3, relay: scenes(2400), outage: { rounds: 1, messages: 2000, size: TEN, sessions: 20 } },
-  full: { rounds: 9, relay: scenes(6000), outage: { rounds: 3, messages: 5000, size: TEN, sessions: 20 } },
+  full: { rounds: 5, relay: scenes(5000), outage: { rounds: 3, messages: 5000, size: TEN, sessions: 20 } },
 }

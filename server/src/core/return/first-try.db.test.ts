@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
-import { Mode, Pin } from '../../platform/codes.ts'
+import { AttemptOutcome, EvidenceKind, Mode, Pin } from '../../platform/codes.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createFirstTry } from './first-try.ts'
@@ -12,7 +12,7 @@ let fresh: FreshDatabase
 let org: MadeOrganisation
 beforeEach(async () => {
   fresh = await freshDatabase()
-  org = await makeOrganisation(fresh.db, { people: ['alice', 'bob'], mode: Mode.emergency })
+  org = await makeOrganisation(fresh.db, { people: ['alice', 'bob', 'carol'], mode: Mode.emergency })
 })
 // Rows without messages' bytes and copies: nothing a check would find sound.
 afterEach(() => fresh.drop())
@@ -32,7 +32,7 @@ async function owe(name: string): Promise<Id> {
   return deliveryId
 }
 
-function stage(standing: { mode: Mode; pin: Pin | null }) {
+function stage(standing: { mode: Mode; pin: Pin | null }, goesWell = false, pace: object = {}) {
   const tried: { ids: Id[]; isTrial: boolean | undefined }[] = []
   let end: () => void = () => undefined
   const firstTry = createFirstTry({
@@ -44,9 +44,21 @@ function stage(standing: { mode: Mode; pin: Pin | null }) {
       standing: () => ({ ...standing, organisationId: org.organisationId }) as never,
       waitingPersons: () => [],
     },
+    routes: { get: () => ({ settings: { return: pace } }) as never },
+    isStopping: () => false,
     worker: {
-      attempt(claims: ClaimedDelivery[], _ended, how) {
+      attempt(claims: ClaimedDelivery[], ended, how) {
         tried.push({ ids: claims.map((one) => one.deliveryId), isTrial: how?.isTrial })
+        if (goesWell) {
+          ended(
+            claims.map(({ deliveryId }) => ({
+              deliveryId,
+              outcome: AttemptOutcome.delivered,
+              evidence: EvidenceKind.good,
+            })),
+          )
+          return Promise.resolve()
+        }
         return new Promise<void>((resolve) => {
           end = resolve
         })
@@ -93,4 +105,17 @@ test('nothing is owed: nothing is tried', async () => {
   firstTry(org.routeId)
   await settle()
   expect(tried).toEqual([])
+})
+
+test('while they go well, the next; with a pace, one for each probe', async () => {
+  for (const name of ['alice', 'bob']) await owe(name)
+  const paced = stage({ mode: Mode.emergency, pin: null }, true, { perSecond: 1 })
+  paced.firstTry(org.routeId)
+  await paced.settle()
+  expect(paced.tried).toHaveLength(1)
+  await owe('carol')
+  const { firstTry, tried, settle } = stage({ mode: Mode.emergency, pin: null }, true)
+  firstTry(org.routeId)
+  await settle()
+  expect(tried).toHaveLength(2)
 })

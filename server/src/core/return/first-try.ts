@@ -1,16 +1,17 @@
 /**
- * The first sign of life of a primary in an emergency is taken at its word: after each probe that it answers, one delivery
- * may try. So the first message is home within a probe's interval of the primary's return, long before the evidence is
- * enough for the return itself; and what becomes of it is better evidence than the probe.
+ * The first sign of life of a primary in an emergency is taken at its word: after a probe that it answers, one delivery may
+ * try, and while they go well the next. So the first message is home within a probe's interval of the primary's return, long
+ * before the evidence is enough for the return itself; and what becomes of them is better evidence than the probe.
  *
- * One at a time for a route, the oldest of its person, never under a pin.
+ * One at a time for a route, the oldest of its person, never under a pin; one for each probe where an admin set a pace.
  */
 import type { Database } from '../../platform/db/database.ts'
-import { Mode } from '../../platform/codes.ts'
+import { AttemptOutcome, Mode } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { claimOldestPerPerson } from '../../store/returns.ts'
 import type { LiveBoard } from '../continuity/index.ts'
+import type { RouteBook } from '../directory/index.ts'
 import type { ReturnWorker } from './ports.ts'
 
 export function createFirstTry(deps: {
@@ -19,11 +20,14 @@ export function createFirstTry(deps: {
   nodeId: Id
   leaseSeconds: number
   board: Pick<LiveBoard, 'standing' | 'waitingPersons'>
+  routes: Pick<RouteBook, 'get'>
   worker: ReturnWorker
+  isStopping(): boolean
 }): (routeId: Id) => void {
   const trying = new Set<Id>()
 
-  async function attempt(routeId: Id): Promise<void> {
+  /** True: it was taken. */
+  async function attempt(routeId: Id): Promise<boolean> {
     const { organisationId } = deps.board.standing(routeId)
     const claims = await claimOldestPerPerson(deps.db, {
       organisationId,
@@ -33,14 +37,31 @@ export function createFirstTry(deps: {
       leaseSeconds: deps.leaseSeconds,
       except: deps.board.waitingPersons(organisationId),
     })
-    if (claims.length > 0) await deps.worker.attempt(claims, () => undefined, { isTrial: true })
+    let isTaken = false
+    if (claims.length > 0)
+      await deps.worker.attempt(
+        claims,
+        (results) => (isTaken = results.every(({ outcome }) => outcome === AttemptOutcome.delivered)),
+        { isTrial: true },
+      )
+    return isTaken
+  }
+
+  const mayTry = (routeId: Id): boolean => {
+    const { mode, pin } = deps.board.standing(routeId)
+    return mode === Mode.emergency && pin === null && !deps.isStopping()
+  }
+
+  async function trickle(routeId: Id): Promise<void> {
+    const pace = deps.routes.get(routeId)?.settings.return
+    const hasPace = pace?.perSecond !== undefined || pace?.perPersonPerMinute !== undefined
+    while (mayTry(routeId) && (await attempt(routeId)) && !hasPace);
   }
 
   return (routeId) => {
-    const { mode, pin } = deps.board.standing(routeId)
-    if (mode !== Mode.emergency || pin !== null || trying.has(routeId)) return
+    if (!mayTry(routeId) || trying.has(routeId)) return
     trying.add(routeId)
-    attempt(routeId)
+    trickle(routeId)
       .catch((error: unknown) =>
         deps.log.warn(
           { err: String(error), route: routeId },

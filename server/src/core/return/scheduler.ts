@@ -30,9 +30,9 @@ export function createReturnScheduler(
 ): ReturnScheduler {
   const { board, judge, log } = deps
   const running = new Map<Id, Promise<void>>()
-  const firstTry = createFirstTry(deps)
   let timer: Timer | null = null
   let stopping = false
+  const firstTry = createFirstTry({ ...deps, isStopping: () => stopping })
   let looks = 0
 
   const recovers = (routeId: Id): boolean =>
