@@ -20,7 +20,12 @@ export async function startHoldfast(
   const installation = createInstallation({
     name: 'bench',
     ...(options.program === undefined ? {} : { program: options.program }),
-    config: { log: { level: 'warn' }, smtp: { connections: 2000, connectionsPerAddress: 2000 }, ...options.config },
+    config: {
+      log: { level: 'warn' },
+      database: { preparedWalBytes: 2 ** 30 },
+      smtp: { connections: 2000, connectionsPerAddress: 2000 },
+      ...options.config,
+    },
   })
   let server = await installation.start({ nodeArgs: options.nodeArgs ?? [] })
   const numbered = Array.from({ length: MOST_RECIPIENTS }, (_, n) => `${n + 1}alice`)

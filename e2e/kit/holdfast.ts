@@ -61,6 +61,8 @@ export interface Installation {
 const baseConfig = {
   hostname: 'mx.holdfast.test',
   listen: { mx: { port: 0 }, http: { port: 0 } },
+  // a gigabyte for each of a hundred short lives
+  database: { preparedWalBytes: 0 },
   log: { level: 'info' },
 }
 

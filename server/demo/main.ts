@@ -135,6 +135,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
       log: { level: 'warn' },
       // a laptop may be fuller than a mail server should be
       storage: { reserveBytes: 50_000_000 },
+      database: { preparedWalBytes: 0 },
     }
     writeFileSync(place.configFile, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
     const product = await startProduct(place).catch((error: unknown) => {

@@ -4,10 +4,12 @@
  * every port and file it is told to use (start-check.ts). `--json` prints one line with the
  * ports when it is ready. SIGTERM and Ctrl-C stop it in order; a second one at once.
  */
+import { statfsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { systemClock } from '../platform/clock.ts'
 import { roleNames, type Config } from '../platform/config/config.ts'
 import { clearRunning, writeRunning } from '../platform/data-folder.ts'
+import { prepareWal } from '../platform/db/prepare-wal.ts'
 import { loadKeys } from '../platform/keys.ts'
 import { tellProgress } from '../platform/progress.ts'
 import { startServer, type RunningServer } from '../roles/server.ts'
@@ -33,6 +35,11 @@ function rolesOf(text: string | undefined): Config['roles'] | undefined {
       )
     return role
   })
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 export interface Serving {
@@ -70,6 +77,19 @@ export async function startServing(options: ServeOptions, flags: Record<string, 
     const mayMake = !(await hasSealedSecrets(storage.db))
     const keys = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake })
     const server = await startServer({ config, dataFolder, db: storage.db, keys, clock: systemClock, log, version })
+    let isStopping = false
+    const prepared = storage.server
+      ? prepareWal({
+          db: storage.db,
+          log,
+          bytes: config.database.preparedWalBytes,
+          room: () => freeBytes(dataFolder) - config.storage.reserveBytes,
+          isStopping: () => isStopping,
+        }).catch((error: unknown) => {
+          if (!isStopping)
+            log.warn({ err: String(error) }, 'the write-ahead log could not be made ready; the next start tries again')
+        })
+      : Promise.resolve()
     const url =
       config.publicUrl ||
       (server.ports.http === undefined
@@ -93,7 +113,9 @@ export async function startServing(options: ServeOptions, flags: Record<string, 
       firstStart: keys.isNew,
       async stop() {
         if (config.roles.includes('work')) clearRunning(dataFolder)
+        isStopping = true
         await server.stop()
+        await prepared
         await storage.close()
       },
     }

@@ -74,6 +74,10 @@ export const configSchema = z.strictObject({
         10,
         'Connections for everything but accepting mail, leases, modes and the directory, which have their own.',
       ),
+      preparedWalBytes: bytes(
+        1_073_741_824,
+        'Write-ahead log of the own database that the first start makes ready (at most 1 GiB is kept), so that no commit waits for new segments; 0: none.',
+      ),
     })
     .prefault({}),
   masterKeyFile: z
