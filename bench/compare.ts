@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- --compare '{"batch 4":{"accept":{"batchMessages":4}},"as it is":{}}' --only SCENE`: settings of Holdfast beside
- * each other, interleaved; an installation each. A variant may name another build of the program by `HOLDFAST_PROGRAM`.
+ * each other, interleaved; an installation each. A variant may name another build of the program (`program`), and settings of
+ * the primary's route (`route`).
  */
 import { sleep } from '../e2e/peers/processes.ts'
 import { figuresOf, spreadOf, type Cell } from './measure.ts'
@@ -9,7 +10,7 @@ import { startHoldfast, type HoldfastSubject } from './subjects/holdfast.ts'
 import { createSink } from './subjects/sink.ts'
 
 export async function compare(
-  variants: Record<string, { program?: string } & Record<string, unknown>>,
+  variants: Record<string, { program?: string; route?: object } & Record<string, unknown>>,
   scene: RelayScene,
   rounds: number,
 ): Promise<string> {
@@ -17,11 +18,11 @@ export async function compare(
   const subjects: HoldfastSubject[] = []
   const cells: Cell[] = []
   try {
-    for (const [name, { program, ...config }] of Object.entries(variants))
+    for (const [name, { program, route, ...config }] of Object.entries(variants))
       subjects.push(
         await startHoldfast(
           { up: sink.port, down: sink.port },
-          { name, config, ...(program === undefined ? {} : { program }) },
+          { name, config, ...(program === undefined ? {} : { program }), ...(route === undefined ? {} : { route }) },
         ),
       )
     for (let round = 0; round <= rounds; round++)

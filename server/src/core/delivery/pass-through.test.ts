@@ -24,7 +24,14 @@ const refused: RecipientResult = {
 const rows = (n: number) => Array.from({ length: n }, () => ({})) as OutcomeRow[]
 const job = { messageId: 'm' } as Job
 
-function room({ mode = Mode.normal as number, telling = 'told' as Telling, enabled = true, kind = 1 as number } = {}) {
+interface Wish {
+  mode?: number
+  telling?: Telling
+  enabled?: boolean
+  kind?: number
+}
+
+function room({ mode = Mode.normal, telling = 'told', enabled = true, kind = RouteKind.primary }: Wish = {}) {
   const clock = fakeClock()
   const written: OutcomeRow[] = []
   const settings = routeSettingsSchema.parse({ passThrough: { enabled, wait: 3 } })
