@@ -4,7 +4,7 @@
  * the primary's route (`route`).
  */
 import { sleep } from '../e2e/peers/processes.ts'
-import { figuresOf, spreadOf, type Cell } from './measure.ts'
+import { figuresOf, ratiosOf, spreadOf, type Cell } from './measure.ts'
 import { relayOnce, type RelayScene } from './scenes/relay.ts'
 import { startHoldfast, type HoldfastSubject } from './subjects/holdfast.ts'
 import { createSink } from './subjects/sink.ts'
@@ -39,7 +39,10 @@ export async function compare(
   const text = (subject: string, figure: string): string => {
     const { median, lowest, highest } = spreadOf(figuresOf(cells, scene.name, subject, figure))
     const digits = median < 10 ? 2 : 0
-    return `${figure} ${median.toFixed(digits)} (${lowest.toFixed(digits)}-${highest.toFixed(digits)})`
+    // to the first of them, inside each round: what else the machine does hits both
+    const ratio = spreadOf(ratiosOf(cells, scene.name, figure, subject, subjects[0]!.name))
+    const parts = [ratio.median, ratio.lowest, ratio.highest].map((value) => value.toFixed(2))
+    return `${figure} ${median.toFixed(digits)} (${lowest.toFixed(digits)}-${highest.toFixed(digits)}) x${parts[0]} (${parts[1]}-${parts[2]})`
   }
   return subjects
     .map(({ name }) => `${name.padEnd(24)} ${names.map((figure) => text(name, figure)).join('  ')}`)

@@ -4,7 +4,7 @@
  * (each is a notice, or an admin's work), and what comes twice when senders are cut off while they wait.
  */
 import { sleep, until } from '../../e2e/peers/processes.ts'
-import { figuresOf, percentile, spreadOf, type Cell } from '../measure.ts'
+import { figuresOf, percentile, ratiosOf, spreadOf, type Cell, type Spread } from '../measure.ts'
 import { sendOne, type Sent } from '../sender.ts'
 import { startHoldfast, type HoldfastSubject } from '../subjects/holdfast.ts'
 import { REFUSE, startSlowPrimary, type SlowPrimary } from '../subjects/slow-primary.ts'
@@ -23,6 +23,8 @@ const scenes: Scene[] = [
   { name: '20 sessions, primary at once', messages: 1000, sessions: 20, primaryMs: 0 },
   { name: '100 sessions, primary at once', messages: 1000, sessions: 100, primaryMs: 0 },
   { name: '20 sessions, primary 200 ms', messages: 500, sessions: 20, primaryMs: 200 },
+  // more senders than connections to the primary: they queue for it
+  { name: '100 sessions, primary 200 ms', messages: 500, sessions: 100, primaryMs: 200 },
 ]
 const CUT = { name: 'senders cut off after 100 ms, primary 200 ms', senders: 50, cutMs: 100, primaryMs: 200 }
 
@@ -38,7 +40,7 @@ async function refusals(subject: HoldfastSubject): Promise<{ all: number; passed
   const text = await (await fetch(`http://127.0.0.1:${subject.running().ports.http}/metrics`)).text()
   const sum = (pattern: RegExp): number => [...text.matchAll(pattern)].reduce((n, [, value]) => n + Number(value), 0)
   return {
-    all: sum(/^holdfast_delivery_attempts_total\{outcome="3".*\} (\d+)$/gm),
+    all: sum(/^holdfast_delivery_attempts_total\{outcome="refused".*\} (\d+)$/gm),
     passedOn: sum(/^holdfast_pass_through_answers_total\{answer="passed-on"\} (\d+)$/gm),
   }
 }
@@ -100,6 +102,9 @@ async function cutOnce(subject: HoldfastSubject, primary: SlowPrimary): Promise<
   return { arrivedTwice: times.filter((n) => n > 1).length, arrivedOnce: times.filter((n) => n === 1).length }
 }
 
+const shown = (figure: string, { median, lowest, highest }: Spread): string =>
+  `${figure} ${median.toFixed(2)} (${lowest.toFixed(2)}-${highest.toFixed(2)})`
+
 export async function comparePassThrough(rounds: number, say: (line: string) => void): Promise<void> {
   const primary = await startSlowPrimary()
   const ways = { up: primary.port, down: primary.port }
@@ -123,14 +128,15 @@ export async function comparePassThrough(rounds: number, say: (line: string) => 
           if (round > 0) cells.push({ scene, subject: subject.name, round, figures })
           await sleep(300)
         }
-    for (const [scene] of all)
-      for (const { name } of subjects) {
-        const figures = Object.keys(cells.find((cell) => cell.scene === scene)!.figures).map((figure) => {
-          const { median, lowest, highest } = spreadOf(figuresOf(cells, scene, name, figure))
-          return `${figure} ${median.toFixed(1)} (${lowest.toFixed(1)}-${highest.toFixed(1)})`
-        })
-        say(`${scene}  ${name.padEnd(4)} ${figures.join('  ')}`)
-      }
+    for (const [scene] of all) {
+      const names = Object.keys(cells.find((cell) => cell.scene === scene)!.figures)
+      const line = (spread: (figure: string) => Spread): string =>
+        names.map((figure) => shown(figure, spread(figure))).join('  ')
+      for (const { name } of subjects)
+        say(`${scene}  ${name}  ${line((figure) => spreadOf(figuresOf(cells, scene, name, figure)))}`)
+      // Inside a round, so that what else the machine does hits both.
+      say(`${scene}  on/off  ${line((figure) => spreadOf(ratiosOf(cells, scene, figure, 'on', 'off')))}`)
+    }
   } finally {
     for (const subject of subjects) await subject.stop()
     await primary.close()
