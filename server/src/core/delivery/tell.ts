@@ -23,6 +23,8 @@ export interface Tell {
 /** The sender has waited for the primary already. */
 const PATIENCE_MS = 2_000
 const BATCH = 100
+/** of a transaction that lost against another one */
+const TRIES = 3
 
 interface Entry {
   rows: readonly OutcomeRow[]
@@ -43,7 +45,7 @@ export function createTell(deps: { db: Database; clock: Clock; log: Log; nodeId:
     entry.resolve(telling)
   }
 
-  async function write(batch: readonly Entry[]): Promise<void> {
+  async function write(batch: readonly Entry[], tries = 1): Promise<void> {
     try {
       await deps.db.vital.transaction(async (sql) => {
         const taken = await passOn(
@@ -59,9 +61,13 @@ export function createTell(deps: { db: Database; clock: Clock; log: Log; nodeId:
       })
       for (const entry of batch) end(entry, 'told')
     } catch (error) {
+      const kind = classifyDbError(error)
+      if (kind === 'repeat' && tries < TRIES && !batch.some(({ done }) => done)) {
+        for (const entry of batch) entry.committing = false
+        return write(batch, tries + 1)
+      }
       deps.log.warn({ err: (error as Error).message, messages: batch.length }, 'refusals could not be passed on')
-      const isUnknown = classifyDbError(error) === 'connection'
-      for (const entry of batch) end(entry, entry.committing && isUnknown ? 'unknown' : 'untold')
+      for (const entry of batch) end(entry, entry.committing && kind === 'connection' ? 'unknown' : 'untold')
     }
   }
 
