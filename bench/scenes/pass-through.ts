@@ -102,8 +102,11 @@ async function cutOnce(subject: HoldfastSubject, primary: SlowPrimary): Promise<
   return { arrivedTwice: times.filter((n) => n > 1).length, arrivedOnce: times.filter((n) => n === 1).length }
 }
 
-const shown = (figure: string, { median, lowest, highest }: Spread): string =>
-  `${figure} ${median.toFixed(2)} (${lowest.toFixed(2)}-${highest.toFixed(2)})`
+/** A ratio to nothing is left out. */
+const shown = (figure: string, { median, lowest, highest }: Spread): string[] =>
+  [median, lowest, highest].every(Number.isFinite)
+    ? [`${figure} ${median.toFixed(2)} (${lowest.toFixed(2)}-${highest.toFixed(2)})`]
+    : []
 
 export async function comparePassThrough(rounds: number, say: (line: string) => void): Promise<void> {
   const primary = await startSlowPrimary()
@@ -131,7 +134,7 @@ export async function comparePassThrough(rounds: number, say: (line: string) => 
     for (const [scene] of all) {
       const names = Object.keys(cells.find((cell) => cell.scene === scene)!.figures)
       const line = (spread: (figure: string) => Spread): string =>
-        names.map((figure) => shown(figure, spread(figure))).join('  ')
+        names.flatMap((figure) => shown(figure, spread(figure))).join('  ')
       for (const { name } of subjects)
         say(`${scene}  ${name}  ${line((figure) => spreadOf(figuresOf(cells, scene, name, figure)))}`)
       // Inside a round, so that what else the machine does hits both.

@@ -5,7 +5,7 @@ import { oneServer, type OneServer, type OneServerWish } from '../../testkit/one
 import { makeOrganisation } from '../../testkit/factories.ts'
 import { bumpDirectory } from '../core/directory/index.ts'
 import { readTrace } from '../core/trace/index.ts'
-import { DeliveryState, Mode } from '../platform/codes.ts'
+import { DeliveryState, Mode, StandardFolder } from '../platform/codes.ts'
 
 const ALICE = ['alice@corp.test']
 const BOTH = ['alice@corp.test', 'bob@corp.test']
@@ -174,27 +174,25 @@ test('two organisations in one message: stored and forwarded, each for itself', 
   await one.until('parked', async () => (await one.count('parking')) === 2)
 })
 
-test('what the person has touched meanwhile stays; what was deleted is gone', async () => {
-  await start({}, { primary: { slowMs: 400 } })
-  const { mailbox } = one.server.core
+test.each([
+  ['nothing', [], 0],
+  ['read', [{ keywords: { kind: 'patch', add: ['$seen'], remove: [] } }], 1],
+  ['moved', [{ moveTo: StandardFolder.archive }], 1],
+  ['moved to Trash', [{ moveTo: StandardFolder.trash }], 1],
+  ['moved and brought back', [{ moveTo: StandardFolder.archive }, { moveTo: StandardFolder.inbox }], 1],
+  ['destroyed', [{ destroy: true }], 0],
+] as const)('the person has done this with it meanwhile: %s', async (_, changes, left) => {
+  await start({}, { primary: { slowMs: 300 } })
+  const owner = { organisationId: one.org.organisationId, personId: one.org.people['alice']!.personId }
   await one.primary.setFault('slow')
-  const sending = one.send('p1', BOTH)
-  await one.until('placed', async () => (await one.count('placement')) === 2)
-  const placed = await one.db.query<{ copyId: string; personId: string }>(
-    'SELECT copy_id AS "copyId", person_id AS "personId" FROM placement',
-  )
-  const act = async (name: 'alice' | 'bob', change: object) => {
-    const owner = { organisationId: one.org.organisationId, personId: one.org.people[name]!.personId }
-    const { copyId } = placed.find(({ personId }) => personId === owner.personId)!
-    await mailbox.update(owner, [{ copyId, ...change }])
-  }
-  await act('alice', { keywords: { kind: 'patch', add: ['$seen'], remove: [] } })
-  await act('bob', { destroy: true })
+  const sending = one.send('p1', ALICE)
+  await one.until('placed', async () => (await one.count('placement')) === 1)
+  const [placed] = await one.db.query<{ copyId: string }>('SELECT copy_id AS "copyId" FROM placement')
+  for (const change of changes) await one.server.core.mailbox.update(owner, [{ ...placed!, ...change }])
   await one.primary.setFault('rcpt-5xx')
   expect((await sending).final!.code).toBe(550)
-  expect(await one.db.query('SELECT person_id AS id FROM placement WHERE tombstone IS NULL')).toEqual([
-    { id: one.org.people['alice']!.personId },
-  ])
+  expect(await one.count('placement WHERE tombstone IS NULL')).toBe(left)
+  await nobodyHears()
 })
 
 test.each([
