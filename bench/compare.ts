@@ -1,15 +1,16 @@
 /**
  * `npm run bench -- --compare '{"batch 4":{"accept":{"batchMessages":4}},"as it is":{}}' --only SCENE`: settings of Holdfast beside
- * each other, interleaved; an installation each. A variant may name another build of the program by `HOLDFAST_PROGRAM`.
+ * each other, interleaved; an installation each. A variant may name another build of the program (`program`), and settings of
+ * the primary's route (`route`).
  */
 import { sleep } from '../e2e/peers/processes.ts'
-import { figuresOf, spreadOf, type Cell } from './measure.ts'
+import { figuresOf, ratiosOf, spreadOf, type Cell } from './measure.ts'
 import { relayOnce, type RelayScene } from './scenes/relay.ts'
 import { startHoldfast, type HoldfastSubject } from './subjects/holdfast.ts'
 import { createSink } from './subjects/sink.ts'
 
 export async function compare(
-  variants: Record<string, { program?: string } & Record<string, unknown>>,
+  variants: Record<string, { program?: string; route?: object } & Record<string, unknown>>,
   scene: RelayScene,
   rounds: number,
 ): Promise<string> {
@@ -17,11 +18,11 @@ export async function compare(
   const subjects: HoldfastSubject[] = []
   const cells: Cell[] = []
   try {
-    for (const [name, { program, ...config }] of Object.entries(variants))
+    for (const [name, { program, route, ...config }] of Object.entries(variants))
       subjects.push(
         await startHoldfast(
           { up: sink.port, down: sink.port },
-          { name, config, ...(program === undefined ? {} : { program }) },
+          { name, config, ...(program === undefined ? {} : { program }), ...(route === undefined ? {} : { route }) },
         ),
       )
     for (let round = 0; round <= rounds; round++)
@@ -38,7 +39,10 @@ export async function compare(
   const text = (subject: string, figure: string): string => {
     const { median, lowest, highest } = spreadOf(figuresOf(cells, scene.name, subject, figure))
     const digits = median < 10 ? 2 : 0
-    return `${figure} ${median.toFixed(digits)} (${lowest.toFixed(digits)}-${highest.toFixed(digits)})`
+    // to the first of them, inside each round: what else the machine does hits both
+    const ratio = spreadOf(ratiosOf(cells, scene.name, figure, subject, subjects[0]!.name))
+    const parts = [ratio.median, ratio.lowest, ratio.highest].map((value) => value.toFixed(2))
+    return `${figure} ${median.toFixed(digits)} (${lowest.toFixed(digits)}-${highest.toFixed(digits)}) x${parts[0]} (${parts[1]}-${parts[2]})`
   }
   return subjects
     .map(({ name }) => `${name.padEnd(24)} ${names.map((figure) => text(name, figure)).join('  ')}`)

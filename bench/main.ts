@@ -6,6 +6,7 @@ import { findProgram } from '../e2e/peers/needs.ts'
 import { runBench } from './bench.ts'
 import { compare } from './compare.ts'
 import { profile } from './profile.ts'
+import { comparePassThrough } from './scenes/pass-through.ts'
 import { sizes, type SizeName } from './sizes.ts'
 import { table } from './targets.ts'
 
@@ -13,11 +14,12 @@ export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
-      size: { type: 'string', default: 'ordinary' },
-      rounds: { type: 'string' },
-      only: { type: 'string' },
-      profile: { type: 'string' },
-      compare: { type: 'string' },
+      'size': { type: 'string', default: 'ordinary' },
+      'rounds': { type: 'string' },
+      'only': { type: 'string' },
+      'profile': { type: 'string' },
+      'compare': { type: 'string' },
+      'pass-through': { type: 'boolean' },
     },
   })
   if (!findProgram('smtp-source') || process.getuid?.() !== 0) {
@@ -35,6 +37,10 @@ export async function main(args: string[]): Promise<number> {
   if (values.compare !== undefined) {
     const scene = chosen.relay.find(({ name }) => name === (values.only ?? 'sessions-20'))!
     console.log(await compare(JSON.parse(values.compare) as Parameters<typeof compare>[0], scene, rounds))
+    return 0
+  }
+  if (values['pass-through']) {
+    await comparePassThrough(rounds, console.log)
     return 0
   }
   if (values.profile !== undefined) {

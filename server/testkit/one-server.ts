@@ -35,6 +35,8 @@ export interface OneServer {
 
 export interface OneServerWish {
   organisation?: OrganisationWish
+  /** more settings of the primary's route */
+  route?: object
   primary?: StandInOptions
   config?: object
 }
@@ -55,7 +57,7 @@ export async function oneServer(wish: OneServerWish = {}): Promise<OneServer> {
   const org = await makeOrganisation(fresh.db, {
     people: ['alice', 'bob'],
     domain: 'corp.test',
-    route: routeTo(primary.port),
+    route: { ...routeTo(primary.port), ...wish.route },
     outbound: routeTo(sink.port),
     ...wish.organisation,
   })

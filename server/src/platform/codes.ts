@@ -104,6 +104,7 @@ export const reasons = [
   'recipient-refused',
   'message-refused',
   'sender-refused',
+  'passed-on',
   'final-reply-lost',
   'lease-expired',
   'route-closed',

@@ -104,6 +104,7 @@ export const errorSpecs = {
     'us',
     'We cannot check this address just now. Please try again later',
   ),
+  'refused-by-primary': spec(554, '5.0.0', 409, 'peer', "The recipient's mail system refused this message"),
   'loop': spec(554, '5.4.6', 409, 'peer', 'This message has been here before: mail loop'),
   'too-many-hops': spec(554, '5.4.6', 409, 'peer', 'The message has passed too many servers: mail loop'),
   'no-recipients': spec(554, '5.5.1', 400, 'peer', 'No valid recipients'),
@@ -129,11 +130,16 @@ export class WireError extends Error {
   /** What exactly, where, and what to do; safe to show to the peer. */
   readonly detail: string | undefined
 
-  constructor(code: ErrorCode, detail?: string, options?: { cause?: unknown }) {
+  /** `reply`: the numbers of another server's answer that is passed on, instead of the code's own. */
+  constructor(
+    code: ErrorCode,
+    detail?: string,
+    options?: { cause?: unknown; reply?: Pick<ErrorSpec, 'smtp' | 'enhanced'> },
+  ) {
     super(detail ? `${errorSpecs[code].text}: ${detail}` : errorSpecs[code].text, options)
     this.name = 'WireError'
     this.code = code
-    this.spec = errorSpecs[code]
+    this.spec = options?.reply ? { ...errorSpecs[code], ...options.reply } : errorSpecs[code]
     this.detail = detail
   }
 

@@ -114,6 +114,9 @@ export function buildCore(base: Foundation): Core {
     },
     openSecret: (sealed, routeId) => base.keys.open(`route.secret_sealed:${routeId}`, sealed).toString(),
     returnHeaders,
+    onWithdrawn: (personIds) => {
+      for (const personId of personIds) mailbox.hub.touch(personId)
+    },
   })
   const routing = createRouting({ board, directory, clock, hasRoom: () => base.delivers && delivery.hasRoom() })
   const ownId = createOwnId(base.keys, base.installationId)
@@ -188,6 +191,16 @@ export function buildCore(base: Foundation): Core {
       bodies,
       signDkim: createSignDkim({ sql: db, keys: base.keys, clock }),
     }),
-    mxDoor: createMxDoor({ clock, config, directory, routing, ownId, accept, bodies, checkDisk: () => disk.check() }),
+    mxDoor: createMxDoor({
+      clock,
+      config,
+      directory,
+      routing,
+      ownId,
+      accept,
+      bodies,
+      watch: delivery.watch,
+      checkDisk: () => disk.check(),
+    }),
   }
 }

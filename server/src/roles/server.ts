@@ -212,7 +212,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         async () => {
           ports.mx = (await listener.start()).port
         },
-        () => listener.stop(),
+        () => {
+          const stopped = listener.stop()
+          // Who waits for a primary has its answer now, before it is cut off and sends again.
+          core.delivery.unwatch()
+          return stopped
+        },
       )
     }
   } catch (error) {

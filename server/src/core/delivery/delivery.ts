@@ -23,11 +23,13 @@ import { runInOrder } from './in-order.ts'
 import { createMailboxFaults } from './one-mailbox.ts'
 import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
 import { createOutcomeWriter } from './outcome-writer.ts'
+import { createPassThrough, type Watch } from './pass-through.ts'
 import { prefetch } from './prefetch.ts'
 import { createQueuePoll } from './queue-poll.ts'
 import type { AttemptReport } from './runner.ts'
 import { settle } from './settle.ts'
 import type { World } from './targets.ts'
+import { createTell } from './tell.ts'
 import { remoteIdOf } from './wording.ts'
 
 export interface AttemptResult {
@@ -43,6 +45,10 @@ export interface AttemptResult {
 export interface Delivery {
   /** Room for one more message to be handed over from memory; else it waits in the queue and is claimed. */
   hasRoom(): boolean
+  /** Before the commit: where the message is passed through, its sender waits for this. */
+  watch: (incoming: Incoming) => Watch | null
+  /** Those who wait hear that it is ours, and nobody waits any more. */
+  unwatch(): void
   /** After the commit: sends the hot deliveries of a message. */
   handOver(incoming: Incoming): void
   /**
@@ -73,6 +79,8 @@ export interface DeliveryDeps extends OutgoingMailDeps {
   directory: Pick<LiveDirectory, 'learn'>
   openSecret: (sealed: Buffer, routeId: Id) => string
   world: World
+  /** a refused message was taken out of the mailboxes of these people */
+  onWithdrawn: (personIds: readonly Id[]) => void
 }
 
 /** Where a route is gone: its deliveries wait as the defaults of route-settings.ts say. */
@@ -84,6 +92,7 @@ const CUT_MS = 1_000
 export function createDelivery(deps: DeliveryDeps): Delivery {
   const { clock, config, routes, board } = deps
   const writer = createOutcomeWriter(deps)
+  const passThrough = createPassThrough({ ...deps, tell: createTell(deps) })
   const mailboxFaults = createMailboxFaults(clock)
   /** leased deliveries in our hands */
   const holding = new Map<Id, Id>()
@@ -155,25 +164,27 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       told.add(kind)
       deps.evidence.report({ organisationId, routeId, kind, text: result.text })
     }
-    const writes = settled.map(async ({ recipient: { deliveryId }, result, verdict }) => {
-      await writer.add({
-        organisationId,
-        deliveryId,
-        ...verdict,
-        host: attempt.host,
-        code: result.code,
-        enhanced: result.enhanced,
-        reply: result.text,
-        remoteId: remoteIdOf(result.text),
-        tls: attempt.tls,
-        tookMs: attempt.tookMs,
-        at: clock.now(),
-        ledgerId: newId(clock.now()),
-        returnEventId: job.returnEventId ?? board.standing(routeId).returnEventId,
-        byReturn: job.byReturn,
+    const rows = settled.map(({ recipient: { deliveryId }, result, verdict }) => ({
+      organisationId,
+      deliveryId,
+      ...verdict,
+      host: attempt.host,
+      code: result.code,
+      enhanced: result.enhanced,
+      reply: result.text,
+      remoteId: remoteIdOf(result.text),
+      tls: attempt.tls,
+      tookMs: attempt.tookMs,
+      at: clock.now(),
+      ledgerId: newId(clock.now()),
+      returnEventId: job.returnEventId ?? board.standing(routeId).returnEventId,
+      byReturn: job.byReturn,
+    }))
+    const written = passThrough
+      .settle(attempt, rows, (row) => writer.add(row))
+      .then(() => {
+        for (const { deliveryId } of rows) holding.delete(deliveryId)
       })
-      holding.delete(deliveryId)
-    })
     bytesHeld -= jobBytes(job)
     queue.ended(routeId)
     const waiter = waiters.get(job)
@@ -185,7 +196,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       evidence: evidence ?? EvidenceKind.neutral,
       text: result.text,
     }))
-    waiter(results, Promise.all(writes))
+    waiter(results, written)
   }
 
   /** From here on its leases are renewed and its bytes count. */
@@ -203,6 +214,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     const leases: Parameters<typeof giveBack>[2][number][] = []
     for (const job of jobs) {
       bytesHeld -= jobBytes(job)
+      passThrough.untried(job.messageId)
       for (const { deliveryId, wasUnsure } of job.recipients) {
         holding.delete(deliveryId)
         leases.push({ organisationId: job.organisationId, deliveryId, wasUnsure })
@@ -291,6 +303,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   return {
     hasRoom: () => !stopped && bytesHeld < config.delivery.readyBytes,
+    watch: passThrough.watch,
+    unwatch: passThrough.stop,
     handOver(incoming) {
       const store =
         incoming.body.kind === 'blob'
@@ -343,6 +357,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       stopped = true
       queue.stop()
       for (const timer of timers) timer.cancel()
+      passThrough.stop()
       // Without the database the leases run out by themselves.
       await handBack(destinations.takeBack()).catch(() => undefined)
       await idle(STOP_MS)

@@ -1,3 +1,4 @@
 /** The way out of the queue: see delivery.ts. */
 export { createDelivery, type AttemptResult, type Delivery, type DeliveryDeps } from './delivery.ts'
+export type { Watch } from './pass-through.ts'
 export { createBounces, type Bounces } from './bounces.ts'

@@ -37,7 +37,7 @@ export interface Job {
 }
 
 /** RFC 5321 section 4.5.3.1.8: a server must take at least this many recipients in one transaction. */
-const RECIPIENTS_PER_TRANSACTION = 100
+export const RECIPIENTS_PER_TRANSACTION = 100
 
 /** Bytes a job holds in memory. */
 export const jobBytes = (job: Job): number => (job.body.kind === 'memory' ? job.size : 0) + job.prefix.length + 1024

@@ -84,5 +84,22 @@ export const routeSettingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('How what was kept during an outage goes home.'),
+  passThrough: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe(
+          "true: while the primary is well, the sender's server waits for its answer, and what it refuses is refused in the session, so that no notice has to be sent. Anything but a refusal is taken, as always.",
+        ),
+      wait: z
+        .number()
+        .min(0.1)
+        .max(30)
+        .default(10)
+        .describe('Seconds a sender waits at most; then the message is ours and goes on from the queue.'),
+    })
+    .prefault({})
+    .describe('Passing refusals of the primary on to the sender. It makes sessions last longer.'),
 })
 export type RouteSettings = z.infer<typeof routeSettingsSchema>

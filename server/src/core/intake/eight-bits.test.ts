@@ -31,6 +31,7 @@ async function factsOf(bodyType: '7BIT' | '8BITMIME', pieces: string[]): Promise
       }),
       stop: async () => undefined,
     },
+    watch: () => null,
     checkDisk: () => undefined,
   })
   const sink = door.begin(

@@ -3,6 +3,8 @@
  * size belongs, finds loops, writes the trace headers once, and hands everything to one accept commit, also where the
  * recipients belong to several organisations (each gets message and bytes of its own; all stand or fall together).
  *
+ * Where the route says so, the sender then waits for the primary's answer, and its refusal becomes ours (pass-through).
+ *
  * Failure: anything unexpected is 451 and nothing stays. A loop for one of several recipients parks that one's delivery:
  * one reply for many never refuses for one what another accepts (promise 9).
  */
@@ -14,6 +16,7 @@ import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
+import type { Watch } from '../delivery/index.ts'
 import type { Directory } from '../directory/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
@@ -27,6 +30,8 @@ export interface IntakeDeps {
   ownId: OwnId
   accept: Accept
   bodies: BodyIntake
+  /** core/delivery's: null where the message is not passed through */
+  watch(incoming: Incoming): Watch | null
   /** throws WireError while the disk is at its reserve (promise 13) */
   checkDisk(): void
 }
@@ -89,8 +94,16 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
   }
 
   async function finish(): Promise<{ queueId: string }> {
+    const { queueId, watch } = await store()
+    const refusal = await watch?.answer()
+    if (refusal) throw refusal
+    return { queueId }
+  }
+
+  async function store(): Promise<{ queueId: string; watch: Watch | null }> {
     const sha256 = hash.digest()
     const header = scanner.finish()
+    let watch: Watch | null = null
     try {
       if (header.received >= deps.config.smtp.hops)
         throw new WireError('too-many-hops', `${header.received} Received lines`)
@@ -101,11 +114,17 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
       const unit = shares.map((share, i) =>
         incomingOf(deps, share, bodies[i]!, { envelope, header, sha256, size, eightbit, receivedAt, looped }),
       )
+      // One reply for several organisations: nobody's refusal is another's.
+      if (unit.length === 1) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
+      const queueId = stored.join(' ')
+      if (stored[0] === unit[0]!.messageId) return { queueId, watch }
       // It repeats a message that is stored already: these bytes are nobody's.
-      if (stored[0] !== unit[0]!.messageId) drop()
-      return { queueId: stored.join(' ') }
+      drop()
+      watch?.drop()
+      return { queueId, watch: null }
     } catch (error) {
+      watch?.drop()
       // After an unknown outcome the rows may exist: only what is certainly unlinked may be dropped, so the sweep decides.
       if (!(error instanceof WireError && error.code === 'commit-unknown')) drop()
       throw error

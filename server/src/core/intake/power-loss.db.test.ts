@@ -107,6 +107,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
         onChange: () => undefined,
       },
     }),
+    watch: () => null,
     ownId: createOwnId(keysFrom(Buffer.alloc(32, 7)), newId(clock.now())),
     accept,
     bodies,
