@@ -81,3 +81,7 @@ export function sqlOf({ organisations: O, people: P, from, step, messages, bodie
       `(${old('a', 'o')})::text || '/flat/' || (${idOf(String(from), '4', `o + ${O} * (${pack})`)})::text`,
   }
 }
+
+/** The address of person number `p`. */
+export const addressOf = ({ organisations }: Shape, p: number): string =>
+  `person${p}@d${(p % organisations) + organisations * (Math.floor(p / organisations) % DOMAINS)}.flat.test`
