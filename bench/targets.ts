@@ -100,7 +100,7 @@ export function table(cells: readonly Cell[], held: readonly Target[] = targets,
       one.what,
       spreadText(ours),
       theirs ? `${one.beside!} ${spreadText(theirs)}` : '',
-      one.beside ? `${spreadText(one.spread)}` : '',
+      one.beside ? spreadText(one.spread) : '',
       one.least === undefined ? `at most ${one.most!}` : `at least ${one.least}`,
       one.isMet ? 'met' : 'MISSED',
     ]
