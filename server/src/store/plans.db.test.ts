@@ -16,6 +16,7 @@ import { personStanding } from './overview.ts'
 import { listEmails, positionOf, type MailList } from './mailbox-list.ts'
 import { countThreads, readThreads } from './mailbox-threads.ts'
 import { countDeletedButOwed, countSentOwed, owedBalance } from './owed.ts'
+import { listDeliveries } from './queue-view.ts'
 import { claimOfPersons, claimOldestPerPerson, peopleWithOpen, returnRest } from './returns.ts'
 import { furtherBack, messageNamed, searchStretch } from './trace-search.ts'
 import { bodyRows, firstStretch, movePage, packableStretch } from './pack-moves.ts'
@@ -125,6 +126,12 @@ test('delays: by the people without a mailbox, not by what waits', async () => {
   const [plan] = await plansOf(fresh.db, (sql) => listDelayed(sql, { afterSeconds: 14_400, limit: 50 }))
   expect(plan).toMatch(/using delivery_open_person/)
   await fresh.db.query('UPDATE domain SET warn_after_hours = NULL WHERE organisation_id = $1', [organisationId])
+})
+
+test('a page of the queue: the page first, then its messages', async () => {
+  const page = { organisationId: org.organisationId, routeId: null, q: null, after: null, limit: 50, newestFirst: true }
+  for (const states of [[0, 1, 2, 3], [10]]) await expectIndexed((sql) => listDeliveries(sql, { ...page, states }))
+  expect(await listDeliveries(fresh.db, { ...page, states: [2] })).toHaveLength(50)
 })
 
 test("what every signed-in person's page asks", async () => {
