@@ -5,25 +5,9 @@
  */
 import { AttemptOutcome, DeliveryState } from '../platform/codes.ts'
 import { boolArray, int4Array, uuidArray } from '../platform/db/binary.ts'
-import type { Database, Sql } from '../platform/db/database.ts'
+import type { Sql } from '../platform/db/database.ts'
 import { NIL_ID, type Id } from '../platform/ids.ts'
 import { BEAT, DEAD_AFTER_SECONDS } from './nodes.ts'
-
-/**
- * Claims find their rows by key. How many a claim brings is not known when it is planned, and over many routes the guess is
- * so high that whole tables would be read and joined for it: a second for one message that is due, among millions. The same
- * where a route had much a moment ago, has nothing now, and the statistics do not know it yet.
- */
-export function byKey<T>(db: Database, claim: (sql: Sql) => Promise<T>): Promise<T> {
-  return db.transaction(async (sql) => {
-    await sql.query(
-      `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
-      [],
-      'by-key',
-    )
-    return claim(sql)
-  })
-}
 
 /** A delivery that is leased to us, with what the transaction needs of its message. */
 export interface ClaimedDelivery {
@@ -88,7 +72,7 @@ const TAKE = `UPDATE delivery d SET state = ${DeliveryState.leased}, lease = $3,
 
 /**
  * Up to `limits[i]` due deliveries of `routeIds[i]`, leased to `nodeId` for `leaseSeconds`, oldest due first; none of
- * `except`. Call it within byKey.
+ * `except`. Call it within byKey (by-key.ts).
  */
 export async function claimDue(sql: Sql, want: ClaimWish): Promise<ClaimedDelivery[]> {
   if (want.except !== undefined && want.except.length > 0) return claimPast(sql, { ...want, except: want.except })

@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { byKey } from '../../store/claims.ts'
+import { byKey } from '../../store/by-key.ts'
 import { markHeld } from '../../store/modes.ts'
 import {
   blameMessage,

@@ -5,7 +5,7 @@
 import type { Timer } from '../../platform/clock.ts'
 import { Mode } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
-import { byKey } from '../../store/claims.ts'
+import { byKey } from '../../store/by-key.ts'
 import { returnRest } from '../../store/returns.ts'
 import type { Judge, LiveBoard, RouteStanding } from '../continuity/index.ts'
 import type { RouteBook } from '../directory/index.ts'
