@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { findProgram } from '../e2e/peers/needs.ts'
 import { runBench } from './bench.ts'
 import { compare } from './compare.ts'
+import { flat, flatSizes, flatTable } from './flat.ts'
 import { profile } from './profile.ts'
 import { comparePassThrough } from './scenes/pass-through.ts'
 import { sizes, type SizeName } from './sizes.ts'
@@ -20,6 +21,8 @@ export async function main(args: string[]): Promise<number> {
       'profile': { type: 'string' },
       'compare': { type: 'string' },
       'pass-through': { type: 'boolean' },
+      'flat': { type: 'boolean', default: false },
+      'messages': { type: 'string' },
     },
   })
   if (!findProgram('smtp-source') || process.getuid?.() !== 0) {
@@ -49,16 +52,26 @@ export async function main(args: string[]): Promise<number> {
     console.log(await profile(scene))
     return 0
   }
+  if (values.flat) {
+    const wanted = flatSizes(values.messages === undefined ? undefined : Number(values.messages))
+    const result = await flat({ ...wanted, ...(values.rounds === undefined ? {} : { rounds }) }, console.log)
+    write(result, flatTable(result.cells))
+    return 0
+  }
   const result = await runBench({
     sizes: { ...chosen, rounds },
     say: console.log,
     ...(values.only === undefined ? {} : { only: values.only }),
   })
-  console.log(`\n${table(result.cells)}`)
+  write(result, table(result.cells))
+  return 0
+}
+
+function write(result: object, shown: string): void {
+  console.log(`\n${shown}`)
   const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${new Date().toISOString().replaceAll(':', '')}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
   console.log(`\n${file}`)
-  return 0
 }

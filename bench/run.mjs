@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- --size smoke|ordinary|full] [--rounds N] [--only SCENE]`: Holdfast beside Postfix and Haraka, see
- * bench.ts. Prints a table and writes bench/results/ (not committed).
+ * bench.ts; `--flat [--messages N] [--rounds N]`: an empty beside a full one, see flat.ts. Prints a table and writes bench/results/ (not committed).
  */
 import { register } from 'tsx/esm/api'
 

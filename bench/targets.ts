@@ -1,12 +1,12 @@
 /** What the figures are held to, and the table that shows them. */
 import { figuresOf, ratiosOf, spreadOf, type Cell, type Spread } from './measure.ts'
 
-interface Target {
+export interface Target {
   what: string
   scene: string
   figure: string
   /** a ratio to this subject; left out: the figure itself */
-  beside?: 'postfix' | 'haraka'
+  beside?: string
   least?: number
   most?: number
 }
@@ -76,12 +76,10 @@ export interface Judged extends Target {
 }
 
 /** Each target that was measured, with median and spread over the rounds. */
-export function judge(cells: readonly Cell[]): Judged[] {
-  return targets.flatMap((target) => {
+export function judge(cells: readonly Cell[], held: readonly Target[] = targets, whose = 'holdfast'): Judged[] {
+  return held.flatMap((target) => {
     const { scene, figure, beside } = target
-    const list = beside
-      ? ratiosOf(cells, scene, figure, 'holdfast', beside)
-      : figuresOf(cells, scene, 'holdfast', figure)
+    const list = beside ? ratiosOf(cells, scene, figure, whose, beside) : figuresOf(cells, scene, whose, figure)
     if (list.length === 0) return []
     const spread = spreadOf(list)
     const isMet = spread.median >= (target.least ?? -Infinity) && spread.median <= (target.most ?? Infinity)
@@ -94,10 +92,10 @@ const short = (value: number): string =>
 const spreadText = ({ median, lowest, highest }: Spread): string =>
   `${short(median)} (${short(lowest)}-${short(highest)})`
 
-export function table(cells: readonly Cell[]): string {
-  const rows = judge(cells).map((one) => {
+export function table(cells: readonly Cell[], held: readonly Target[] = targets, whose = 'holdfast'): string {
+  const rows = judge(cells, held, whose).map((one) => {
     const theirs = one.beside ? spreadOf(figuresOf(cells, one.scene, one.beside, one.figure)) : null
-    const ours = spreadOf(figuresOf(cells, one.scene, 'holdfast', one.figure))
+    const ours = spreadOf(figuresOf(cells, one.scene, whose, one.figure))
     return [
       one.what,
       spreadText(ours),
@@ -107,7 +105,7 @@ export function table(cells: readonly Cell[]): string {
       one.isMet ? 'met' : 'MISSED',
     ]
   })
-  const all = [['', 'Holdfast', 'beside', 'ratio', 'target', ''], ...rows]
+  const all = [['', whose === 'holdfast' ? 'Holdfast' : whose, 'beside', 'ratio', 'target', ''], ...rows]
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
   return all
     .map((row) =>

@@ -467,7 +467,7 @@ CREATE TABLE route_mode (
   judge_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
   return_event_id uuid,
   PRIMARY KEY (organisation_id, route_id)
-);
+) WITH (fillfactor=50);
 
 CREATE TABLE schema_migration (
   number integer NOT NULL,

@@ -76,7 +76,10 @@ const TAKE = `UPDATE delivery d SET state = ${DeliveryState.leased}, lease = $3,
   WHERE d.organisation_id = due.organisation_id AND d.delivery_id = due.delivery_id AND m.message_id = d.message_id
   RETURNING ${CLAIM_COLUMNS}`
 
-/** Up to `limits[i]` due deliveries of `routeIds[i]`, leased to `nodeId` for `leaseSeconds`, oldest due first; none of `except`. */
+/**
+ * Up to `limits[i]` due deliveries of `routeIds[i]`, leased to `nodeId` for `leaseSeconds`, oldest due first; none of
+ * `except`. Call it within byKey (by-key.ts).
+ */
 export async function claimDue(sql: Sql, want: ClaimWish): Promise<ClaimedDelivery[]> {
   if (want.except !== undefined && want.except.length > 0) return claimPast(sql, { ...want, except: want.except })
   return sql.query<ClaimedDelivery>(

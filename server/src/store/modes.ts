@@ -120,8 +120,8 @@ export async function setPersonPin(
 export async function claimJudgement(sql: Sql, nodeId: Id, leaseSeconds: number): Promise<void> {
   await sql.query(
     `UPDATE route_mode SET judge = $1, judge_until = now() + make_interval(secs => $2)
-     WHERE route_id IN (
-       SELECT m.route_id FROM route_mode m JOIN route r USING (organisation_id, route_id)
+     WHERE (organisation_id, route_id) IN (
+       SELECT m.organisation_id, m.route_id FROM route_mode m JOIN route r USING (organisation_id, route_id)
        WHERE r.kind = ${RouteKind.primary}
          AND (m.judge_until < now() OR (m.judge = $1 AND m.judge_until < now() + make_interval(secs => $2 / 2.0)))
        FOR UPDATE OF m SKIP LOCKED)`,

@@ -9,10 +9,16 @@ import { makeOrganisation, makePerson, type MadeOrganisation } from '../../testk
 import { plansOf } from '../../testkit/plans.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt, NIL_ID, type Id } from '../platform/ids.ts'
+import { refusedWithoutNotice } from './bounces.ts'
+import { byKey } from './by-key.ts'
+import { claimDue, expireLeases } from './claims.ts'
+import { listDelayed } from './delays.ts'
 import { personStanding } from './overview.ts'
 import { listEmails, positionOf, type MailList } from './mailbox-list.ts'
 import { countThreads, readThreads } from './mailbox-threads.ts'
 import { countDeletedButOwed, countSentOwed, owedBalance } from './owed.ts'
+import { listDeliveries } from './queue-view.ts'
+import { claimOfPersons, claimOldestPerPerson, peopleWithOpen, returnRest } from './returns.ts'
 import { furtherBack, messageNamed, searchStretch } from './trace-search.ts'
 import { bodyRows, firstStretch, movePage, packableStretch } from './pack-moves.ts'
 import { endDeadPacks, insertPack, livingIn } from './packs.ts'
@@ -85,11 +91,49 @@ afterAll(() => fresh.drop())
 const BIG = ['message', 'delivery', 'copy', 'ledger', 'owed_item', 'placement', 'body_\\d+', 'body_default']
 
 /** Every statement of `work` finds its rows in the large tables by an index. */
-async function expectIndexed(work: (sql: Sql) => Promise<unknown>): Promise<void> {
-  const plans = await plansOf(fresh.db, work)
+async function expectIndexed(work: (sql: Sql) => Promise<unknown>, by: Sql = fresh.db): Promise<void> {
+  const plans = await plansOf(by, work)
   expect(plans.length).toBeGreaterThan(0)
   for (const plan of plans) expect(plan).not.toMatch(new RegExp(`Seq Scan on (${BIG.join('|')})\\b`))
 }
+
+test('what is asked every second or two, whatever waits', async () => {
+  const { organisationId, routeId } = org
+  // Of a closed route nothing is claimed, so all of this is asked beside the two thousand that wait.
+  const claim = { nodeId: NIL_ID, leaseSeconds: 60 }
+  const many = [NIL_ID, ...Array.from({ length: 1000 }, (_, n) => firstIdAt(n + 1))]
+  const limits = many.map(() => 80)
+  await byKey(fresh.db, (keyed) => expectIndexed((sql) => claimDue(sql, { ...claim, routeIds: many, limits }), keyed))
+  const some = { ...claim, organisationId, routeId, limit: 20 }
+  // Undone: other tests count what is open.
+  const undone = new Error('undone')
+  await byKey(fresh.db, async (keyed) => {
+    await expectIndexed((sql) => claimOldestPerPerson(sql, some), keyed)
+    await expectIndexed((sql) => claimOfPersons(sql, { ...some, personIds: people.slice(0, 9) }), keyed)
+    throw undone
+  }).catch((error: unknown) => expect(error).toBe(undone))
+  await byKey(fresh.db, (keyed) => expectIndexed((sql) => returnRest(sql, routeId), keyed))
+  await expectIndexed((sql) => peopleWithOpen(sql, organisationId, null))
+  await expectIndexed((sql) => refusedWithoutNotice(sql, 50))
+  await expectIndexed((sql) =>
+    expireLeases(sql, { nodeId: NIL_ID, waits: [], defaultWait: 900, limit: 1000, newId: () => NIL_ID }),
+  )
+})
+
+test('delays: by the people without a mailbox, not by what waits', async () => {
+  const { organisationId } = org
+  await fresh.db.query('UPDATE domain SET warn_after_hours = 4 WHERE organisation_id = $1', [organisationId])
+  await expectIndexed((sql) => listDelayed(sql, { afterSeconds: 14_400, limit: 50 }))
+  const [plan] = await plansOf(fresh.db, (sql) => listDelayed(sql, { afterSeconds: 14_400, limit: 50 }))
+  expect(plan).toMatch(/using delivery_open_person/)
+  await fresh.db.query('UPDATE domain SET warn_after_hours = NULL WHERE organisation_id = $1', [organisationId])
+})
+
+test('a page of the queue: the page first, then its messages', async () => {
+  const page = { organisationId: org.organisationId, routeId: null, q: null, after: null, limit: 50, newestFirst: true }
+  for (const states of [[0, 1, 2, 3], [10]]) await expectIndexed((sql) => listDeliveries(sql, { ...page, states }))
+  expect(await listDeliveries(fresh.db, { ...page, states: [2] })).toHaveLength(50)
+})
 
 test("what every signed-in person's page asks", async () => {
   const { organisationId } = org

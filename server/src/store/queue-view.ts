@@ -31,10 +31,11 @@ export const QUEUE_COLUMNS = `d.delivery_id AS "deliveryId", d.message_id AS "me
   d.accepted_at AS "acceptedAt", m.size, r.name AS route, w.mode AS "waitMode", w.since AS "waitSince"`
 
 /**
- * Where QUEUE_COLUMNS come from. `w` says what core/continuity decides when work is claimed: a primary whose mode lets mail
- * wait, or a person whose own pin does. Its time of the next attempt is then no promise and is not shown.
+ * Where QUEUE_COLUMNS come from, beside the delivery `d`. `w` says what core/continuity decides when work is claimed: a
+ * primary whose mode lets mail wait, or a person whose own pin does. Its time of the next attempt is then no promise and
+ * is not shown.
  */
-export const QUEUE_FROM = `FROM delivery d JOIN message m ON m.organisation_id = d.organisation_id AND m.message_id = d.message_id
+const QUEUE_JOINS = `JOIN message m ON m.organisation_id = d.organisation_id AND m.message_id = d.message_id
   LEFT JOIN route r ON r.organisation_id = d.organisation_id AND r.route_id = d.route_id
   LEFT JOIN LATERAL (
     SELECT 1 AS rank, CASE pm.pin WHEN ${Pin.hold} THEN ${Mode.hold} ELSE ${Mode.emergency} END AS mode, pm.since
@@ -46,6 +47,7 @@ export const QUEUE_FROM = `FROM delivery d JOIN message m ON m.organisation_id =
       AND rm.mode IN (${Mode.emergency}, ${Mode.recovering}, ${Mode.quiet}, ${Mode.hold})
     ORDER BY 1 LIMIT 1
   ) w ON d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure})`
+export const QUEUE_FROM = `FROM delivery d ${QUEUE_JOINS}`
 
 export interface QueueQuestion {
   organisationId: Id
@@ -71,10 +73,12 @@ export function listDeliveries(sql: Sql, ask: QueueQuestion): Promise<QueueRow[]
     where.push(`(d.recipient ILIKE ${like} OR m.envelope_from ILIKE ${like} OR m.subject ILIKE ${like})`)
   }
   if (ask.after !== null) where.push(`d.delivery_id ${ask.newestFirst ? '<' : '>'} ${bind(ask.after)}`)
-  return sql.query<QueueRow>(
-    `SELECT ${QUEUE_COLUMNS} ${QUEUE_FROM} WHERE ${where.join(' AND ')} ORDER BY d.delivery_id ${ask.newestFirst ? 'DESC' : ''} LIMIT $3`,
-    values,
-  )
+  const order = `ORDER BY d.delivery_id ${ask.newestFirst ? 'DESC' : ''}`
+  const page = `WHERE ${where.join(' AND ')} ${order} LIMIT $3`
+  // What is searched for may be in the message; otherwise the page is known before any message is read.
+  const from =
+    ask.q === null ? `FROM (SELECT * FROM delivery d ${page}) d ${QUEUE_JOINS} ${order}` : `${QUEUE_FROM} ${page}`
+  return sql.query<QueueRow>(`SELECT ${QUEUE_COLUMNS} ${from}`, values)
 }
 
 export interface ParkedRow extends QueueRow {

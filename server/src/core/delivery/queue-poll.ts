@@ -9,6 +9,7 @@ import type { Config } from '../../platform/config/config.ts'
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { byKey } from '../../store/by-key.ts'
 import { claimDue, type ClaimWalk } from '../../store/claims.ts'
 import type { LiveBoard } from '../continuity/index.ts'
 import type { RouteBook } from '../directory/index.ts'
@@ -68,7 +69,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       } else if (mayTry(routeId, settings.probe.enabled)) asked.push({ routeId, limit: 1, isTrial: true })
     }
     if (asked.length === 0) return
-    const claims = await claimDue(deps.db, {
+    const wish = {
       routeIds: asked.map((one) => one.routeId),
       limits: asked.map((one) => one.limit),
       nodeId: deps.nodeId,
@@ -76,7 +77,8 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       // People pinned by hand wait whatever their route does, and stand in nobody's way.
       except: [...organisations].flatMap((organisationId) => board.waitingPersons(organisationId)),
       walk,
-    })
+    }
+    const claims = await byKey(deps.db, (sql) => claimDue(sql, wish))
     const taken = new Map<Id, number>()
     for (const { routeId } of claims) taken.set(routeId, (taken.get(routeId) ?? 0) + 1)
     const trials = new Set<Id>()

@@ -5,7 +5,8 @@
  *
  * Cost: bodies are looked at once in their life. Messages are walked through again and again, however old, for a copy may
  * end at any age; a run takes at most MOST_PAGES pages of them, so where millions are kept a message may wait longer than
- * its day.
+ * its day. It reads all over the tables, so it rests after each page: mail that comes in meanwhile has the database for itself
+ * most of the time, and what it needs stays in memory.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
@@ -33,6 +34,9 @@ import {
 const HOUR = 3_600_000
 const PAGE = 500
 const MOST_PAGES = 1_000
+/** A page's rest, in times of what it took. */
+const REST = 4
+const MOST_REST_MS = 1_000
 
 export interface Sweeper {
   /** One round; how many rows, messages' bytes and blobs went. */
@@ -65,11 +69,14 @@ export function createSweeper(deps: {
   ): Promise<boolean> {
     let from = await readMark(db, name)
     for (let pages = 0; pages < most && !stopped; pages++) {
+      const began = clock.monotonic()
       const page = await ask(from)
       await free(page)
       if (page.size > 0) await setMark(db, name, page.last)
       if (page.size < limit) return true
       from = page.last
+      const rest = Math.min(MOST_REST_MS, REST * (clock.monotonic() - began))
+      if (rest > 0) await clock.sleep(rest)
     }
     return false
   }

@@ -9,6 +9,7 @@ import type { Database } from '../../platform/db/database.ts'
 import { AttemptOutcome, Mode } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { byKey } from '../../store/by-key.ts'
 import { claimOldestPerPerson } from '../../store/returns.ts'
 import type { LiveBoard } from '../continuity/index.ts'
 import type { RouteBook } from '../directory/index.ts'
@@ -29,14 +30,15 @@ export function createFirstTry(deps: {
   /** True: it was taken. */
   async function attempt(routeId: Id): Promise<boolean> {
     const { organisationId } = deps.board.standing(routeId)
-    const claims = await claimOldestPerPerson(deps.db, {
+    const want = {
       organisationId,
       routeId,
       limit: 1,
       nodeId: deps.nodeId,
       leaseSeconds: deps.leaseSeconds,
       except: deps.board.waitingPersons(organisationId),
-    })
+    }
+    const claims = await byKey(deps.db, (sql) => claimOldestPerPerson(sql, want))
     let isTaken = false
     if (claims.length > 0)
       await deps.worker.attempt(

@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { byKey } from '../../store/by-key.ts'
 import { markHeld } from '../../store/modes.ts'
 import {
   blameMessage,
@@ -82,13 +83,13 @@ export async function runReturn(
   async function take(limit: number): Promise<ClaimedDelivery[]> {
     const except = [...waiting(), ...persons.resting(clock.monotonic())]
     const want = { ...route, limit, nodeId: deps.nodeId, leaseSeconds: deps.leaseSeconds, depth: depth(), except }
-    const claims = await claimOldestPerPerson(deps.db, want)
+    const claims = await byKey(deps.db, (sql) => claimOldestPerPerson(sql, want))
     const people = countPeople(claims)
     if (people >= limit) return inOrder(claims)
     // Few people may own the whole window; look at the others, some at a time.
     const personIds = await peopleWithOpen(deps.db, route.organisationId, walkedTo)
     walkedTo = personIds.length < CLAIM_WINDOW ? null : personIds.at(-1)!
-    const more = await claimOfPersons(deps.db, { ...want, limit: limit - people, personIds })
+    const more = await byKey(deps.db, (sql) => claimOfPersons(sql, { ...want, limit: limit - people, personIds }))
     return inOrder([...claims, ...more])
   }
 
@@ -162,7 +163,7 @@ export async function runReturn(
   /** Nothing could be claimed and nothing is under way: is it over? */
   async function isDrained(): Promise<boolean> {
     await excuse()
-    const left = await returnRest(deps.db, route.routeId, waiting())
+    const left = await byKey(deps.db, (sql) => returnRest(sql, route.routeId, waiting()))
     if (left.routeFault && clock.monotonic() - faultsTriedAt > RETRY_FAULTS_MS) await retryFaults()
     return !left.due && !left.underWay && !left.routeFault
   }

@@ -5,6 +5,7 @@
 import type { Timer } from '../../platform/clock.ts'
 import { Mode } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
+import { byKey } from '../../store/by-key.ts'
 import { returnRest } from '../../store/returns.ts'
 import type { Judge, LiveBoard, RouteStanding } from '../continuity/index.ts'
 import type { RouteBook } from '../directory/index.ts'
@@ -68,7 +69,7 @@ export function createReturnScheduler(
 
   /** Normal again, but an event is open: it ends when nothing due is left. */
   async function closeIfDone({ organisationId, routeId }: RouteStanding): Promise<void> {
-    const rest = await returnRest(deps.db, routeId, board.waitingPersons(organisationId))
+    const rest = await byKey(deps.db, (sql) => returnRest(sql, routeId, board.waitingPersons(organisationId)))
     if (!rest.due && !rest.underWay && !rest.routeFault)
       await judge.tell({ organisationId, routeId }, { kind: 'drained' })
   }
