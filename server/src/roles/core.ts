@@ -115,7 +115,12 @@ export function buildCore(base: Foundation): Core {
     openSecret: (sealed, routeId) => base.keys.open(`route.secret_sealed:${routeId}`, sealed).toString(),
     returnHeaders,
   })
-  const routing = createRouting({ board, directory, clock, hasRoom: () => base.delivers && delivery.hasRoom() })
+  const routing = createRouting({
+    board,
+    directory,
+    clock,
+    hasRoom: (routeId) => base.delivers && delivery.hasRoom(routeId),
+  })
   const ownId = createOwnId(base.keys, base.installationId)
   const accept = createAccept({
     db,

@@ -23,6 +23,7 @@ import { createMailboxFaults } from './one-mailbox.ts'
 import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
 import { createOutcomeWriter } from './outcome-writer.ts'
 import { createQueuePoll } from './queue-poll.ts'
+import { createReadyRoom } from './ready-room.ts'
 import type { AttemptReport } from './runner.ts'
 import { settle } from './settle.ts'
 import type { World } from './targets.ts'
@@ -37,8 +38,8 @@ export interface AttemptResult {
 }
 
 export interface Delivery {
-  /** Room for one more message to be handed over from memory; else it waits in the queue and is claimed. */
-  hasRoom(): boolean
+  /** Room for one more message of this route to be handed over from memory; else it waits in the queue and is claimed. */
+  hasRoom(routeId: Id): boolean
   /** After the commit: sends the hot deliveries of a message. */
   handOver(incoming: Incoming): void
   /** Sends claimed deliveries (leased to this node); resolves when their outcomes are written. */
@@ -79,7 +80,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const waiters = new Map<Job, (results: AttemptResult[]) => void>()
   const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
   const timers: Timer[] = []
-  let bytesHeld = 0
+  const room = createReadyRoom(config.delivery.readyBytes)
   let stopped = false
   const finished = deps.metrics.counter('holdfast_delivery_attempts_total', 'Delivery attempts by outcome and reason', [
     'outcome',
@@ -163,7 +164,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       })
       holding.delete(deliveryId)
     })
-    bytesHeld -= jobBytes(job)
+    room.giveBack(routeId, jobBytes(job))
     queue.ended(routeId)
     const waiter = waiters.get(job)
     if (!waiter) return
@@ -181,7 +182,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   function push(job: Job): void {
-    bytesHeld += jobBytes(job)
+    room.take(job.routeId, jobBytes(job))
     for (const r of job.recipients) holding.set(r.deliveryId, job.organisationId)
     destinations.push(job)
   }
@@ -190,7 +191,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   async function handBack(jobs: readonly Job[]): Promise<void> {
     const leases: Parameters<typeof giveBack>[2][number][] = []
     for (const job of jobs) {
-      bytesHeld -= jobBytes(job)
+      room.giveBack(job.routeId, jobBytes(job))
       for (const { deliveryId, wasUnsure } of job.recipients) {
         holding.delete(deliveryId)
         leases.push({ organisationId: job.organisationId, deliveryId, wasUnsure })
@@ -249,7 +250,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     ...deps,
     destinations,
     isOpen,
-    hasRoom: () => bytesHeld < config.delivery.readyBytes,
+    hasRoom: (routeId) => room.has(routeId),
     push,
   })
 
@@ -265,7 +266,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   return {
-    hasRoom: () => !stopped && bytesHeld < config.delivery.readyBytes,
+    hasRoom: (routeId) => !stopped && room.has(routeId),
     handOver(incoming) {
       const store =
         incoming.body.kind === 'blob'

@@ -1,0 +1,31 @@
+/**
+ * The room for mail that is in memory to be sent at once, shared between the routes: one may hold as much as is still free
+ * for all. A route alone gets half of it, two that are stuck a third each: however many fill up, there is room for the
+ * next. Without that, a primary that takes connections and says nothing kept everybody's mail waiting.
+ */
+import type { Id } from '../../platform/ids.ts'
+
+export interface ReadyRoom {
+  has(routeId: Id): boolean
+  take(routeId: Id, bytes: number): void
+  giveBack(routeId: Id, bytes: number): void
+}
+
+export function createReadyRoom(bytes: number): ReadyRoom {
+  const held = new Map<Id, number>()
+  let total = 0
+
+  return {
+    has: (routeId) => (held.get(routeId) ?? 0) < bytes - total,
+    take(routeId, taken) {
+      total += taken
+      held.set(routeId, (held.get(routeId) ?? 0) + taken)
+    },
+    giveBack(routeId, given) {
+      total -= given
+      const left = (held.get(routeId) ?? 0) - given
+      if (left > 0) held.set(routeId, left)
+      else held.delete(routeId)
+    },
+  }
+}
