@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- --size smoke|ordinary|full] [--rounds N] [--only SCENE]`: Holdfast beside Postfix and Haraka, see
- * bench.ts. Prints a table and writes bench/results/ (not committed).
+ * bench.ts. Prints a table and writes bench/results/ (not committed). What Holdfast does at its limits, see limits.ts:
+ * --fairness, --overload, --memory, --authentication.
  */
 import { register } from 'tsx/esm/api'
 

@@ -24,6 +24,9 @@ export interface Sent {
   text: string
 }
 
+/** Silence for this long: given up, as `unreached` or `broken`. */
+const SILENCE_MS = 20_000
+
 /** Greeting, EHLO, MAIL, RCPT, DATA, the message. */
 const EXPECTED = ['220', '250', '250', '250', '354', '250']
 
@@ -67,6 +70,10 @@ export function sendOnce({ port, from, to, bytes, localAddress }: Letter): Promi
       const lines = (rest + chunk.toString('latin1')).split('\r\n')
       rest = lines.pop()!
       for (const line of lines) onReply(line)
+    })
+    socket.setTimeout(SILENCE_MS, () => {
+      end(step === 0 ? 'unreached' : 'broken', `silence after step ${step}`)
+      socket.destroy()
     })
     socket.on('error', (error) => end(step === 0 ? 'unreached' : 'broken', error.message))
     socket.on('close', () => {
