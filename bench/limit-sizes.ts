@@ -51,8 +51,10 @@ const memory = (size: number, messages: number): MemoryScene[] => [
 export const limitSizes: Record<'smoke' | 'ordinary', LimitSizes> = {
   smoke: {
     rounds: 1,
-    // 7,000 of 10 KB: more than all of the ready room
-    fairness: bursts(7_000, 2).slice(1, 2),
+    // more than all of the ready room
+    fairness: bursts(400, 2)
+      .slice(1, 2)
+      .map((scene) => ({ ...scene, readyBytes: 2_097_152 })),
     flood: { connections: 200, size: TEN, perSecond: 50, seconds: 2 },
     overload: { connections: 20, times: 10, size: TEN, warmSeconds: 1, seconds: 2, waitMs: 500, processes: 1 },
     memory: memory(40 * MILLION, 4),
@@ -64,6 +66,6 @@ export const limitSizes: Record<'smoke' | 'ordinary', LimitSizes> = {
     flood: { connections: 500, size: TEN, perSecond: 50, seconds: 10 },
     overload: { connections: 100, times: 10, size: TEN, warmSeconds: 2, seconds: 8, waitMs: 1000, processes: 1 },
     memory: memory(150 * MILLION, 4),
-    authentication: { senders: 20, size: TEN, warmSeconds: 2, seconds: 6 },
+    authentication: { senders: 20, size: TEN, warmSeconds: 1, seconds: 4 },
   },
 }

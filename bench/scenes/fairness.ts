@@ -21,6 +21,8 @@ export interface FairnessScene {
   perSecond: number
   /** seconds of the phases before and after */
   seconds: number
+  /** room for mail in memory, where it is to be smaller than by default */
+  readyBytes?: number
 }
 
 export interface FairnessFigures {
@@ -40,7 +42,13 @@ export async function fairnessOnce(scene: FairnessScene, program?: string): Prom
   const bad = await createTimedSink()
   let subject: HoldfastSubject | null = null
   try {
-    subject = await startHoldfast({ up: good.port, down: bad.port }, program === undefined ? {} : { program })
+    subject = await startHoldfast(
+      { up: good.port, down: bad.port },
+      {
+        ...(program === undefined ? {} : { program }),
+        ...(scene.readyBytes === undefined ? {} : { config: { delivery: { readyBytes: scene.readyBytes } } }),
+      },
+    )
     const { port } = subject
     const steady = { port, to: recipient, perSecond: scene.perSecond, size: scene.size, sink: good }
     if (scene.pinned)
