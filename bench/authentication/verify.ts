@@ -52,7 +52,7 @@ export function createVerifier(dns: DnsMap, cached: boolean): (question: Questio
     const dkim = await dkimVerify(bytes, { resolver, sender })
     const domain = sender.slice(sender.lastIndexOf('@') + 1)
     const policy = await once(`spf ${ip} ${domain} ${helo}`, () => spf({ ip, helo, sender, mta, resolver }))
-    const spfDomains = policy && policy.status.result === 'pass' ? [domain] : []
+    const spfDomains = policy.status.result === 'pass' ? [domain] : []
     const dkimDomains = dkim.results
       .filter((one) => one.status.result === 'pass')
       .map((one) => ({ id: one.id, domain: one.signingDomain, aligned: one.status.aligned }))
@@ -61,7 +61,7 @@ export function createVerifier(dns: DnsMap, cached: boolean): (question: Questio
     const verdict = await once(`dmarc ${key}`, () =>
       dmarc({ headerFrom, spfDomains, dkimDomains, resolver } as Parameters<typeof dmarc>[0]),
     )
-    return isPass(dkim.results) && verdict && verdict.status.result === 'pass'
+    return isPass(dkim.results) && (verdict as { status?: { result: string } }).status?.result === 'pass'
   }
 
   return cached ? short : whole

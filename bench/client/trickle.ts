@@ -30,9 +30,9 @@ let next = 1
 
 /** `until`: for so many seconds, or until the promise has resolved. */
 export async function trickle(how: Trickle, until: number | Promise<unknown>): Promise<Latency> {
-  let over = false
+  const state = { over: false }
   const end = typeof until === 'number' ? sleep(until * 1000) : until
-  void end.catch(() => undefined).then(() => (over = true))
+  void end.catch(() => undefined).then(() => (state.over = true))
   const sending: Promise<void>[] = []
   const mailAt = new Map<string, number>()
   let notAccepted = 0
@@ -43,7 +43,7 @@ export async function trickle(how: Trickle, until: number | Promise<unknown>): P
     else notAccepted++
   }
   const from = performance.now()
-  for (let n = 0; !over; n++) {
+  for (let n = 0; !state.over; n++) {
     const wait = from + (n * 1000) / how.perSecond - performance.now()
     if (wait > 0) await sleep(wait)
     sending.push(send(`t${next++}`))
