@@ -3,13 +3,50 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findProgram } from '../e2e/peers/needs.ts'
-import { runBench } from './bench.ts'
+import { machine, runBench } from './bench.ts'
 import { compare } from './compare.ts'
 import { flat, flatSizes, flatTable } from './flat.ts'
+import { runAuthentication, runFairness, runMemory, runOverload, type Note } from './limits.ts'
+import { limitSizes, type LimitSizes } from './limit-sizes.ts'
+import { spreadOf, type Cell } from './measure.ts'
 import { profile } from './profile.ts'
 import { comparePassThrough } from './scenes/pass-through.ts'
 import { sizes, type SizeName } from './sizes.ts'
 import { table } from './targets.ts'
+
+function write(result: object): string {
+  const folder = join(import.meta.dirname, 'results')
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${new Date().toISOString().replaceAll(':', '')}.json`)
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
+  return file
+}
+
+const limits = ['fairness', 'overload', 'memory', 'authentication'] as const
+
+/** Prints each round, then the median and the spread of each figure. */
+async function runLimit(limit: (typeof limits)[number], sizes: LimitSizes, rounds: number): Promise<void> {
+  const cells: Cell[] = []
+  const note: Note = (scene, subject, round, figures) => {
+    cells.push({ scene, subject, round, figures })
+    console.log(scene, subject, round, JSON.stringify(figures))
+  }
+  let more: object = {}
+  if (limit === 'fairness') more = await runFairness(sizes.fairness, sizes.flood, rounds, console.log)
+  else if (limit === 'overload') await runOverload(sizes.overload, rounds, note)
+  else if (limit === 'memory') await runMemory(sizes.memory, rounds, note)
+  else await runAuthentication(sizes.authentication, rounds, note)
+  for (const subject of new Set(cells.map((cell) => cell.subject)))
+    for (const name of Object.keys(cells.find((cell) => cell.subject === subject)!.figures)) {
+      const { median, lowest, highest } = spreadOf(
+        cells.filter((cell) => cell.subject === subject).map(({ figures }) => figures[name]!),
+      )
+      console.log(
+        `${subject.padEnd(14)} ${name.padEnd(20)} ${median.toFixed(2)} (${lowest.toFixed(2)}-${highest.toFixed(2)})`,
+      )
+    }
+  console.log(`\n${write({ machine: machine(), limit, sizes, cells, ...more })}`)
+}
 
 export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -23,6 +60,10 @@ export async function main(args: string[]): Promise<number> {
       'pass-through': { type: 'boolean' },
       'flat': { type: 'boolean', default: false },
       'messages': { type: 'string' },
+      'fairness': { type: 'boolean' },
+      'overload': { type: 'boolean' },
+      'memory': { type: 'boolean' },
+      'authentication': { type: 'boolean' },
     },
   })
   if (!findProgram('smtp-source') || process.getuid?.() !== 0) {
@@ -35,6 +76,12 @@ export async function main(args: string[]): Promise<number> {
   if (!chosen) {
     console.error(`--size ${values.size}: take ${Object.keys(sizes).join(', ')}`)
     return 2
+  }
+  const limit = limits.find((name) => values[name] === true)
+  if (limit) {
+    const its = limitSizes[values.size === 'smoke' ? 'smoke' : 'ordinary']
+    await runLimit(limit, its, Number(values.rounds ?? its.rounds))
+    return 0
   }
   const rounds = Number(values.rounds ?? chosen.rounds)
   if (values.compare !== undefined) {
@@ -55,7 +102,8 @@ export async function main(args: string[]): Promise<number> {
   if (values.flat) {
     const wanted = flatSizes(values.messages === undefined ? undefined : Number(values.messages))
     const result = await flat({ ...wanted, ...(values.rounds === undefined ? {} : { rounds }) }, console.log)
-    write(result, flatTable(result.cells))
+    console.log(`\n${flatTable(result.cells)}`)
+    console.log(`\n${write(result)}`)
     return 0
   }
   const result = await runBench({
@@ -63,15 +111,7 @@ export async function main(args: string[]): Promise<number> {
     say: console.log,
     ...(values.only === undefined ? {} : { only: values.only }),
   })
-  write(result, table(result.cells))
+  console.log(`\n${table(result.cells)}`)
+  console.log(`\n${write(result)}`)
   return 0
-}
-
-function write(result: object, shown: string): void {
-  console.log(`\n${shown}`)
-  const folder = join(import.meta.dirname, 'results')
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, `${new Date().toISOString().replaceAll(':', '')}.json`)
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
-  console.log(`\n${file}`)
 }

@@ -21,10 +21,10 @@ export function cpuSeconds(roots: readonly number[]): number {
   return ticks / TICKS
 }
 
-/** Proportional memory of all of them, megabytes: what is shared is counted once. */
-export function memoryMegabytes(roots: readonly number[]): number {
+/** Proportional memory of these processes, megabytes: what is shared is counted once. */
+export function pssMegabytes(pids: readonly number[]): number {
   let kilobytes = 0
-  for (const pid of membersOf(roots))
+  for (const pid of pids)
     try {
       kilobytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
     } catch {
@@ -33,7 +33,10 @@ export function memoryMegabytes(roots: readonly number[]): number {
   return kilobytes / 1024
 }
 
-/** The same for each process by its command line (PostgreSQL's say whom they serve), seconds so far. */
+/** The same of whole families. */
+export const memoryMegabytes = (roots: readonly number[]): number => pssMegabytes(membersOf(roots))
+
+/** Processor time of each process by its command line (PostgreSQL's say whom they serve), seconds so far. */
 export function cpuByProcess(roots: readonly number[]): Map<string, number> {
   const sums = new Map<string, number>()
   for (const pid of membersOf(roots))

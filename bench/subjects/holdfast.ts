@@ -15,11 +15,19 @@ const people = Array.from({ length: PEOPLE }, (_, n) => personOf(n))
 
 export async function startHoldfast(
   ways: Ways,
-  options: { name?: string; config?: object; route?: object; nodeArgs?: string[]; program?: string } = {},
+  options: {
+    name?: string
+    config?: object
+    route?: object
+    nodeArgs?: string[]
+    program?: string
+    env?: NodeJS.ProcessEnv
+  } = {},
 ): Promise<HoldfastSubject> {
   const installation = createInstallation({
     name: 'bench',
     ...(options.program === undefined ? {} : { program: options.program }),
+    ...(options.env === undefined ? {} : { env: options.env }),
     config: {
       log: { level: 'warn' },
       database: { preparedWalBytes: 2 ** 30 },

@@ -118,7 +118,12 @@ export function buildCore(base: Foundation): Core {
       for (const personId of personIds) mailbox.hub.touch(personId)
     },
   })
-  const routing = createRouting({ board, directory, clock, hasRoom: () => base.delivers && delivery.hasRoom() })
+  const routing = createRouting({
+    board,
+    directory,
+    clock,
+    hasRoom: (routeId) => base.delivers && delivery.hasRoom(routeId),
+  })
   const ownId = createOwnId(base.keys, base.installationId)
   const accept = createAccept({
     db,

@@ -26,6 +26,7 @@ import { createOutcomeWriter } from './outcome-writer.ts'
 import { createPassThrough, type Watch } from './pass-through.ts'
 import { prefetch } from './prefetch.ts'
 import { createQueuePoll } from './queue-poll.ts'
+import { createReadyRoom } from './ready-room.ts'
 import type { AttemptReport } from './runner.ts'
 import { settle } from './settle.ts'
 import type { World } from './targets.ts'
@@ -43,8 +44,8 @@ export interface AttemptResult {
 }
 
 export interface Delivery {
-  /** Room for one more message to be handed over from memory; else it waits in the queue and is claimed. */
-  hasRoom(): boolean
+  /** Room for one more message of this route to be handed over from memory; else it waits in the queue and is claimed. */
+  hasRoom(routeId: Id): boolean
   /** Before the commit: where the message is passed through, its sender waits for this. */
   watch: (incoming: Incoming) => Watch | null
   /** Those who wait hear that it is ours, and nobody waits any more. */
@@ -99,7 +100,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const waiters = new Map<Job, (results: AttemptResult[], stored: Promise<unknown>) => void>()
   const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
   const timers: Timer[] = []
-  let bytesHeld = 0
+  const room = createReadyRoom(config.delivery.readyBytes)
   let stopped = false
   const finished = deps.metrics.counter('holdfast_delivery_attempts_total', 'Delivery attempts by outcome and reason', [
     'outcome',
@@ -185,7 +186,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       .then(() => {
         for (const { deliveryId } of rows) holding.delete(deliveryId)
       })
-    bytesHeld -= jobBytes(job)
+    room.giveBack(routeId, jobBytes(job))
     queue.ended(routeId)
     const waiter = waiters.get(job)
     if (!waiter) return
@@ -201,7 +202,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   /** From here on its leases are renewed and its bytes count. */
   function hold(job: Job): void {
-    bytesHeld += jobBytes(job)
+    room.take(job.routeId, jobBytes(job))
     for (const r of job.recipients) holding.set(r.deliveryId, job.organisationId)
   }
   function push(job: Job): void {
@@ -213,7 +214,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   async function handBack(jobs: readonly Job[]): Promise<void> {
     const leases: Parameters<typeof giveBack>[2][number][] = []
     for (const job of jobs) {
-      bytesHeld -= jobBytes(job)
+      room.giveBack(job.routeId, jobBytes(job))
       passThrough.untried(job.messageId)
       for (const { deliveryId, wasUnsure } of job.recipients) {
         holding.delete(deliveryId)
@@ -263,7 +264,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   /** Fetched ahead as far as there is room for it; else each is read when it is sent. */
   const withBytes = (jobs: Job[]): Promise<Job[]> =>
-    prefetch(deps.db, jobs, config.delivery.readyBytes - bytesHeld).catch(() => jobs)
+    jobs.length === 0 ? Promise.resolve(jobs) : prefetch(deps.db, jobs, room.left(jobs[0]!.routeId)).catch(() => jobs)
 
   const logged =
     (what: string) =>
@@ -286,7 +287,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     ...deps,
     destinations,
     isOpen,
-    hasRoom: () => bytesHeld < config.delivery.readyBytes,
+    hasRoom: (routeId) => room.has(routeId),
     push,
   })
 
@@ -302,7 +303,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   return {
-    hasRoom: () => !stopped && bytesHeld < config.delivery.readyBytes,
+    hasRoom: (routeId) => !stopped && room.has(routeId),
     watch: passThrough.watch,
     unwatch: passThrough.stop,
     handOver(incoming) {

@@ -34,7 +34,7 @@ interface Deps {
   board: Pick<LiveBoard, 'standing' | 'waitingPersons'>
   destinations: Pick<Destinations, 'load' | 'keyOf'>
   isOpen(routeId: Id): boolean
-  hasRoom(): boolean
+  hasRoom(routeId: Id): boolean
   push(job: Job): void
 }
 
@@ -55,7 +55,6 @@ export function createQueuePoll(deps: Deps): QueuePoll {
   let stopped = false
 
   async function poll(): Promise<void> {
-    if (!deps.hasRoom()) return
     const asked: { routeId: Id; limit: number; isTrial: boolean }[] = []
     const organisations = new Set<Id>()
     for (const { routeId, organisationId, kind, settings } of deps.routes.all()) {
@@ -64,7 +63,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
       const limit = most - destinations.load(routeId)
       if (deps.isOpen(routeId)) {
-        if (limit > 0) asked.push({ routeId, limit, isTrial: false })
+        if (limit > 0 && deps.hasRoom(routeId)) asked.push({ routeId, limit, isTrial: false })
         else hungry.set(routeId, most)
       } else if (mayTry(routeId, settings.probe.enabled)) asked.push({ routeId, limit: 1, isTrial: true })
     }

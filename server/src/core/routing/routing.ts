@@ -66,16 +66,10 @@ export function createRouting(deps: {
   board: ModeBoard
   directory: Directory
   clock: Clock
-  /** is there room to hand one more message over from memory? */
-  hasRoom(): boolean
+  /** is there room to hand one more message of this route over from memory? */
+  hasRoom(routeId: Id): boolean
 }): Routing {
-  function deliveryTo(
-    recipient: Recipient,
-    notify: number,
-    orcpt: string | null,
-    parked: Reason | null,
-    room: boolean,
-  ): NewDelivery {
+  function deliveryTo(recipient: Recipient, notify: number, orcpt: string | null, parked: Reason | null): NewDelivery {
     const flow = deps.board.flow(
       recipient.routeId,
       recipient.personId,
@@ -89,7 +83,7 @@ export function createRouting(deps: {
       routeId: recipient.routeId,
       notify,
       orcpt,
-      hot: open && room && parked === null,
+      hot: open && parked === null && deps.hasRoom(recipient.routeId),
       held: !open && parked === null,
       parked,
     }
@@ -111,12 +105,11 @@ export function createRouting(deps: {
   }
 
   function inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed {
-    const room = deps.hasRoom()
     const deliveries: NewDelivery[] = []
     const copies = new Map<Id, NewCopy>()
     for (const { recipient, notify, orcpt, looped } of recipients) {
       const parked: Reason | null = looped ? 'loop' : recipient.standing === 'park' ? 'unknown-recipient-parked' : null
-      const delivery = deliveryTo(recipient, notify, orcpt, parked, room)
+      const delivery = deliveryTo(recipient, notify, orcpt, parked)
       deliveries.push(delivery)
       const { personId } = recipient
       // One person under two addresses gets two deliveries, as the sender asked, but sees the message once. A loop is
@@ -135,7 +128,7 @@ export function createRouting(deps: {
       const refused: { address: string; error: WireError }[] = []
       const { author } = input
       const kept = author !== null && deps.board.flow(author.routeId, author.personId, 'fromPeople') === 'keep'
-      const hot = deps.hasRoom() && !kept
+      const hot = !kept && input.outboundRouteId !== null && deps.hasRoom(input.outboundRouteId)
       for (const address of addresses) {
         try {
           const owner = await deps.directory.organisationOfDomain(address.slice(address.lastIndexOf('@') + 1))
