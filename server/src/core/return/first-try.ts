@@ -23,7 +23,7 @@ export function createFirstTry(deps: {
   board: Pick<LiveBoard, 'standing' | 'waitingPersons'>
   routes: Pick<RouteBook, 'get'>
   worker: ReturnWorker
-  isStopping(): boolean
+  isStopping: () => boolean
 }): (routeId: Id) => void {
   const trying = new Set<Id>()
 

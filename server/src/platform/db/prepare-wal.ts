@@ -14,8 +14,8 @@ export interface PrepareWal {
   /** how much log is to lie ready, octets; 0: none */
   bytes: number
   /** octets that may still be written to the disk of the database */
-  room(): number
-  isStopping(): boolean
+  room: () => number
+  isStopping: () => boolean
 }
 
 /** Returns how many segments were made. */
