@@ -335,7 +335,7 @@ export const corruptions: readonly Corruption[] = [
   {
     expected: 'index-valid',
     text: 'an index is broken',
-    sql: `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'copy_expiry'::regclass`,
+    sql: `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'copy_message'::regclass`,
   },
   {
     expected: 'audit-chain',
