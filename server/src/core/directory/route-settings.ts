@@ -66,7 +66,7 @@ export const routeSettingsSchema = z.strictObject({
   return: z
     .strictObject({
       startAtOnce: z.number().int().min(1).max(100).default(1).describe('Messages under way at once at the start.'),
-      mostAtOnce: z.number().int().min(1).max(100).default(10).describe('Messages under way at once at most.'),
+      mostAtOnce: z.number().int().min(1).max(100).default(20).describe('Messages under way at once at most.'),
       perSecond: z
         .number()
         .min(0.1)

@@ -19,7 +19,8 @@ export function serverSettings(profile: ServerProfile): Record<string, string> {
     synchronous_commit: 'on',
     // Roles apart are six processes, each with its pool, the vital connections and those of accept, outcomes and hints.
     max_connections: '150',
-    shared_buffers: profile === 'serve' ? '128MB' : '64MB',
+    // All of it is used in the end and counts as memory; measured, more gains nothing at this path (docs/performance.md).
+    shared_buffers: profile === 'serve' ? '96MB' : '64MB',
     max_wal_size: '1GB',
     min_wal_size: profile === 'serve' ? '1GB' : '80MB',
     checkpoint_completion_target: '0.9',
