@@ -10,7 +10,7 @@ import { startHoldfast, type HoldfastSubject } from './subjects/holdfast.ts'
 import { createSink } from './subjects/sink.ts'
 
 export async function compare(
-  variants: Record<string, { program?: string; route?: object } & Record<string, unknown>>,
+  variants: Record<string, { program?: string; route?: object; env?: NodeJS.ProcessEnv } & Record<string, unknown>>,
   scene: RelayScene,
   rounds: number,
 ): Promise<string> {
@@ -18,11 +18,17 @@ export async function compare(
   const subjects: HoldfastSubject[] = []
   const cells: Cell[] = []
   try {
-    for (const [name, { program, route, ...config }] of Object.entries(variants))
+    for (const [name, { program, route, env, ...config }] of Object.entries(variants))
       subjects.push(
         await startHoldfast(
           { up: sink.port, down: sink.port },
-          { name, config, ...(program === undefined ? {} : { program }), ...(route === undefined ? {} : { route }) },
+          {
+            name,
+            config,
+            ...(program === undefined ? {} : { program }),
+            ...(route === undefined ? {} : { route }),
+            ...(env === undefined ? {} : { env }),
+          },
         ),
       )
     for (let round = 0; round <= rounds; round++)
