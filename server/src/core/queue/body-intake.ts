@@ -128,33 +128,48 @@ export function createBodyIntake(deps: Deps): BodyIntake {
       return work
     }
 
-    async function becomeBlob(): Promise<void> {
+    async function becomeBlob(): Promise<{ writer: BlobWriter }> {
       const key = blobKey(organisationId, deps.clock.now(), bodyId)
       await reserveBlob(deps.db, organisationId, key)
       const writer = await deps.blobs.create(key)
       blob = { writer, key }
-      if (seq === 0) return
+      if (seq === 0) return blob
       const written = { organisationId, bodyId, bodyStore: BodyStore.chunks, blobKey: null }
       for await (const chunk of openBody(deps.db, deps.blobs, written)) await writer.write(chunk)
       await dropChunks(deps.db, organisationId, bodyId)
+      return blob
     }
 
     /** Moves what is held to its place, in whole chunks unless it is the last. */
     function flush(last: boolean): Promise<void> {
+      if (total > blobBytes) return pass()
       const all = parts.length === 1 ? parts[0]! : Buffer.concat(parts, held)
-      const cut = last || total > blobBytes ? all.length : all.length - (all.length % CHUNK_BYTES)
+      const cut = last ? all.length : all.length - (all.length % CHUNK_BYTES)
       parts = cut < all.length ? [all.subarray(cut)] : []
       joined = 0
       held = all.length - cut
       keepPiece(all.subarray(0, cut))
-      const big = total > blobBytes
       return enqueue(async () => {
-        if (big && !blob) await becomeBlob()
         for (let at = 0; at < cut; at += CHUNK_BYTES) {
           const piece = all.subarray(at, Math.min(cut, at + CHUNK_BYTES))
           deps.disk?.spend(piece.length)
-          if (blob) await blob.writer.write(piece)
-          else await stage(organisationId, bodyId, seq++, piece)
+          await stage(organisationId, bodyId, seq++, piece)
+        }
+      })
+    }
+
+    /** On to the blob, as the pieces came: joining them would be a second body to collect. */
+    function pass(): Promise<void> {
+      const pieces = parts
+      parts = []
+      joined = 0
+      held = 0
+      release()
+      return enqueue(async () => {
+        const { writer } = blob ?? (await becomeBlob())
+        for (const piece of pieces) {
+          deps.disk?.spend(piece.length)
+          await writer.write(piece)
         }
       })
     }
