@@ -6,7 +6,7 @@ import { cpus, totalmem } from 'node:os'
 import { sleep } from '../e2e/peers/processes.ts'
 import type { Cell } from './measure.ts'
 import { outageOnce } from './scenes/outage.ts'
-import { relayOnce } from './scenes/relay.ts'
+import { relayOnce, type RelayScene } from './scenes/relay.ts'
 import type { Sizes } from './sizes.ts'
 import { startHaraka } from './subjects/haraka.ts'
 import { startHoldfast } from './subjects/holdfast.ts'
@@ -55,18 +55,21 @@ export async function runBench({ sizes, only = '', say = () => undefined }: Wish
   try {
     subjects.push(await startPostfix(ways))
     subjects.push(await startHaraka(ways))
-    const holdfast = await startHoldfast(ways)
+    const holdfast = await startHoldfast(ways, { gone: sizes.relay.some(({ stays }) => stays === 'gone') })
     subjects.push(holdfast)
-    for (const scene of sizes.relay.filter(({ name }) => name.includes(only)))
+    const inTurns = async (scene: RelayScene): Promise<void> => {
       for (let round = 0; round <= sizes.rounds; round++)
         for (const subject of order(round)) {
           // Haraka has no place where mail is kept without being tried.
-          if (scene.kept && subject.name === 'haraka') continue
+          if (scene.stays === 'kept' && subject.name === 'haraka') continue
           // Round 0 warms up and is not counted: first connections, prepared statements, compiled code, new files.
           const figures = await relayOnce(subject, up, scene)
           if (round > 0) note(scene.name, subject.name, round, figures)
           await sleep(300)
         }
+    }
+    const wanted = sizes.relay.filter(({ name }) => name.includes(only))
+    for (const scene of wanted.filter(({ stays }) => !stays)) await inTurns(scene)
     if ('outage'.includes(only))
       for (let round = 1; round <= sizes.outage.rounds; round++)
         for (const subject of order(round)) {
@@ -75,6 +78,8 @@ export async function runBench({ sizes, only = '', say = () => undefined }: Wish
           note('outage', subject.name, round, await outageOnce(subject, down, sizes.outage, knows))
           if (subject === holdfast) await sleep(1000)
         }
+    // Last: what stays would be tried again with each flush.
+    for (const scene of wanted.filter(({ stays }) => stays)) await inTurns(scene)
   } finally {
     for (const subject of subjects) await subject.stop()
     await up.off()

@@ -17,7 +17,9 @@ const scenes = (n: number): RelayScene[] => [
   { name: 'session-1', title: '10 KB, one session', messages: n / 4, size: TEN, sessions: 1 },
   { name: 'recipients-20', title: '10 KB, 20 recipients', messages: n / 3, size: TEN, sessions: 20, recipients: 20 },
   { name: 'size-100k', title: '100 KB, 20 sessions', messages: n / 2, size: HUNDRED, sessions: 20 },
-  { name: 'accept-alone', title: 'accepted and kept', messages: n, size: TEN, sessions: 20, kept: true },
+  { name: 'accept-alone', title: 'accepted and kept', messages: n, size: TEN, sessions: 20, stays: 'kept' },
+  // half of it: what cannot go out lies in the queues from round to round
+  { name: 'accept-down', title: 'primary down', messages: n / 2, size: TEN, sessions: 20, stays: 'gone' },
 ]
 
 export type SizeName = 'smoke' | 'ordinary' | 'full'

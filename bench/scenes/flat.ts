@@ -66,7 +66,7 @@ async function rounds(
     for (const [subject, client] of clients) before.set(subject, await upkeepOf(client))
     const scenes: RelayScene[] = [
       { name: 'flat-relay', title: '10 KB, 20 sessions', messages: sizes.messages, size: 10_240, sessions: 20 },
-      { name: 'flat-kept', title: 'kept', messages: sizes.messages, size: 10_240, sessions: 20, kept: true },
+      { name: 'flat-kept', title: 'kept', messages: sizes.messages, size: 10_240, sessions: 20, stays: 'kept' },
     ]
     // Round 0 warms up and is not counted.
     for (let round = 0; round <= sizes.rounds; round++)

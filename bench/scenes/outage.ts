@@ -1,8 +1,8 @@
 /**
- * The primary goes away, mail comes in meanwhile, the primary comes back: what is accepted per second while it is down, how
- * long until the first message is home, how fast the queue drains once it does (its fastest half), and how long all of it
- * takes. Postfix and Haraka are told to flush the moment the primary is back, as their admin would; Holdfast finds
- * out by itself, and watches the primary for a while before it trusts it with everything: that is part of the last figure.
+ * The primary goes away, mail comes in meanwhile, the primary comes back: how long until the first message is home, how
+ * fast the queue drains once it does (its fastest half), and how long all of it takes. Postfix and Haraka are told to flush
+ * the moment the primary is back, as their admin would; Holdfast finds out by itself, and watches the primary for a while
+ * before it trusts it with everything: that is part of the last figure.
  */
 import { sleep, until } from '../../e2e/peers/processes.ts'
 import { arrived, pour, pourToMany } from '../load.ts'
@@ -44,7 +44,7 @@ export async function outageOnce(
     await arrived(() => down.received(), before + scene.messages + 1, subject.name)
     const halves = times.slice(5).map((late, i) => late - times[i]!)
     return {
-      acceptedPerSecond: scene.messages / accepted,
+      pouredPerSecond: scene.messages / accepted,
       firstAfterSeconds: (first - back) / 1000,
       drainPerSecond: (scene.messages / 2 / Math.min(...halves)) * 1000,
       allAfterSeconds: (performance.now() - back) / 1000,

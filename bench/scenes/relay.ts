@@ -14,13 +14,13 @@ export interface RelayScene {
   recipients?: number
   /** memory is measured while it runs: that costs time, so only where it is asked for */
   memory?: boolean
-  /** accepted and kept: nothing is relayed */
-  kept?: boolean
+  /** nothing is relayed: it is kept (`kept`), or its primary is down and every subject knows it (`gone`) */
+  stays?: 'kept' | 'gone'
 }
 
 /** Rates are per second of the whole: accepted until the last 250, delivered until the last message is at the sink. */
 export async function relayOnce(subject: Subject, sink: Sink, scene: RelayScene): Promise<Record<string, number>> {
-  const wanted = sink.received() + (scene.kept ? 0 : scene.messages)
+  const wanted = sink.received() + (scene.stays ? 0 : scene.messages)
   let memoryMb = 0
   const sampler = scene.memory
     ? setInterval(() => {
@@ -29,7 +29,7 @@ export async function relayOnce(subject: Subject, sink: Sink, scene: RelayScene)
     : null
   const cpuBefore = cpuSeconds(subject.roots())
   const from = performance.now()
-  const to = scene.kept ? `alice@${domains.kept}` : recipient
+  const to = scene.stays ? `alice@${domains[scene.stays]}` : recipient
   const accepted = await pour({ ...scene, port: subject.port, to }).finally(() => {
     if (sampler) clearInterval(sampler)
   })
@@ -39,7 +39,7 @@ export async function relayOnce(subject: Subject, sink: Sink, scene: RelayScene)
   await sleep(400)
   return {
     acceptedPerSecond: scene.messages / accepted,
-    ...(scene.kept ? {} : { deliveredPerSecond: scene.messages / delivered }),
+    ...(scene.stays ? {} : { deliveredPerSecond: scene.messages / delivered }),
     cpuPer1000: ((cpuSeconds(subject.roots()) - cpuBefore) / scene.messages) * 1000,
     ...(scene.memory ? { memoryMb } : {}),
   }

@@ -40,7 +40,8 @@ exports.allow = function (next, connection) {
   next(OK)
 }
 exports.way = function (next, hmail, domain) {
-  next(OK, { priority: 0, exchange: '127.0.0.1', port: domain === '${domains.down}' ? ${ways.down} : ${ways.up} })
+  const port = { '${domains.down}': ${ways.down}, '${domains.gone}': 1 }[domain] || ${ways.up}
+  next(OK, { priority: 0, exchange: '127.0.0.1', port })
 }
 `
 

@@ -1,5 +1,6 @@
 /** Holdfast as its operator has it, every recipient protected, durability on (it does not start without). */
 import { createInstallation, type Installation, type RunningHoldfast } from '../../e2e/kit/holdfast.ts'
+import { until } from '../../e2e/peers/processes.ts'
 import { declareOrganisation } from '../../e2e/kit/organisation.ts'
 import { domains, MOST_RECIPIENTS, PEOPLE, personOf, type Subject, type Ways } from './subject.ts'
 
@@ -22,6 +23,8 @@ export async function startHoldfast(
     nodeArgs?: string[]
     program?: string
     env?: NodeJS.ProcessEnv
+    /** with an organisation whose primary is down for good, and known to be */
+    gone?: boolean
   } = {},
 ): Promise<HoldfastSubject> {
   const installation = createInstallation({
@@ -52,8 +55,16 @@ export async function startHoldfast(
     outboundPort: ways.down,
     sensitivity: 'balanced',
   })
+  if (options.gone)
+    await declareOrganisation(installation, {
+      domain: domains.gone,
+      people: ['alice'],
+      primaryPort: 1,
+      outboundPort: ways.up,
+      sensitivity: 'quick',
+    })
   await installation.must(['mode', 'pin', 'primary', 'emergency', '-o', 'kept', '--reason', 'the bench'])
-  return {
+  const subject: HoldfastSubject = {
     name: options.name ?? 'holdfast',
     get port() {
       return server.ports.mx
@@ -76,4 +87,12 @@ export async function startHoldfast(
     },
     stop: () => installation.remove(),
   }
+  if (options.gone)
+    await until(
+      'it knows that a primary is gone',
+      async () => (await subject.modeOf('gone')) === 'emergency',
+      60_000,
+      500,
+    )
+  return subject
 }

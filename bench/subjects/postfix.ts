@@ -37,7 +37,7 @@ alias_maps =
 mynetworks = 127.0.0.0/8
 relay_domains = ${Object.values(domains).join(', ')}
 relayhost = [127.0.0.1]:${ways.up}
-transport_maps = inline:{{${domains.down}=smtp:[127.0.0.1]:${ways.down}}, {${domains.kept}=kept:}}
+transport_maps = inline:{{${domains.down}=smtp:[127.0.0.1]:${ways.down}}, {${domains.kept}=kept:}, {${domains.gone}=smtp:[127.0.0.1]:1}}
 defer_transports = kept
 message_size_limit = 209715200
 mailbox_size_limit = 0

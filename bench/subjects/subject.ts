@@ -25,6 +25,8 @@ export const domains = {
   down: 'down.test',
   /** accepted and kept: what accepting alone costs */
   kept: 'kept.test',
+  /** its primary is down for good */
+  gone: 'gone.test',
 } as const
 
 export const recipient = `alice@${domains.up}`
