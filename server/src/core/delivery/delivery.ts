@@ -13,13 +13,14 @@ import type { Database } from '../../platform/db/database.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { expireLeases, giveBack, renewLeases, type ClaimedDelivery } from '../../store/claims.ts'
+import { giveBack, type ClaimedDelivery } from '../../store/claims.ts'
 import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
 import type { LiveDirectory, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
 import { createDestinations, SLOW_MS } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
 import { runInOrder } from './in-order.ts'
+import { createLeases } from './leases.ts'
 import { createMailboxFaults } from './one-mailbox.ts'
 import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
 import { createOutcomeWriter } from './outcome-writer.ts'
@@ -95,8 +96,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const writer = createOutcomeWriter(deps)
   const passThrough = createPassThrough({ ...deps, tell: createTell(deps) })
   const mailboxFaults = createMailboxFaults(clock)
-  /** leased deliveries in our hands */
-  const holding = new Map<Id, Id>()
+  const leases = createLeases(deps)
   const waiters = new Map<Job, (results: AttemptResult[], stored: Promise<unknown>) => void>()
   const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
   const timers: Timer[] = []
@@ -184,7 +184,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     const written = passThrough
       .settle(attempt, rows, (row) => writer.add(row))
       .then(() => {
-        for (const { deliveryId } of rows) holding.delete(deliveryId)
+        for (const { deliveryId } of rows) leases.release(deliveryId)
       })
     room.giveBack(routeId, jobBytes(job))
     queue.ended(routeId)
@@ -203,7 +203,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   /** From here on its leases are renewed and its bytes count. */
   function hold(job: Job): void {
     room.take(job.routeId, jobBytes(job))
-    for (const r of job.recipients) holding.set(r.deliveryId, job.organisationId)
+    for (const { deliveryId } of job.recipients) leases.hold({ deliveryId, organisationId: job.organisationId })
   }
   function push(job: Job): void {
     hold(job)
@@ -212,16 +212,16 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   /** Nothing of these was tried: their leases are given back, and whoever waits for them is told. */
   async function handBack(jobs: readonly Job[]): Promise<void> {
-    const leases: Parameters<typeof giveBack>[2][number][] = []
+    const untouched: Parameters<typeof giveBack>[2][number][] = []
     for (const job of jobs) {
       room.giveBack(job.routeId, jobBytes(job))
       passThrough.untried(job.messageId)
       for (const { deliveryId, wasUnsure } of job.recipients) {
-        holding.delete(deliveryId)
-        leases.push({ organisationId: job.organisationId, deliveryId, wasUnsure })
+        leases.release(deliveryId)
+        untouched.push({ organisationId: job.organisationId, deliveryId, wasUnsure })
       }
     }
-    const given = leases.length > 0 ? giveBack(deps.db, deps.nodeId, leases) : Promise.resolve()
+    const given = untouched.length > 0 ? giveBack(deps.db, deps.nodeId, untouched) : Promise.resolve()
     for (const job of jobs) {
       waiters.get(job)?.(untried(job), given)
       waiters.delete(job)
@@ -237,29 +237,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     }))
 
   async function housekeeping(): Promise<void> {
-    const waits = [...routes.all()].map((r) => ({ routeId: r.routeId, seconds: r.settings.unsureWait }))
-    const n = await deps.db.transaction((sql) =>
-      expireLeases(sql, {
-        nodeId: deps.nodeId,
-        waits,
-        defaultWait: 900,
-        limit: 1000,
-        newId: () => newId(clock.now()),
-      }),
-    )
-    if (n > 0) deps.log.warn({ deliveries: n }, 'leases ran out: these deliveries are unsure now')
+    await leases.expire()
     destinations.tidy()
     if (learned.length > 0) await deps.directory.learn(learned.splice(0))
-  }
-
-  async function renew(): Promise<void> {
-    if (holding.size === 0) return
-    await renewLeases(deps.db.vital, {
-      organisationIds: [...holding.values()],
-      deliveryIds: [...holding.keys()],
-      nodeId: deps.nodeId,
-      leaseSeconds: config.delivery.lease,
-    })
   }
 
   /** Fetched ahead as far as there is room for it; else each is read when it is sent. */
@@ -322,7 +302,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     },
     async attempt(claims, ended, { isTrial } = { isTrial: false }) {
       // Ours from here on, also while their bytes are fetched.
-      for (const { deliveryId, organisationId } of claims) holding.set(deliveryId, organisationId)
+      for (const claim of claims) leases.hold(claim)
       const returnEventId = claims[0] ? board.standing(claims[0].routeId).returnEventId : null
       const jobs = await withBytes(jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial }))
       const stores: Promise<unknown>[] = []
@@ -350,7 +330,12 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       timers.push(clock.every(config.delivery.poll * 1000, queue.poke))
       const lookAfter = quietly('looking after leases', housekeeping)
       timers.push(clock.every(2_000, lookAfter))
-      timers.push(clock.every((config.delivery.lease * 1000) / 3, quietly('renewing leases', renew)))
+      timers.push(
+        clock.every(
+          (config.delivery.lease * 1000) / 3,
+          quietly('renewing leases', () => leases.renew()),
+        ),
+      )
       lookAfter()
       queue.poke()
     },
