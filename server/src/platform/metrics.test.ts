@@ -3,16 +3,17 @@ import { expect, test } from 'vitest'
 import { createMetrics } from './metrics.ts'
 
 test('counted with labels, without, by amounts, in any order of labels', async () => {
-  const { registry, counter } = createMetrics()
-  const attempts = counter('attempts_total', 'Attempts', ['outcome', 'reason'])
+  const metrics = createMetrics()
+  const { registry } = metrics
+  const attempts = metrics.counter('attempts_total', 'Attempts', ['outcome', 'reason'])
   attempts.inc({ outcome: 'delivered', reason: 'ok' })
   attempts.inc({ reason: 'ok', outcome: 'delivered' }, 2)
   attempts.inc({ outcome: 'refused', reason: 'ok' })
   attempts.labels({ outcome: 'delivered', reason: 'ok' }).inc(4)
-  const plain = counter('plain_total', 'Plain')
+  const plain = metrics.counter('plain_total', 'Plain')
   plain.inc()
   plain.inc(5)
-  expect(counter('plain_total', 'Plain')).toBe(plain)
+  expect(metrics.counter('plain_total', 'Plain')).toBe(plain)
   const text = await registry.metrics()
   expect(text).toContain('attempts_total{outcome="delivered",reason="ok"} 7')
   expect(text).toContain('attempts_total{outcome="refused",reason="ok"} 1')
@@ -22,8 +23,9 @@ test('counted with labels, without, by amounts, in any order of labels', async (
 })
 
 test('what the caller does with its labels afterwards changes nothing', async () => {
-  const { registry, counter } = createMetrics()
-  const one = counter('one_total', 'One', ['route'])
+  const metrics = createMetrics()
+  const { registry } = metrics
+  const one = metrics.counter('one_total', 'One', ['route'])
   const labels = { route: 'a' }
   one.inc(labels)
   labels.route = 'b'

@@ -20,8 +20,11 @@ function lazyCounter(name: string, help: string, labelNames: readonly string[], 
     labelNames: [...labelNames],
     registers: [registry],
     collect() {
-      for (const { labels, n } of waiting.values()) add(labels, n)
-      waiting.clear()
+      // One that cannot be added is lost alone, not counted again and again.
+      for (const [key, { labels, n }] of waiting) {
+        waiting.delete(key)
+        add(labels, n)
+      }
     },
   })
   const add = counter.inc.bind(counter) as (labels: Record<string, string | number>, n: number) => void

@@ -39,6 +39,11 @@ export async function passOn(
        ORDER BY organisation_id, person_id, folder_no FOR UPDATE`,
       at,
     )
+  // By key and planned for this batch, as on the connection of the outcomes (OUTCOME_SETTINGS).
+  await sql.query(
+    `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
+  )
   if ((await writeOutcomes(sql, nodeId, outcomes)).length < outcomes.length) return false
   const told = await sql.query(
     `UPDATE delivery d SET dsn_sent = dsn_sent | ${DsnSent.final}, reason = 'passed-on'

@@ -7,7 +7,7 @@
  * them; if we die they run out and become unsure, because the body may have been sent.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { AttemptOutcome, BodyStore, EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
+import { AttemptOutcome, BodyStore, EvidenceKind, Mode, Pin, RouteKind } from '../../platform/codes.ts'
 import type { Config } from '../../platform/config/config.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { newId, type Id } from '../../platform/ids.ts'
@@ -76,7 +76,7 @@ export interface DeliveryDeps extends OutgoingMailDeps {
   config: Pick<Config, 'delivery' | 'hostname'>
   nodeId: Id
   routes: RouteBook
-  board: Pick<LiveBoard, 'standing' | 'flow' | 'onChange' | 'waitingPersons'>
+  board: Pick<LiveBoard, 'standing' | 'flow' | 'onChange' | 'personPin' | 'waitingPersons'>
   evidence: EvidenceSink
   directory: Pick<LiveDirectory, 'learn'>
   openSecret: (sealed: Buffer, routeId: Id) => string
@@ -115,10 +115,18 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const isOpen = (routeId: Id, personId: Id | null = null): boolean =>
     ['relay', 'attempt'].includes(board.flow(routeId, personId, personId ? 'inboundProtected' : 'inboundOthers'))
 
+  const isPinned = ({ personId }: { personId: Id | null }): boolean => {
+    const pin = personId === null ? null : board.personPin(personId)
+    return pin !== null && pin !== Pin.normal
+  }
+
   /** Modes are read at each attempt: a switch between claim and attempt must not let mail slip through. */
   function mayGo(job: Job): boolean {
-    if (job.isTrial) return true
-    const { mode } = board.standing(job.routeId)
+    if (stopped) return false
+    const { mode, pin } = board.standing(job.routeId)
+    // A person who was pinned meanwhile: neither the return nor a trial goes past that.
+    if ((job.byReturn || job.isTrial) && job.recipients.some(isPinned)) return false
+    if (job.isTrial) return pin === null
     if (job.byReturn) return mode === Mode.recovering || mode === Mode.normal
     return job.recipients.every(({ personId }) => isOpen(job.routeId, personId))
   }
@@ -189,13 +197,14 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     room.giveBack(routeId, jobBytes(job))
     queue.ended(routeId)
     const waiter = waiters.get(job)
-    if (!waiter) return
+    if (!waiter) return void written.catch(logged('writing outcomes'))
     waiters.delete(job)
     const results = settled.map(({ recipient, result, verdict, evidence }) => ({
       deliveryId: recipient.deliveryId,
       outcome: verdict.outcome,
       evidence: evidence ?? EvidenceKind.neutral,
       text: result.text,
+      tried: attempt.tried,
     }))
     waiter(results, written)
   }

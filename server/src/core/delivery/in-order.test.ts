@@ -63,3 +63,21 @@ test("after the route's failure the rest of that person is left, others go on; e
   expect(log).toContain('ends m4')
   expect(ended.sort()).toEqual(['m1-alice', 'm2-bob', 'm3-alice', 'm4-bob', 'm5-alice'])
 })
+
+test('what was not tried, or failed by our own fault, is still to come: nothing later goes before it', async () => {
+  const log: string[] = []
+  const answers: Record<string, Partial<AttemptResult>> = {
+    m1: { evidence: EvidenceKind.neutral, tried: false },
+    m2: { evidence: EvidenceKind.ours },
+    m3: { evidence: EvidenceKind.neutral },
+  }
+  await runInOrder([job('m1', 'a'), job('m2', 'b'), job('m3', 'c'), job('n1', 'a'), job('n2', 'b'), job('n3', 'c')], {
+    async go(one) {
+      log.push(one.messageId)
+      return resultsOf(one, EvidenceKind.good).map((result) => ({ ...result, ...answers[one.messageId] }))
+    },
+    leave: (one) => resultsOf(one, EvidenceKind.neutral).map((result) => ({ ...result, tried: false })),
+    ended: () => undefined,
+  })
+  expect(log.sort()).toEqual(['m1', 'm2', 'm3', 'n3'])
+})

@@ -1,8 +1,9 @@
 /**
  * Transactions of a return, each behind those before it of the same people: nobody gets later mail before earlier mail, and
- * different people do not wait for each other. After a failure that is the route's, what that person has still to get is
- * left untried.
+ * different people do not wait for each other. After a failure that is the route's or our own, and behind what was not tried,
+ * what that person has still to get is left untried.
  */
+import { EvidenceKind } from '../../platform/codes.ts'
 import { isBad } from '../continuity/index.ts'
 import type { AttemptResult } from './delivery.ts'
 import type { Job } from './job.ts'
@@ -16,6 +17,10 @@ export interface InOrder {
   ended: (results: AttemptResult[]) => void
 }
 
+/** It is still to come, and nothing later may go before it. */
+const blocks = ({ tried, evidence }: AttemptResult): boolean =>
+  tried === false || evidence === EvidenceKind.ours || isBad(evidence)
+
 /** Jobs in the order of their claims; resolves when the last has ended. */
 export async function runInOrder(jobs: readonly Job[], { go, leave, ended }: InOrder): Promise<void> {
   /** of each person the last so far: did it leave the way free for the next? */
@@ -27,7 +32,7 @@ export async function runInOrder(jobs: readonly Job[], { go, leave, ended }: InO
       const isFree = free.every(Boolean)
       const results = isFree ? await go(job) : leave(job)
       ended(results)
-      return isFree && !results.some(({ evidence }) => isBad(evidence))
+      return isFree && !results.some(blocks)
     })
     for (const owner of owners) last.set(owner, done)
   }

@@ -97,8 +97,8 @@ export function createPassThrough({ clock, metrics, routes, board, tell, onWithd
     )
     const telling = await tell(rows, places)
     if (telling === 'told') {
-      onWithdrawn(places.map(({ personId }) => personId))
       waiting.answer(reply, 'passed-on')
+      onWithdrawn(places.map(({ personId }) => personId))
     } else waiting.answer(telling === 'unknown' ? new WireError('commit-unknown') : null, telling)
     return telling
   }

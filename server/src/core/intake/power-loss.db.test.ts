@@ -67,8 +67,19 @@ afterAll(async () => {
   await accept.stop()
   await directory.stop()
   await fresh.drop()
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  for (const folder of folders) await removeAll(folder)
 })
+
+/** A file may come while its folder is being emptied: then once more from the beginning. */
+async function removeAll(folder: string): Promise<void> {
+  for (let tries = 1; ; tries++)
+    try {
+      return rmSync(folder, { recursive: true, force: true })
+    } catch (error) {
+      if (tries === 50) throw error
+      await systemClock.sleep(100)
+    }
+}
 
 interface Round {
   acknowledged: number

@@ -176,6 +176,11 @@ test('the machine loses its power before any call to the disk: whatever the data
     await own.db
       .query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast packing'
       AND datname = current_database()`)
+    await expect
+      .poll(() =>
+        own.count(`pg_stat_activity WHERE application_name = 'holdfast packing' AND datname = current_database()`),
+      )
+      .toBe(0)
     expect((await own.packer().run()).messages).toBe(2 - moved)
     for (const one of mail) expect((await own.read(one.ref)).equals(one.bytes)).toBe(true)
     await own.end()

@@ -168,6 +168,7 @@ export function createBodyIntake(deps: Deps): BodyIntake {
       return enqueue(async () => {
         const { writer } = blob ?? (await becomeBlob())
         for (const piece of pieces) {
+          if (failed !== null) return
           deps.disk?.spend(piece.length)
           await writer.write(piece)
         }

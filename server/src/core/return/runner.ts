@@ -86,11 +86,18 @@ export async function runReturn(
     const claims = await byKey(deps.db, (sql) => claimOldestPerPerson(sql, want))
     const people = countPeople(claims)
     if (people >= limit) return inOrder(claims)
-    // Few people may own the whole window; look at the others, some at a time.
-    const personIds = await peopleWithOpen(deps.db, route.organisationId, walkedTo)
-    walkedTo = personIds.length < CLAIM_WINDOW ? null : personIds.at(-1)!
-    const more = await byKey(deps.db, (sql) => claimOfPersons(sql, { ...want, limit: limit - people, personIds }))
-    return inOrder([...claims, ...more])
+    try {
+      // Few people may own the whole window; look at the others, some at a time.
+      const personIds = await peopleWithOpen(deps.db, route.organisationId, walkedTo)
+      walkedTo = personIds.length < CLAIM_WINDOW ? null : personIds.at(-1)!
+      const more = { ...want, limit: limit - people, personIds }
+      claims.push(...(await byKey(deps.db, (sql) => claimOfPersons(sql, more))))
+    } catch (error) {
+      // What was claimed already must not be forgotten: its leases would run out, and nothing of it was sent.
+      deps.log.warn({ err: String(error), route: route.routeId }, 'a claim of the return failed; it is repeated')
+    }
+    // A message to people of both claims stands where the earlier of them has it.
+    return inOrder(claims.sort((one, other) => (one.deliveryId < other.deliveryId ? -1 : 1)))
   }
 
   /** Somebody else holds what was to come before these (a person who deletes just now): they wait for it. */
@@ -103,7 +110,10 @@ export async function runReturn(
       else early.push(one)
       return one.place === place
     })
-    if (early.length > 0) await giveBack(deps.db, deps.nodeId, early)
+    if (early.length > 0)
+      await giveBack(deps.db, deps.nodeId, early).catch((error: unknown) =>
+        deps.log.warn({ err: String(error), route: route.routeId }, 'giving back leases failed; they run out'),
+      )
     return taken
   }
 
@@ -151,12 +161,14 @@ export async function runReturn(
     isNews = false
     if (since) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = clock.after(ms, resolve)
-      wake = () => {
+      const end = (): void => {
         timer.cancel()
+        wake = null
         isNews = false
         resolve()
       }
+      const timer = clock.after(ms, end)
+      wake = end
     })
   }
 
@@ -187,15 +199,18 @@ export async function runReturn(
 
   // What a crash or an earlier fall-back left in a back-off because of the route is due now.
   await retryFaults()
+  let hasRested = false
   for (;;) {
     if (trouble.stop !== null || !goOn()) break
     if (trouble.since && pace.failures === 0 && clock.monotonic() - faultsTriedAt > 1000) await retryFaults()
     const limit = room(pace, settings, underWay.size, clock.monotonic())
     // A claim is worth its price for several people at once; the next who is done brings us back.
-    if (depth() > 1 && limit < pace.atOnce / 4 && underWay.size > 0) {
+    if (!hasRested && depth() > 1 && limit < pace.atOnce / 4 && underWay.size > 0) {
       await rest(IDLE_MS)
+      hasRested = true
       continue
     }
+    hasRested = false
     const claims = limit > 0 ? await take(limit) : []
     pace = started(pace, settings, claims.length, clock.monotonic())
     persons.started(claims, clock.monotonic())
