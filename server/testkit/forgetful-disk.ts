@@ -34,6 +34,14 @@ export function forgetfulDisk(root: string): ForgetfulDisk {
   let last = Infinity
   let dead = false
 
+  /** calls that the real folder is carrying out just now: a crash must not meet them half way */
+  const underWay = new Set<Promise<unknown>>()
+  function real<T>(call: Promise<T>): Promise<T> {
+    const ended = call.catch(() => undefined).finally(() => underWay.delete(ended))
+    underWay.add(ended)
+    return call
+  }
+
   /** Never returns once dead: nobody is there to go on. */
   async function step(): Promise<void> {
     if (!dead && ++calls >= last) dead = true
@@ -69,7 +77,7 @@ export function forgetfulDisk(root: string): ForgetfulDisk {
 
   async function openFile(path: string, mode: number | undefined): ReturnType<Disk['open']> {
     await step()
-    const handle = await open(path, 'w', mode)
+    const handle = await real(open(path, 'w', mode))
     handles.add(handle)
     const inode: Inode = { written: [], durable: Buffer.alloc(0) }
     entriesOf(dirname(path)).set(basename(path), inode)
@@ -81,7 +89,7 @@ export function forgetfulDisk(root: string): ForgetfulDisk {
       async write(bytes, offset) {
         await step()
         inode.written.push(Buffer.from(bytes.subarray(offset)))
-        return handle.write(bytes, offset)
+        return real(handle.write(bytes, offset))
       },
       datasync: force,
       sync: force,
@@ -103,7 +111,7 @@ export function forgetfulDisk(root: string): ForgetfulDisk {
     async mkdir(path, options) {
       await step()
       addFolder(path)
-      return mkdir(path, options)
+      return real(mkdir(path, options))
     },
     open: (path, flags, mode) => (flags === 'r' ? openFolder(path) : openFile(path, mode)),
     async rename(from, to) {
@@ -113,12 +121,12 @@ export function forgetfulDisk(root: string): ForgetfulDisk {
       if (!entry) throw Object.assign(new Error(`no file ${from}`), { code: 'ENOENT' })
       entries.delete(basename(from))
       entriesOf(dirname(to)).set(basename(to), entry)
-      return rename(from, to)
+      return real(rename(from, to))
     },
     async rm(path, options) {
       await step()
       now.get(dirname(path))?.delete(basename(path))
-      return rm(path, options)
+      return real(rm(path, options))
     },
     calls: () => calls,
     dieAt(call) {
@@ -127,6 +135,7 @@ export function forgetfulDisk(root: string): ForgetfulDisk {
     isDead: () => dead,
     async crash() {
       dead = true
+      while (underWay.size > 0) await Promise.all(underWay)
       for (const handle of handles) await handle.close()
       rmSync(root, { recursive: true, force: true })
       restore(root)
