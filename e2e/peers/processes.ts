@@ -1,7 +1,6 @@
 /** Small things every peer needs: a folder others may enter, a free port, waiting for a port, stopping by process id. */
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execFileSync } from 'node:child_process'
@@ -18,15 +17,27 @@ export function peerFolder(name: string): string {
   return folder
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below the range of which the kernel takes the near ends of connections (Linux: from 32768). */
+const LOWEST = 12_000
+const HIGHEST = 32_000
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
+
+/**
+ * A port that a server can take, and take again after it was down: one of the kernel's own choice could be the near end of
+ * somebody's connection by then.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+    if (await isFree(port)) return port
+  }
+  throw new Error(`no free port between ${LOWEST} and ${HIGHEST}`)
 }
 
 export async function freePorts(count: number): Promise<number[]> {
