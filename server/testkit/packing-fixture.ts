@@ -14,11 +14,12 @@ import type { Database } from '../src/platform/db/database.ts'
 import { newId } from '../src/platform/ids.ts'
 import { silentLog } from '../src/platform/log.ts'
 import { createMetrics } from '../src/platform/metrics.ts'
-import { insertBatch, type AcceptRow } from '../src/store/accept.ts'
+import { insertBatch } from '../src/store/accept.ts'
 import type { BlobStore } from '../src/store/blobs/blob-store.ts'
 import { diskBlobStore } from '../src/store/blobs/disk-blob-store.ts'
 import { CHUNK_BYTES, insertChunk, openBody, type BodyRef } from '../src/store/bodies.ts'
 import { freshDatabase } from './database.ts'
+import { plainIncoming } from './incoming.ts'
 import { makeOrganisation, type MadeOrganisation } from './factories.ts'
 import { expectSound, type SoundOptions } from './sound.ts'
 
@@ -70,26 +71,14 @@ export async function packingStage(): Promise<PackingStage> {
           seq,
           bytes.subarray(seq * CHUNK_BYTES, (seq + 1) * CHUNK_BYTES),
         )
-    const row: AcceptRow = {
+    const row = plainIncoming({
       organisationId,
       messageId,
       receivedAt: ms,
-      direction: 1,
-      envelopeFrom: 'sender@elsewhere.test',
       size,
       sha256: createHash('sha256').update(bytes).digest(),
       body: isRow ? { kind: 'row', bytes } : { kind: 'chunks' },
       prefix: Buffer.from('Received: by x\r\n'),
-      headerFrom: null,
-      subject: null,
-      messageIdHeader: null,
-      inReplyTo: null,
-      headerDate: null,
-      clientIp: null,
-      helo: null,
-      tls: null,
-      facts: {},
-      deliveries: [],
       copies:
         wish.kept === false
           ? []
@@ -106,7 +95,7 @@ export async function packingStage(): Promise<PackingStage> {
                 flags: 0,
               },
             ],
-    }
+    })
     await insertBatch(db, [row], { nodeId: newId(Date.now()), seconds: 60 })
     const bodyStore = isRow ? BodyStore.row : BodyStore.chunks
     return { ref: { organisationId, bodyId: messageId, bodyStore, blobKey: null }, bytes }

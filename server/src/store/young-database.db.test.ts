@@ -2,11 +2,13 @@
  * Accepting and writing outcomes cost the same in a young database: their connections are opened when its tables are
  * empty and nobody has gathered statistics, and a plan made then must not read every open delivery for each key later.
  */
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../testkit/database.ts'
+import { plainIncoming } from '../../testkit/incoming.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../testkit/factories.ts'
 import { expectSound } from '../../testkit/sound.ts'
-import { AttemptOutcome, DeliveryState, Direction } from '../platform/codes.ts'
+import { AttemptOutcome, DeliveryState } from '../platform/codes.ts'
 import type { DedicatedSql } from '../platform/db/database.ts'
 import { newId } from '../platform/ids.ts'
 import { ACCEPT_SETTINGS, insertBatch, type AcceptRow } from './accept.ts'
@@ -34,27 +36,12 @@ afterAll(async () => {
   await fresh.drop()
 })
 
-function message(): AcceptRow {
-  const messageId = newId(Date.now())
-  return {
+const message = (): AcceptRow =>
+  plainIncoming({
     organisationId: org.organisationId,
-    messageId,
+    messageId: newId(Date.now()),
     receivedAt: Date.now(),
-    direction: Direction.inbound,
-    envelopeFrom: 'a@outside.test',
-    size: 1,
-    sha256: Buffer.from('2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881', 'hex'),
-    body: { kind: 'row', bytes: Buffer.from('x') },
-    prefix: Buffer.alloc(0),
-    headerFrom: null,
-    subject: null,
-    messageIdHeader: null,
-    inReplyTo: null,
-    headerDate: null,
-    clientIp: null,
-    helo: null,
-    tls: null,
-    facts: {},
+    sha256: createHash('sha256').update('x').digest(),
     deliveries: [
       {
         deliveryId: newId(Date.now()),
@@ -68,9 +55,7 @@ function message(): AcceptRow {
         parked: null,
       },
     ],
-    copies: [],
-  }
-}
+  })
 
 async function acceptSome(n: number): Promise<AcceptRow[]> {
   const batch = Array.from({ length: n }, message)

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
+import { plainIncoming } from '../../../testkit/incoming.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import type { Database, DedicatedSql } from '../../platform/db/database.ts'
 import { newId } from '../../platform/ids.ts'
@@ -59,30 +60,7 @@ function fixture(answers: Answer[]) {
   }
 }
 
-function message(n: number): Incoming {
-  return {
-    organisationId: newId(1),
-    messageId: newId(1),
-    receivedAt: 1,
-    direction: 1,
-    envelopeFrom: `${n}@outside.test`,
-    size: 1,
-    sha256: Buffer.alloc(32),
-    body: { kind: 'row', bytes: Buffer.from('x') },
-    prefix: Buffer.alloc(0),
-    headerFrom: null,
-    subject: null,
-    messageIdHeader: null,
-    inReplyTo: null,
-    headerDate: null,
-    clientIp: null,
-    helo: null,
-    tls: null,
-    facts: {},
-    deliveries: [],
-    copies: [],
-  }
-}
+const message = (n: number): Incoming => plainIncoming({ envelopeFrom: `${n}@outside.test` })
 const outcome = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => 'accepted',

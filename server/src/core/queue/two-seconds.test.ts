@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
+import { plainIncoming } from '../../../testkit/incoming.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import type { Database, DedicatedSql } from '../../platform/db/database.ts'
 import type { WireError } from '../../platform/errors.ts'
@@ -9,7 +10,6 @@ import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { createAccept } from './accept.ts'
-import type { Incoming } from './incoming.ts'
 
 /** The batcher at a database whose statements are answered after `answerMs`, or never. */
 function fixture(answerMs: number | null) {
@@ -33,38 +33,13 @@ function fixture(answerMs: number | null) {
     const began = clock.monotonic()
     const heard: { code: number; after: number }[] = []
     const tell = (code: number): void => void heard.push({ code, after: clock.monotonic() - began })
-    accept.accept(message()).then(
+    accept.accept(plainIncoming()).then(
       () => tell(250),
       (error: unknown) => tell((error as WireError).spec.smtp),
     )
     return heard
   }
   return { clock, accept, offer }
-}
-
-function message(): Incoming {
-  return {
-    organisationId: newId(1),
-    messageId: newId(1),
-    receivedAt: 1,
-    direction: 1,
-    envelopeFrom: 's@outside.test',
-    size: 1,
-    sha256: Buffer.alloc(32),
-    body: { kind: 'row', bytes: Buffer.from('x') },
-    prefix: Buffer.alloc(0),
-    headerFrom: null,
-    subject: null,
-    messageIdHeader: null,
-    inReplyTo: null,
-    headerDate: null,
-    clientIp: null,
-    helo: null,
-    tls: null,
-    facts: {},
-    deliveries: [],
-    copies: [],
-  }
 }
 
 test('a database that hangs: 451 after two seconds at the most, whenever a message came, and not ready', async () => {
