@@ -186,6 +186,8 @@ interface Running {
   pid: number
   adopted: boolean
   exited: Promise<void>
+  /** our process stays until `exited`; left out where it is no child of ours */
+  hold?: () => void
 }
 
 /** Our own server that is still running from before, or null. Throws when a PostgreSQL that is not ours is in the way. */
@@ -229,7 +231,7 @@ function launch(place: Place, settings: Record<string, string>): Running & { spa
     child.once('exit', () => resolve())
   })
   child.unref()
-  return { pid: child.pid ?? -1, adopted: false, exited, spawnError: () => failed }
+  return { pid: child.pid ?? -1, adopted: false, exited, hold: () => child.ref(), spawnError: () => failed }
 }
 
 /** Waits until the server says it is ready, as long as it lives and moves. False: it ended. */
@@ -363,7 +365,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 }
 
 /** Fast shutdown; after ten seconds immediate (the WAL replays it). Never SIGKILL. */
-async function end({ pid, adopted, exited }: Running, clock: Clock): Promise<void> {
+async function end({ pid, adopted, exited, hold }: Running, clock: Clock): Promise<void> {
+  // It may be seen dead before we hear of its end, and whoever stops us waits for that: nothing else keeps us here then.
+  hold?.()
   if (pid <= 0 || !isAlive(pid)) return
   signal(pid, 'SIGINT')
   const timer = clock.after(10_000, () => signal(pid, 'SIGQUIT'), { hold: false })
