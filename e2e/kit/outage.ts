@@ -206,7 +206,11 @@ export async function liveThroughOutage(stage: OutageStage, sizes: OutageSizes, 
   await modeIs(operator, 'normal', sizes.recoveredWithin)
   const recoveredAfter = (Date.now() - back) / 1000
   await until('nothing to be open', async () => ((await primaryRoute(operator)).open === 0 ? true : null), 120_000, 500)
-  await until("the primary's own queue to be empty", () => primary.queued() === 0, 60_000, 500)
+  await until("the primary's own queue to be empty", () => primary.queued() === 0, 60_000, 500).catch(
+    (error: unknown) => {
+      throw new Error(primary.explain(), { cause: error })
+    },
+  )
 
   // the count: what was answered is due once at the colleague, what was deleted no more, and nothing else is there
   const { found, doubled, wrong } = await inDovecot(stage, originals)

@@ -4,7 +4,17 @@
  * `kill` is SIGKILL to both daemons and all their children; `start` brings back what there was. Needs root.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { ImapFlow } from 'imapflow'
 import { freePorts, isAlive, killFamily, peerFolder, readPid, sleep, stopPid, waitForPort } from './processes.ts'
@@ -189,8 +199,18 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
   const dovecotPid = (): number | null => readPid(`${dovecot}/run/master.pid`)
   const postfixPid = (): number | null => readPid(`${postfix}/spool/pid/master.pid`)
   const run = (program: string, ...args: string[]): void => {
-    // daemons inherit our pipes if we give them any
-    execFileSync(program, args, { stdio: 'ignore' })
+    // daemons inherit our pipes if we give them any: a file says what they had to say
+    const said = join(folder, 'start.log')
+    const output = openSync(said, 'w')
+    try {
+      execFileSync(program, args, { stdio: ['ignore', output, output] })
+    } catch (error) {
+      throw new Error(`${program} ${args.join(' ')}: ${readFileSync(said, 'utf8')}\n${primary.explain()}`, {
+        cause: error,
+      })
+    } finally {
+      closeSync(output)
+    }
   }
   const startDovecot = async (): Promise<void> => {
     const pid = dovecotPid()
