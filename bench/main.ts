@@ -94,8 +94,8 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   if (values.profile !== undefined) {
-    const scene = chosen.relay.find(({ name }) => name === values.profile)
-    if (!scene) throw new Error(`--profile: take ${chosen.relay.map(({ name }) => name).join(', ')}`)
+    const scene = values.profile === 'outage' ? chosen.outage : chosen.relay.find(({ name }) => name === values.profile)
+    if (!scene) throw new Error(`--profile: take outage, ${chosen.relay.map(({ name }) => name).join(', ')}`)
     console.log(await profile(scene))
     return 0
   }

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuByProcess } from './meter.ts'
+import { outageOnce, type OutageScene } from './scenes/outage.ts'
 import { relayOnce, type RelayScene } from './scenes/relay.ts'
 import { startHoldfast } from './subjects/holdfast.ts'
 import { createSink } from './subjects/sink.ts'
@@ -43,34 +44,53 @@ function selfTimes(
   return [...sums].map(([name, sum]) => ({ name, percent: (sum / total) * 100 })).sort((a, b) => b.percent - a.percent)
 }
 
-export async function profile(scene: RelayScene): Promise<string> {
+type Shares = { name: string; ms: number }[]
+
+/** What each process used since `before`, milliseconds a message. */
+const sharesSince = (before: Map<string, number>, roots: number[], messages: number): Shares =>
+  [...cpuByProcess(roots)]
+    .map(([name, seconds]) => ({ name, ms: ((seconds - (before.get(name) ?? 0)) / messages) * 1000 }))
+    .filter(({ ms }) => ms >= 0.01)
+    .sort((a, b) => b.ms - a.ms)
+
+/** `scene`: one of the relay scenes, or the drain of an outage from the moment its primary is back. */
+export async function profile(scene: RelayScene | OutageScene): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-profile-'))
   const sink = await createSink()
+  const down = await createSink()
   const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${folder}`]
-  const subject = await startHoldfast({ up: sink.port, down: sink.port }, { nodeArgs })
+  const subject = await startHoldfast({ up: sink.port, down: down.port }, { nodeArgs })
   try {
-    await relayOnce(subject, sink, { ...scene, messages: Math.min(1000, scene.messages) })
-    const before = cpuByProcess(subject.roots())
-    const from = performance.now()
-    const figures = await relayOnce(subject, sink, scene)
-    const shares = [...cpuByProcess(subject.roots())]
-      .map(([name, seconds]) => [name, ((seconds - (before.get(name) ?? 0)) / scene.messages) * 1000] as const)
-      .filter(([, ms]) => ms >= 0.01)
-      .sort((a, b) => b[1] - a[1])
+    let before = new Map<string, number>()
+    let from = 0
+    const begin = (): Promise<void> => {
+      before = cpuByProcess(subject.roots())
+      from = performance.now()
+      return Promise.resolve()
+    }
+    let figures: Record<string, number>
+    if ('name' in scene) {
+      await relayOnce(subject, sink, { ...scene, messages: Math.min(1000, scene.messages) })
+      await begin()
+      figures = await relayOnce(subject, sink, scene)
+    } else {
+      const isDeclared = async (): Promise<boolean> => (await subject.modeOf('down')) === 'emergency'
+      figures = await outageOnce({ ...subject, port: subject.port, flush: begin }, down, scene, isDeclared)
+    }
+    const shares = sharesSince(before, subject.roots(), scene.messages)
+    const seconds = (performance.now() - from) / 1000
     await subject.running().stop()
     const [file] = readdirSync(folder)
-    const rows = selfTimes(
-      JSON.parse(readFileSync(join(folder, file!), 'utf8')) as Profile,
-      (performance.now() - from) / 1000,
-    ).slice(0, 45)
+    const rows = selfTimes(JSON.parse(readFileSync(join(folder, file!), 'utf8')) as Profile, seconds).slice(0, 45)
     return [
       JSON.stringify(figures),
-      ...shares.map(([name, ms]) => `${ms.toFixed(2).padStart(6)} ms a message  ${name}`),
+      ...shares.map(({ name, ms }) => `${ms.toFixed(2).padStart(6)} ms a message  ${name}`),
       ...rows.map(({ name, percent }) => `${percent.toFixed(1).padStart(6)} %  ${name}`),
     ].join('\n')
   } finally {
     await subject.stop()
     await sink.off()
+    await down.off()
     if (!process.env.HOLDFAST_KEEP_PROFILE) rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -18,6 +18,12 @@ export async function refuseBeforeMail(mail: OutgoingMail, offered: Capabilities
   return mail.recipients.map(({ address }) => whole ?? ofRecipient(address, offered))
 }
 
+/** Nothing stands against it for any of its recipients, and nothing has to be read to know that. */
+export const isPlain = (mail: OutgoingMail, offered: Capabilities): boolean =>
+  !mail.smtputf8 &&
+  ofMessage(mail, offered) === null &&
+  mail.recipients.every(({ address }) => ofRecipient(address, offered) === null)
+
 function ofMessage(mail: OutgoingMail, offered: Capabilities): RecipientResult | null {
   if (hasControls(mail.from))
     return refusal('mail', 553, '5.1.7', 'a sender with control characters is not sent anywhere')

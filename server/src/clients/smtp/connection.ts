@@ -1,6 +1,7 @@
 /**
  * A kept SMTP or LMTP client connection: greeting, EHLO, STARTTLS, AUTH once, then one transaction after another.
- * MAIL, RCPT and DATA travel in one write where the server pipelines (RFC 2920); body and final dot follow corked.
+ * MAIL, RCPT and DATA travel in one write where the server pipelines (RFC 2920); body and final dot follow corked, and with
+ * them the commands of the next transaction where there is one (section 3.1): one write and one answer for each message.
  *
  * Promises: the body's bytes are sent unchanged but for dot-stuffing (RFC 5321 section 4.5.2). Every recipient gets a
  * result of its own. Once the final dot has been handed to the kernel a missing reply is `unsure`, never `deferred`;
@@ -10,8 +11,8 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
-import { refuseBeforeMail } from './before-mail.ts'
-import { mailLine, rcptLine, type OutgoingMail } from './envelope.ts'
+import { isPlain, refuseBeforeMail } from './before-mail.ts'
+import { mailLine, rcptLine, type OutgoingMail, type OutgoingRecipient } from './envelope.ts'
 import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
 import { isGood, openSession } from './session.ts'
 import { sendBody } from './send-body.ts'
@@ -28,8 +29,10 @@ export interface SmtpConnection {
   readonly tls: string | null
   /** One result per recipient, in order. Never throws for what the server answers or when it breaks. */
   send(mail: OutgoingMail, hooks?: SendHooks): Promise<RecipientResult[]>
-  /** False: throw it away. */
-  usable(): boolean
+  /** False: throw it away. `next`: what its last `send` was given to follow; it can carry nothing else then. */
+  usable(next?: OutgoingMail): boolean
+  /** It may be given to follow another (`SendHooks.next`). */
+  mayFollow(mail: OutgoingMail): boolean
   /** Ends a transaction whose final dot has not been sent, as deferred; one that waits for its last reply goes on. */
   cut(): void
   destroy(): void
@@ -40,6 +43,11 @@ export interface SendHooks {
   /** called once when an answer has been missing for `slowMs`: evidence, while the wait goes on */
   onSlow?: (stage: Stage) => void
   slowMs?: number
+  /**
+   * Asked once, with the final dot: what this connection will send next. Its MAIL, RCPT and DATA are said at once; nothing of
+   * its body is sent before it is its turn, so that it can still be given to another connection, and this one is then closed.
+   */
+  next?: () => OutgoingMail | null
 }
 
 /** RFC 5321 section 4.5.3.2, milliseconds. */
@@ -50,6 +58,8 @@ export const TIMEOUTS = {
   data: 120_000,
   block: 180_000,
   final: 600_000,
+  /** for the first answer to what was said ahead: the server has it since the last final dot */
+  ahead: 5_000,
 } as const
 
 const verdict = (code: number): RecipientResult['outcome'] =>
@@ -78,8 +88,19 @@ export async function openSmtpConnection(options: {
 
   let slow: { ms: number; tell: (stage: Stage) => void } | null = null
   let current = { value: false }
+  /** its MAIL, RCPT and DATA have been said, its answers are still to be read */
+  let ahead: OutgoingMail | null = null
+
+  const commands = (mail: OutgoingMail, recipients: readonly OutgoingRecipient[]): string[] => [
+    mailLine(mail, recipients, capabilities),
+    ...recipients.map((one) => rcptLine(one, capabilities)),
+    'DATA',
+  ]
+  const together = (mail: OutgoingMail, recipients: readonly OutgoingRecipient[]): string =>
+    `${commands(mail, recipients).join('\r\n')}\r\n`
+
   async function answer(ms: number, stage: Stage): Promise<Reply> {
-    if (!slow) return socket.reply(ms, stage)
+    if (!slow || socket.answered()) return socket.reply(ms, stage)
     const { ms: after, tell } = slow
     const timer = clock.after(after, () => {
       slow = null
@@ -98,9 +119,13 @@ export async function openSmtpConnection(options: {
     accepted: number[],
     dotSent: { value: boolean },
     done: (RecipientResult | null)[],
+    next: SendHooks['next'],
   ): Promise<void> {
     const isLmtp = target.protocol === 'lmtp'
-    const early = await sendBody(socket, mail.body(), wait.block, dotSent)
+    const early = await sendBody(socket, mail.body(), wait.block, dotSent, () => {
+      ahead = next?.() ?? null
+      return ahead === null ? '' : together(ahead, ahead.recipients)
+    })
     if (early.length > 0) {
       // LMTP: one for each recipient, or one for the message.
       const ofEach = isLmtp && early.length >= accepted.length
@@ -122,19 +147,23 @@ export async function openSmtpConnection(options: {
     mail: OutgoingMail,
     progress: { said: boolean; dotSent: { value: boolean } },
     done: (RecipientResult | null)[],
+    next: SendHooks['next'],
   ): Promise<void> {
-    for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
+    const wasSaid = ahead === mail
+    if (ahead !== null && !wasSaid)
+      throw new SmtpFailure('mail', 'local', 'the connection was kept for another message')
+    ahead = null
+    if (!wasSaid) for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
     const asked = mail.recipients.map((_, i) => i).filter((i) => done[i] === null)
     if (asked.length === 0) return
     progress.said = true
     const recipients = asked.map((i) => mail.recipients[i]!)
-    const mailFrom = mailLine(mail, recipients, capabilities)
-    const rcptTo = recipients.map((one) => rcptLine(one, capabilities))
     const rest = (outcome: RecipientResult): void => asked.forEach((i) => (done[i] ??= outcome))
     const pipelined = capabilities.pipelining
-    if (pipelined) socket.write([mailFrom, ...rcptTo, 'DATA', ''].join('\r\n'))
-    else socket.write(`${mailFrom}\r\n`)
-    const mailReply = await answer(wait.command, 'mail')
+    const [mailFrom, ...rcptTo] = pipelined ? [] : commands(mail, recipients)
+    if (!pipelined) socket.write(`${mailFrom!}\r\n`)
+    else if (!wasSaid) socket.write(together(mail, recipients))
+    const mailReply = await answer(wasSaid ? wait.ahead : wait.command, 'mail')
     const mailGood = isGood(mailReply)
     if (!mailGood) rest(resultOf(verdict(mailReply.code), 'mail', mailReply))
     if (!mailGood && !pipelined) return
@@ -161,7 +190,7 @@ export async function openSmtpConnection(options: {
       await answer(wait.final, 'final')
       return
     }
-    await message(mail, accepted, progress.dotSent, done)
+    await message(mail, accepted, progress.dotSent, done, next)
   }
 
   return {
@@ -175,7 +204,7 @@ export async function openSmtpConnection(options: {
       current = dotSent
       slow = hooks?.onSlow && hooks.slowMs ? { ms: hooks.slowMs, tell: hooks.onSlow } : null
       try {
-        await transaction(mail, progress, done)
+        await transaction(mail, progress, done, hooks?.next)
         // A transaction that ended before DATA leaves state behind at the server (RFC 5321 section 4.1.1.5).
         if (progress.said && !dotSent.value && socket.usable()) {
           socket.write('RSET\r\n')
@@ -200,13 +229,15 @@ export async function openSmtpConnection(options: {
       if (done.some((one) => one?.code === 421)) socket.destroy()
       return done.map((one) => one!)
     },
-    usable: () => socket.usable(),
+    usable: (next) => (ahead === null ? socket.usable() : ahead === next && socket.open()),
+    mayFollow: (mail) => capabilities.pipelining && isPlain(mail, capabilities),
     cut() {
       if (!current.value) socket.destroy()
     },
     destroy: () => socket.destroy(),
     quit() {
-      if (socket.usable()) socket.write('QUIT\r\n')
+      // Behind a DATA it would be the first line of a message.
+      if (ahead === null && socket.usable()) socket.write('QUIT\r\n')
       clock.after(200, () => socket.destroy(), { hold: false })
     },
   }

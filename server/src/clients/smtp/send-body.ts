@@ -8,13 +8,14 @@ import type { SmtpSocket } from './socket.ts'
  * `dotSent` is true from the moment the dot was handed over. Gives the replies that came before it: then it is not sent,
  * so that nothing can have been taken, and the connection is closed. A server that refuses the message while it is still
  * coming has decided, whether it then hangs up, falls silent or goes on reading; what it would take the next bytes for is
- * anybody's guess. None: the dot is on its way.
+ * anybody's guess. None: the dot is on its way, and in the same write what `behind` gave.
  */
 export async function sendBody(
   socket: SmtpSocket,
   body: AsyncIterable<Buffer> | Iterable<Buffer>,
   blockMs: number,
   dotSent: { value: boolean },
+  behind: () => string = () => '',
 ): Promise<Reply[]> {
   const stuffer = createDotStuffer()
   const pieces: Buffer[] = []
@@ -35,6 +36,8 @@ export async function sendBody(
     if (!socket.open()) throw new SmtpFailure('data', 'dropped', 'the connection broke in the middle of the message')
     dotSent.value = true
     socket.write(stuffer.end())
+    const more = behind()
+    if (more !== '') socket.write(more)
     return []
   } finally {
     socket.uncork()

@@ -133,7 +133,7 @@ export async function connectSmtp(
         throw new SmtpFailure(stage, 'dropped', broken?.message ?? 'the connection was cut')
     },
     async reply(ms, stage) {
-      const reply = await until(() => pending.shift(), ms, stage)
+      const reply = pending.shift() ?? (await until(() => pending.shift(), ms, stage))
       if (pending.length === 0) unread = 0
       return reply
     },

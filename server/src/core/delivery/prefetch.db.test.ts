@@ -64,3 +64,13 @@ test('only as much as there is room for', async () => {
   expect(jobs.map((job) => kept(job) !== null)).toEqual([true, true, false])
   expect(await prefetch(fresh.db, jobs.slice(2), 1_000)).toEqual(jobs.slice(2))
 })
+
+test('more than one statement takes: each still with its own bytes', async () => {
+  const made = [await jobOf(700_000), await jobOf(20), await jobOf(700_000), await jobOf(30)]
+  const jobs = await prefetch(
+    fresh.db,
+    made.map(({ job }) => job),
+    10_000_000,
+  )
+  expect(jobs.map((job, i) => kept(job)?.equals(made[i]!.bytes))).toEqual([true, true, true, true])
+})

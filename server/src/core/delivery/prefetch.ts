@@ -15,22 +15,34 @@ const LEAST_BODIES = 2
 
 /** The jobs in their order, as many as `room` octets allow with their bytes in memory. Throws what the database throws. */
 export async function prefetch(sql: Sql, jobs: readonly Job[], room: number): Promise<Job[]> {
-  const wanted: Job[] = []
-  let bytes = 0
-  for (const job of jobs) {
-    if (job.body.kind !== 'stored' || job.body.bodyStore !== BodyStore.row) continue
-    if (bytes + job.size > Math.min(room, MOST_BYTES)) continue
-    bytes += job.size
-    wanted.push(job)
+  const found = new Map<string, Buffer>()
+  for (const wanted of loads(jobs, room)) {
+    if (wanted.length < LEAST_BODIES) continue
+    for (const { organisationId, bodyId, bytes } of await rowBodies(sql, wanted.map(refOf)))
+      found.set(`${organisationId} ${bodyId}`, bytes)
   }
-  if (wanted.length < LEAST_BODIES) return [...jobs]
-  const found = new Map<Id, Buffer>()
-  for (const { organisationId, bodyId, bytes: body } of await rowBodies(sql, wanted.map(refOf)))
-    found.set(`${organisationId} ${bodyId}`, body)
   return jobs.map((job) => {
     const body = found.get(`${job.organisationId} ${job.messageId}`)
     return body?.length === job.size ? { ...job, body: { kind: 'memory', bytes: [body] } } : job
   })
+}
+
+/** What is fetched, statement by statement. */
+function loads(jobs: readonly Job[], room: number): Job[][] {
+  const all: Job[][] = []
+  let bytes = 0
+  let left = room
+  for (const job of jobs) {
+    if (job.body.kind !== 'stored' || job.body.bodyStore !== BodyStore.row || job.size > left) continue
+    left -= job.size
+    if (all.length === 0 || bytes + job.size > MOST_BYTES) {
+      all.push([])
+      bytes = 0
+    }
+    bytes += job.size
+    all.at(-1)!.push(job)
+  }
+  return all
 }
 
 const refOf = ({ organisationId, messageId }: Job): { organisationId: Id; bodyId: Id } => ({

@@ -5,6 +5,10 @@
  * fails is not kept, nor are those beside it: a session goes on with what it began with (Postfix after a reload), a new
  * one sees the end of it.
  *
+ * Where all connections are busy and more waits, the commands of the next transaction travel with the final dot of the one
+ * before it (SendHooks.next). If that one's answer takes long, the next goes back to the queue: one slow message holds up
+ * nothing. A server that loses what was said ahead is spoken to in turns from then on, and the transaction repeated.
+ *
  * After a failed connect the others do not storm the host: for a second they fail alike. Whether the way is still open
  * is asked when a transaction begins and again when its connection stands: a switch may have come in between.
  */
@@ -75,23 +79,52 @@ class Cooling extends Error {
   }
 }
 
+type Attempt = Omit<AttemptReport, 'tookMs' | 'tried'> & { tried?: boolean }
+
+interface Kept {
+  connection: SmtpConnection
+  host: string
+}
+
+interface Turn {
+  job: Job
+  /** its commands have been said here */
+  said?: Kept & { mail: OutgoingMail }
+  /** set at its end: what was said on its connection is the next */
+  next?: Turn | null
+}
+
 const blamesHost = ({ outcome, stage, code, enhanced, text }: RecipientResult): boolean =>
   outcome === 'deferred' && isBad(classifyAttempt({ stage, code, enhanced, text }))
 
+/** A server that does not know how to be spoken to ahead: no answer at all, or as if the command were out of place. */
+const isConfused = ({ stage, failure, code }: RecipientResult): boolean =>
+  stage === 'mail' && (failure === 'timeout' || (code >= 500 && code <= 503) || code === 554)
+/** The server may have ended an idle connection just now (421: RFC 5321 section 3.8): it took nothing. */
+const isOver = ({ stage, failure, code }: RecipientResult): boolean =>
+  stage === 'mail' && (failure === 'dropped' || code === 421)
+
+/** So long the next transaction waits for the answer to the one before it. */
+const AHEAD_MS = 2_000
+/** So long nothing is said ahead to a server that was slow. */
+const SLOW_REST_MS = 60_000
 const IDLE_MS = 20_000
 const COOL_DOWN_MS = 1_000
 
 export function createRunner(deps: Deps): Runner {
   const { clock } = deps
   const queue: Job[] = []
-  const idle: { connection: SmtpConnection; host: string; timer: Timer }[] = []
+  const idle: (Kept & { timer: Timer })[] = []
   const active = new Set<SmtpConnection>()
   const wasCut = new WeakSet<SmtpConnection>()
+  /** what was said on a connection that still waits for the answer to its last message */
+  const ahead = new Map<SmtpConnection, { job: Job; mail: OutgoingMail }>()
+  let aheadFrom = -Infinity
   let workers = 0
   let retired = false
   let down: { until: number; failure: SmtpFailure; host: string | null } | null = null
 
-  function takeIdle(): { connection: SmtpConnection; host: string } | null {
+  function takeIdle(): Kept | null {
     for (let one = idle.pop(); one; one = idle.pop()) {
       one.timer.cancel()
       if (one.connection.usable()) return one
@@ -99,7 +132,7 @@ export function createRunner(deps: Deps): Runner {
     }
     return null
   }
-  function keep(connection: SmtpConnection, host: string): void {
+  function keep({ connection, host }: Kept): void {
     const entry = {
       connection,
       host,
@@ -116,7 +149,7 @@ export function createRunner(deps: Deps): Runner {
     idle.push(entry)
   }
 
-  async function connect(targets: SmtpTarget[]): Promise<{ connection: SmtpConnection; host: string }> {
+  async function connect(targets: SmtpTarget[]): Promise<Kept> {
     if (down && clock.monotonic() < down.until) throw new Cooling(down.failure)
     let last = new SmtpFailure('dns', 'dns', 'no host is configured for this route')
     for (const target of targets) {
@@ -135,15 +168,14 @@ export function createRunner(deps: Deps): Runner {
   const same = (job: Job, result: RecipientResult): RecipientResult[] => job.recipients.map(() => result)
 
   /** null: the way was closed before anything was sent. */
-  async function attempt(job: Job): Promise<(Omit<AttemptReport, 'tookMs' | 'tried'> & { tried?: boolean }) | null> {
-    const hooks: SendHooks = { slowMs: deps.slowMs, onSlow: (stage) => deps.onSlow(job, stage) }
-    const kept = takeIdle()
+  async function attempt(turn: Turn): Promise<Attempt | null> {
+    const { job, said } = turn
+    const kept = said ?? takeIdle()
     if (kept) {
-      const report = await send(job, kept.connection, kept.host, hooks)
-      // The server may have ended an idle connection just now (421: RFC 5321 section 3.8): it took nothing, so a new one
-      // gets its turn.
-      const ended = (r: RecipientResult): boolean => r.stage === 'mail' && (r.failure === 'dropped' || r.code === 421)
-      if (!report.results.every(ended)) return report
+      const report = await send(turn, kept)
+      const { results } = report
+      if (said !== undefined && results.every(isConfused)) aheadFrom = Infinity
+      else if (!results.every(isOver)) return report
     }
     const found = await deps.findTargets()
     if (found.refusal) {
@@ -158,10 +190,10 @@ export function createRunner(deps: Deps): Runner {
     try {
       const fresh = await connect(found.targets)
       if (!deps.mayGo(job)) {
-        release(fresh.connection, fresh.host, [])
+        release(fresh, [])
         return null
       }
-      return await send(job, fresh.connection, fresh.host, hooks)
+      return await send(turn, fresh)
     } catch (error) {
       const cooling = error instanceof Cooling
       const failure = cooling ? error.failure : (error as SmtpFailure)
@@ -197,35 +229,86 @@ export function createRunner(deps: Deps): Runner {
     return { job, host: null, tls: null, tried: false, results: same(job, result) }
   }
 
-  async function send(
-    job: Job,
-    connection: SmtpConnection,
-    host: string,
-    hooks: SendHooks,
-  ): Promise<Omit<AttemptReport, 'tookMs' | 'tried'> & { tried?: boolean }> {
+  async function send(turn: Turn, kept: Kept): Promise<Attempt> {
+    const { job, said } = turn
+    const { connection, host } = kept
     active.add(connection)
     let results: RecipientResult[] = []
+    let impatience: Timer | null = null
+    const hooks: SendHooks = {
+      slowMs: deps.slowMs,
+      onSlow: (stage) => deps.onSlow(job, stage),
+      next() {
+        const next = chooseNext(connection)
+        if (next === null) return null
+        ahead.set(connection, next)
+        impatience = clock.after(AHEAD_MS, () => {
+          aheadFrom = Math.max(aheadFrom, clock.monotonic() + SLOW_REST_MS)
+          takeBackAhead(connection)
+        })
+        return next.mail
+      },
+    }
     try {
-      results = await connection.send(deps.mailOf(job), hooks)
+      const mail = said?.connection === connection ? said.mail : deps.mailOf(job)
+      results = await connection.send(mail, hooks)
       return { job, results, host, tls: connection.tls, tried: !wasCut.has(connection) }
     } finally {
+      ;(impatience as Timer | null)?.cancel()
       active.delete(connection)
-      release(connection, host, results)
+      turn.next = release(kept, results)
     }
   }
-  function release(connection: SmtpConnection, host: string, results: readonly RecipientResult[]): void {
+
+  /** What may be said ahead on this connection: where another one is free, it goes there. */
+  function chooseNext(connection: SmtpConnection): { job: Job; mail: OutgoingMail } | null {
+    const job = queue[0]
+    if (!job || workers < deps.connections || retired || clock.monotonic() < aheadFrom || !deps.mayGo(job)) return null
+    const mail = deps.mailOf(job)
+    if (!connection.mayFollow(mail)) return null
+    queue.shift()
+    return { job, mail }
+  }
+  /** To the head of the queue again, for the next that is free. */
+  function takeBackAhead(connection: SmtpConnection): void {
+    const next = ahead.get(connection)
+    if (!next) return
+    ahead.delete(connection)
+    queue.unshift(next.job)
+    if (workers < deps.connections) void work()
+  }
+
+  /** What comes next on this connection and nowhere else, if anything. */
+  function release(kept: Kept, results: readonly RecipientResult[]): Turn | null {
+    const { connection } = kept
     const isBetterLeft = results.length > 0 && results.every(blamesHost)
     if (isBetterLeft) leaveIdle()
-    if (connection.usable() && !retired && !isBetterLeft) keep(connection, host)
+    const isFit = !retired && !isBetterLeft
+    const next = ahead.get(connection)
+    if (next !== undefined && isFit && connection.usable(next.mail)) {
+      ahead.delete(connection)
+      return { job: next.job, said: { ...kept, mail: next.mail } }
+    }
+    takeBackAhead(connection)
+    if (isFit && connection.usable()) keep(kept)
     else connection.quit()
+    return null
+  }
+
+  function oldest(): Turn | null {
+    const job = queue.shift()
+    return job ? { job } : null
   }
 
   async function work(): Promise<void> {
     workers++
     try {
-      for (let job = queue.shift(); job; job = queue.shift()) {
+      for (let turn = oldest(); turn; turn = turn.next ?? oldest()) {
+        const { job, said } = turn
         const began = clock.monotonic()
-        const report = deps.mayGo(job) ? await attempt(job).catch((error: unknown) => notTried(job, error)) : null
+        const isOpen = deps.mayGo(job)
+        const report = isOpen ? await attempt(turn).catch((error: unknown) => notTried(job, error)) : null
+        if (!isOpen) said?.connection.quit()
         if (report === null) deps.handBack(job)
         else deps.report({ tried: true, ...report, tookMs: clock.monotonic() - began })
       }
@@ -250,9 +333,13 @@ export function createRunner(deps: Deps): Runner {
       queue.push(job)
       if (workers < deps.connections) void work()
     },
-    load: () => queue.length + workers,
+    load: () => queue.length + ahead.size + workers,
     isIdle: () => queue.length + workers + idle.length === 0 && (down === null || clock.monotonic() >= down.until),
-    takeBack: () => queue.splice(0),
+    takeBack() {
+      for (const { job } of ahead.values()) queue.unshift(job)
+      ahead.clear()
+      return queue.splice(0)
+    },
     cut() {
       for (const connection of active) {
         wasCut.add(connection)

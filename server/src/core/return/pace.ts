@@ -30,9 +30,9 @@ export const startPace = (settings: PaceSettings): Pace => ({
   nextAt: -Infinity,
 })
 
-/** How many messages may start now. */
-export function room(pace: Pace, settings: PaceSettings, underWay: number, now: number): number {
-  const free = Math.max(0, pace.atOnce - underWay)
+/** How many messages may start now; `spare`: how many more may wait behind those that can. */
+export function room(pace: Pace, settings: PaceSettings, underWay: number, now: number, spare = 0): number {
+  const free = Math.max(0, pace.atOnce + spare - underWay)
   if (settings.perSecond === undefined || free === 0) return free
   if (now < pace.nextAt) return 0
   // A slow round may catch up by what it missed, but never by more than a quarter of a second.

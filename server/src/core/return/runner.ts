@@ -51,7 +51,11 @@ const RETRY_FAULTS_MS = 5000
 export async function runReturn(
   deps: RunnerDeps,
   route: { organisationId: Id; routeId: Id },
-  settings: PaceSettings & { perPersonPerMinute?: number | undefined },
+  settings: PaceSettings & {
+    perPersonPerMinute?: number | undefined
+    /** connections of the route: they are what limits it where fewer than `mostAtOnce` */
+    connections?: number
+  },
   goOn: () => boolean,
   waiting: () => readonly Id[] = () => [],
 ): Promise<RunEnd> {
@@ -79,6 +83,15 @@ export async function runReturn(
     settings.perSecond === undefined && settings.perPersonPerMinute === undefined && pace.atOnce >= settings.mostAtOnce
       ? RUN
       : 1
+
+  /**
+   * At full pace where the connections are the limit as many people again are taken: their mail waits in the room, so that the
+   * next message can be said with the end of the one before it.
+   */
+  const spare = (): number =>
+    depth() > 1 && settings.connections !== undefined && settings.mostAtOnce >= settings.connections
+      ? settings.connections
+      : 0
 
   async function take(limit: number): Promise<ClaimedDelivery[]> {
     const except = [...waiting(), ...persons.resting(clock.monotonic())]
@@ -203,7 +216,7 @@ export async function runReturn(
   for (;;) {
     if (trouble.stop !== null || !goOn()) break
     if (trouble.since && pace.failures === 0 && clock.monotonic() - faultsTriedAt > 1000) await retryFaults()
-    const limit = room(pace, settings, underWay.size, clock.monotonic())
+    const limit = room(pace, settings, underWay.size, clock.monotonic(), spare())
     // A claim is worth its price for several people at once; the next who is done brings us back.
     if (!hasRested && depth() > 1 && limit < pace.atOnce / 4 && underWay.size > 0) {
       await rest(IDLE_MS)
@@ -217,7 +230,7 @@ export async function runReturn(
     if (claims.length > 0) void attempt(claims)
     const idle = claims.length === 0 && underWay.size === 0
     if (idle && storing === 0 && limit > 0 && (await isDrained())) return { kind: 'drained' }
-    if (claims.length < limit || limit === 0 || underWay.size >= pace.atOnce) await rest(IDLE_MS)
+    if (claims.length < limit || limit === 0 || underWay.size >= pace.atOnce + spare()) await rest(IDLE_MS)
   }
   while (underWay.size > 0 || storing > 0) await rest(IDLE_MS)
   return trouble.stop === null ? { kind: 'stopped' } : { kind: 'fallback', text: trouble.stop }

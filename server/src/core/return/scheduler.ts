@@ -41,12 +41,12 @@ export function createReturnScheduler(
 
   async function run(standing: RouteStanding): Promise<void> {
     const { organisationId, routeId } = standing
-    const settings = (deps.routes.get(routeId)?.settings ?? routeSettingsSchema.parse({})).return
+    const { return: pace, connections } = deps.routes.get(routeId)?.settings ?? routeSettingsSchema.parse({})
     log.info({ route: routeId }, 'return begins')
     const end = await runReturn(
       deps,
       { organisationId, routeId },
-      settings,
+      { ...pace, connections },
       () => recovers(routeId),
       () => board.waitingPersons(organisationId),
     )
