@@ -78,10 +78,10 @@ interface Sent {
   parts: number
 }
 
-/** Small ones of many sizes; one chunk row and three of them; a blob. */
+/** Small ones of many sizes; two chunk rows and three of them; a blob. */
 const sizeOf = (index: number): { sizeClass: SizeClass; size: number } => {
   if (index % 5 === 4) return { sizeClass: 'blob', size: blobBytes * 1.25 }
-  if (index % 5 === 3) return { sizeClass: 'chunks', size: index % 2 ? 600_000 : 100_000 }
+  if (index % 5 === 3) return { sizeClass: 'chunks', size: index % 2 ? 600_000 : 300_000 }
   return { sizeClass: 'row', size: 1000 + index * 500 }
 }
 

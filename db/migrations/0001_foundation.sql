@@ -220,7 +220,7 @@ CREATE TABLE one_time_link (
 );
 
 -- ---------------------------------------------------------------- bytes
--- One row (body) up to 48 KB, rows of 256 KB (body_chunk) above, the blob store above 8 MB. The id is a uuidv7, so
+-- One row (body) up to 256 KB, rows of 256 KB (body_chunk) above, the blob store above 8 MB. The id is a uuidv7, so
 -- partitions by day are ranges of ids. What is old moves from here into packs, and a day that is empty then is dropped
 -- (store/packs.ts, store/partitions.ts); what is let go before goes row by row (store/sweep.ts).
 -- A message's own bytes have body_id = message_id.

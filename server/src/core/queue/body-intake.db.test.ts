@@ -30,7 +30,7 @@ afterEach(async () => {
 })
 afterEach(() => expectSound(fresh.db, diskBlobStore(folder)))
 
-const config = configSchema.parse({ storage: { blobBytes: 1_000_000 } })
+const config = configSchema.parse({ storage: { inlineBytes: 49_152, blobBytes: 1_000_000 } })
 const organisationId = newId(1_700_000_000_000)
 
 async function* slices(all: Buffer, size: () => number): AsyncGenerator<Buffer> {

@@ -127,7 +127,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   storage: z
     .strictObject({
-      inlineBytes: bytes(49_152, 'Bodies up to this size ride inside the accept commit.'),
+      inlineBytes: bytes(262_144, 'Bodies up to this size ride inside the accept commit.'),
       blobBytes: bytes(8_388_608, 'Bodies above this size go to the blob store.'),
       reserveBytes: bytes(536_870_912, 'Free disk below which mail is answered 452.'),
       packAfterHours: z
@@ -154,7 +154,7 @@ export const configSchema = z.strictObject({
   accept: z
     .strictObject({
       batchMessages: count(200, 'Most messages in one commit.'),
-      batchBytes: bytes(1_048_576, 'Most bytes in one commit.'),
+      batchBytes: bytes(4_194_304, 'Most bytes in one commit.'),
       answerWithin: seconds(2, 'Without an answer from the database the sender gets 451 after this time.'),
     })
     .prefault({}),
