@@ -15,7 +15,14 @@ const scenes = (n: number): RelayScene[] => [
   { name: 'sessions-20', title: '10 KB, 20 sessions', messages: n, size: TEN, sessions: 20 },
   { name: 'sessions-100', title: '10 KB, 100 sessions', messages: n, size: TEN, sessions: 100, memory: true },
   { name: 'session-1', title: '10 KB, one session', messages: n / 4, size: TEN, sessions: 1 },
-  { name: 'recipients-20', title: '10 KB, 20 recipients', messages: Math.ceil(n / 3), size: TEN, sessions: 20, recipients: 20 },
+  {
+    name: 'recipients-20',
+    title: '10 KB, 20 recipients',
+    messages: Math.ceil(n / 3),
+    size: TEN,
+    sessions: 20,
+    recipients: 20,
+  },
   { name: 'size-100k', title: '100 KB, 20 sessions', messages: n / 2, size: HUNDRED, sessions: 20 },
   { name: 'accept-alone', title: 'accepted and kept', messages: n, size: TEN, sessions: 20, stays: 'kept' },
   // half of it: what cannot go out lies in the queues from round to round

@@ -295,6 +295,7 @@ CREATE TABLE organisation (
   scope_copy boolean DEFAULT true NOT NULL,
   scope_emergency boolean DEFAULT true NOT NULL,
   outbound_route_id uuid,
+  outbound_sources jsonb DEFAULT '[]'::jsonb NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),
@@ -476,6 +477,16 @@ CREATE TABLE schema_migration (
   applied_at timestamp with time zone DEFAULT now() NOT NULL,
   PRIMARY KEY (number)
 );
+
+CREATE TABLE sent_mark (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  mark bytea NOT NULL,
+  message_id uuid NOT NULL,
+  marked_at timestamp with time zone DEFAULT now() NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, mark)
+);
+CREATE INDEX sent_mark_age ON sent_mark USING btree (marked_at);
 
 CREATE TABLE session (
   token_hash bytea NOT NULL,

@@ -47,6 +47,8 @@ CREATE TABLE organisation (
   scope_emergency  boolean     NOT NULL DEFAULT true,
   -- Where mail to the outside world leaves; a route of kind mx or smarthost.
   outbound_route_id uuid,
+  -- Its own systems that hand us mail for the world: core/directory/outbound-source.ts.
+  outbound_sources jsonb       NOT NULL DEFAULT '[]',
   settings         jsonb       NOT NULL DEFAULT '{}',
   created_at       timestamptz NOT NULL DEFAULT now()
 );
@@ -387,6 +389,17 @@ CREATE TABLE copy (
 CREATE INDEX copy_message ON copy (organisation_id, message_id);
 -- No index by expires_at: ids are ordered by time, so what has ended is found walking a person's or an organisation's
 -- copies by age, and the accept path keeps an index less.
+
+-- Which message put what a person sent by the primary into Sent: a message that comes in several parts gives one copy.
+CREATE TABLE sent_mark (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  mark             bytea       NOT NULL,              -- SHA-256 of what the parts have in common
+  message_id       uuid        NOT NULL,
+  marked_at        timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, person_id, mark)
+);
+CREATE INDEX sent_mark_age ON sent_mark (marked_at);
 
 -- A person's folders, numbered from 1 and never reused; 1 is the Inbox.
 CREATE TABLE folder (

@@ -14,6 +14,8 @@ export interface OrganisationWish {
   /** more settings of the primary's route */
   route?: object
   slug?: string
+  /** more of the organisation itself */
+  organisation?: object
 }
 
 export const passwordFor = (name: string): string => `amber-ferry-${name}-42`
@@ -44,6 +46,7 @@ export function organisationFile(wish: OrganisationWish): object {
           },
         ],
         outboundRoute: 'outside',
+        ...wish.organisation,
         domains: [{ name: domain, route: 'primary', recipientsComplete: true, dkim: { selector: 'proof' } }],
         people: people.map((name) => ({
           name: name[0]!.toUpperCase() + name.slice(1),

@@ -38,6 +38,8 @@ export interface Primary {
   startSmtp(): Promise<void>
   /** 451 to every recipient, or back to normal */
   tempfail(on: boolean): void
+  /** From here on it takes mail to the world and hands it to this smart host, at most so many recipients at once. */
+  relayThrough(port: number, recipients: number): void
   kill(): Promise<void>
   count(user: string): Promise<number>
   read(user: string): Promise<HeldMessage[]>
@@ -279,6 +281,17 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
     tempfail(on) {
       const value = on ? 'check_recipient_access static:{451 4.3.0 simulated outage}' : 'reject_unauth_destination'
       run('postconf', '-c', etc, '-e', `smtpd_recipient_restrictions=${value}`)
+      run('postfix', '-c', etc, 'reload')
+    },
+    relayThrough(port, recipients) {
+      const settings = [
+        'default_transport=smtp',
+        `relayhost=[127.0.0.1]:${port}`,
+        `smtp_destination_recipient_limit=${recipients}`,
+        'smtp_host_lookup=native',
+        'smtpd_recipient_restrictions=permit_mynetworks reject_unauth_destination',
+      ]
+      run('postconf', '-c', etc, '-e', ...settings)
       run('postfix', '-c', etc, 'reload')
     },
     async kill() {

@@ -15,8 +15,15 @@ import type { Metrics } from '../platform/metrics.ts'
 import { createMxLookup } from '../clients/dns/mx.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import { createBounces, createDelivery, type Bounces, type Delivery } from '../core/delivery/index.ts'
-import { createDirectory, createRouteBook, type LiveDirectory, type RouteBook } from '../core/directory/index.ts'
-import { createMxDoor, type MxDoor } from '../core/intake/index.ts'
+import {
+  createDirectory,
+  createRouteBook,
+  createSourceBook,
+  type LiveDirectory,
+  type RouteBook,
+  type SourceBook,
+} from '../core/directory/index.ts'
+import { createMxDoor, createOutbound, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createAccept,
@@ -56,6 +63,7 @@ export interface Core {
   blobs: BlobStore
   routes: RouteBook
   directory: LiveDirectory
+  sources: SourceBook
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -85,6 +93,7 @@ export function buildCore(base: Foundation): Core {
   // By connections of their own: what every RCPT and every attempt asks never waits for a person's search.
   const routes = createRouteBook({ db: db.vital, clock, log })
   const directory = createDirectory({ db: db.vital, clock, log })
+  const sources = createSourceBook({ db: db.vital, clock, log })
   const continuity = createContinuity({
     db,
     clock,
@@ -171,6 +180,7 @@ export function buildCore(base: Foundation): Core {
     blobs,
     routes,
     directory,
+    sources,
     continuity,
     accept,
     bodies,
@@ -205,6 +215,7 @@ export function buildCore(base: Foundation): Core {
       accept,
       bodies,
       watch: delivery.watch,
+      outbound: createOutbound({ db, log, directory, sources }),
       checkDisk: () => disk.check(),
     }),
   }

@@ -113,6 +113,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       () => core.directory.stop(),
     )
     await begin(
+      () => core.sources.start(),
+      () => core.sources.stop(),
+    )
+    await begin(
       () => core.continuity.start(),
       () => core.continuity.stop(),
     )

@@ -18,6 +18,7 @@ export interface OrganisationModel extends ScopeColumns {
   name: string
   retentionDays: number
   outboundRouteId: Id | null
+  outboundSources: unknown
 }
 export interface RouteModel {
   id: Id
@@ -76,7 +77,8 @@ export async function lockModel(sql: Sql): Promise<void> {
 
 export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
   const rows = await sql.query<OrganisationModel>(
-    `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", ${SCOPES}
+    `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId",
+       outbound_sources AS "outboundSources", ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
   )
@@ -165,11 +167,21 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
-       scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency`,
-    [row.id, row.slug, row.name, row.retentionDays, row.filtering, row.rollingCopy, row.emergency],
+       scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
+       outbound_sources = excluded.outbound_sources`,
+    [
+      row.id,
+      row.slug,
+      row.name,
+      row.retentionDays,
+      row.filtering,
+      row.rollingCopy,
+      row.emergency,
+      JSON.stringify(row.outboundSources),
+    ],
   )
 }
 

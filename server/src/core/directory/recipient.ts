@@ -17,8 +17,8 @@ export interface Recipient {
   /** has an emergency mailbox */
   isProtected: boolean
   retentionDays: number
-  /** 'park': accepted though nobody knows the address; the delivery is parked */
-  standing: 'known' | 'park'
+  /** 'park': accepted though nobody knows the address; the delivery is parked. 'outside': in the world, never resolved */
+  standing: 'known' | 'park' | 'outside'
 }
 
 export interface Directory {

@@ -1,3 +1,4 @@
 /** The way in from outside: the door servers/smtp knocks at (door.ts) and what is behind it (intake.ts). */
 export type * from './door.ts'
+export { createOutbound, type Outbound } from './outbound.ts'
 export { createMxDoor, type IntakeDeps } from './intake.ts'

@@ -1,6 +1,7 @@
 /** RCPT on a fake clock: whatever the directory does, the sender has an answer in time. */
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
+import { notListed } from '../../../testkit/not-listed.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Directory, Recipient } from '../directory/index.ts'
@@ -15,6 +16,7 @@ function fixture(resolve: Directory['resolve']) {
     clock,
     config: configSchema.parse({}),
     directory: { resolve, known: () => null },
+    outbound: notListed,
     checkDisk: () => undefined,
   }
   return { clock, door: createMxDoor(deps as unknown as IntakeDeps) }

@@ -17,10 +17,11 @@ import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import type { Watch } from '../delivery/index.ts'
-import type { Directory } from '../directory/index.ts'
+import type { Directory, Recipient } from '../directory/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
+import type { CopyClaim, Outbound, Way } from './outbound.ts'
 
 export interface IntakeDeps {
   clock: Clock
@@ -32,6 +33,8 @@ export interface IntakeDeps {
   bodies: BodyIntake
   /** core/delivery's: null where the message is not passed through */
   watch(incoming: Incoming): Watch | null
+  /** what the organisations' own systems hand over */
+  outbound: Outbound
   /** throws WireError while the disk is at its reserve (promise 13) */
   checkDisk(): void
 }
@@ -45,26 +48,33 @@ interface Share {
 
 export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
-    checkRecipient(address) {
+    checkRecipient(address, envelope) {
       deps.checkDisk()
+      if (deps.outbound.isListed(envelope.clientIp))
+        return inTime(deps, deps.outbound.checkRecipient(address, envelope))
       const known = deps.directory.known(address)
       if (known) return known
-      // Promise 13: a database that hangs is 451 as fast as one that is gone.
-      return within(
-        deps.clock,
-        deps.config.accept.answerWithin * 1000,
-        deps.directory.resolve(address),
-        () => new WireError('database-unavailable'),
-      )
+      return inTime(deps, deps.directory.resolve(address))
     },
     begin(envelope, recipients) {
       deps.checkDisk()
-      return receive(deps, envelope, recipients)
+      if (!deps.outbound.isListed(envelope.clientIp)) return receive(deps, envelope, recipients, null)
+      return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
     },
   }
 }
 
-function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient[]): MxSink {
+/** Promise 13: a database that hangs is 451 as fast as one that is gone. */
+const inTime = <T>(deps: IntakeDeps, asked: Promise<T>): Promise<T> =>
+  within(deps.clock, deps.config.accept.answerWithin * 1000, asked, () => new WireError('database-unavailable'))
+
+/** `listed`: one of an organisation's own systems sends; its way is null where this message only comes in. */
+function receive(
+  deps: IntakeDeps,
+  envelope: MxEnvelope,
+  recipients: MxRecipient[],
+  listed: { way: Way | null } | null,
+): MxSink {
   const receivedAt = deps.clock.now()
   const shares: Share[] = []
   for (const one of recipients) {
@@ -104,16 +114,25 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
     const sha256 = hash.digest()
     const header = scanner.finish()
     let watch: Watch | null = null
+    let copy: CopyClaim | null = null
     try {
       if (header.received >= deps.config.smtp.hops)
         throw new WireError('too-many-hops', `${header.received} Received lines`)
       const looped = (one: MxRecipient): boolean =>
         header.traces.length > 0 && deps.ownId.seen(header.traces, one.recipient.folded)
-      if (recipients.every(looped)) throw new WireError('loop', 'it was accepted here for the same recipient before')
+      // The primary that sends back what it got from us would return it to the sender: it is parked instead.
+      if (!listed && recipients.every(looped))
+        throw new WireError('loop', 'it was accepted here for the same recipient before')
       const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
-      const unit = shares.map((share, i) =>
-        incomingOf(deps, share, bodies[i]!, { envelope, header, sha256, size, eightbit, receivedAt, looped }),
-      )
+      const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }
+      const way = listed?.way ?? null
+      const author = way && (await deps.outbound.authorOf(envelope, way))
+      const unit = shares.map((share, i) => {
+        const isOut = share.organisationId === way?.organisationId
+        const direction = isOut ? Direction.outbound : Direction.inbound
+        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, author: isOut ? author : null })
+      })
+      if (author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
       if (unit.length === 1) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
@@ -121,12 +140,16 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
       if (stored[0] === unit[0]!.messageId) return { queueId, watch }
       // It repeats a message that is stored already: these bytes are nobody's.
       drop()
+      copy?.drop()
       watch?.drop()
       return { queueId, watch: null }
     } catch (error) {
       watch?.drop()
       // After an unknown outcome the rows may exist: only what is certainly unlinked may be dropped, so the sweep decides.
-      if (!(error instanceof WireError && error.code === 'commit-unknown')) drop()
+      if (!(error instanceof WireError && error.code === 'commit-unknown')) {
+        drop()
+        copy?.drop()
+      }
       throw error
     } finally {
       // What was kept for the hand-over is counted by those who send it from here on.
@@ -149,6 +172,24 @@ function receive(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient
   }
 }
 
+/** The author's copy, with the message of their organisation; once, in however many parts the primary sends it. */
+async function keepSent(
+  deps: IntakeDeps,
+  unit: readonly Incoming[],
+  author: Recipient,
+  header: HeaderFacts,
+): Promise<CopyClaim | null> {
+  const own = unit.find(({ organisationId }) => organisationId === author.organisationId)
+  const copy = own && deps.routing.sent({ receivedAt: own.receivedAt, threadRoot: threadRootOf(header) }, author)
+  if (!copy) return null
+  const claim = await deps.outbound.claimCopy(author, own.messageId, header.messageId)
+  if (claim) own.copies.push(copy)
+  return claim
+}
+
+const threadRootOf = (header: HeaderFacts): string | null =>
+  header.references[0] ?? header.inReplyTo ?? header.messageId
+
 interface Arrival {
   envelope: MxEnvelope
   header: HeaderFacts
@@ -158,6 +199,8 @@ interface Arrival {
   eightbit: boolean
   receivedAt: number
   looped(one: MxRecipient): boolean
+  direction: Direction
+  author: Recipient | null
 }
 
 function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: Arrival): Incoming {
@@ -186,14 +229,14 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.smtputf8) facts.smtputf8 = true
   if (arrival.eightbit) facts.eightbit = true
   const routed = deps.routing.inbound(
-    { receivedAt, threadRoot: header.references[0] ?? header.inReplyTo ?? header.messageId },
+    { receivedAt, threadRoot: threadRootOf(header), author: arrival.author },
     share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),
   )
   return {
     organisationId: share.organisationId,
     messageId: share.messageId,
     receivedAt,
-    direction: Direction.inbound,
+    direction: arrival.direction,
     envelopeFrom: envelope.from,
     size: arrival.size,
     sha256: arrival.sha256,

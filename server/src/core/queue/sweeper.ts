@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { firstIdAt, NIL_ID } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { sweepSentMarks } from '../../store/sent-marks.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { forgetDeadNodes } from '../../store/nodes.ts'
 import { bodyTables, ensurePartitions } from '../../store/partitions.ts'
@@ -117,6 +118,7 @@ export function createSweeper(deps: {
     await forgetDeadNodes(db)
     const unlinked = await sweepUnlinked(now)
     while (!stopped && (await sweepUploads(db, limit)) === limit);
+    while (!stopped && (await sweepSentMarks(db, limit)) === limit);
     return { unlinked, ownerless: await sweepOwnerless(now), blobs: await sweepBlobs(now) }
   }
 

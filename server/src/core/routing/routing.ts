@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
-import { CopySource, StandardFolder, type Reason } from '../../platform/codes.ts'
+import { CopySource, Flag, StandardFolder, type Reason } from '../../platform/codes.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { ModeBoard } from '../continuity/index.ts'
@@ -29,18 +29,24 @@ export interface RouteInput {
   receivedAt: number
   /** first of References, else In-Reply-To, else the message's own Message-ID; null: a thread of its own */
   threadRoot: string | null
+  /** who wrote it, where it is one of ours */
+  author?: Author | null
 }
+
+type Author = Pick<Recipient, 'personId' | 'routeId'>
 
 export interface OutboundInput extends RouteInput {
   organisationId: Id
   outboundRouteId: Id | null
   /** who wrote it; null: Holdfast itself (notices to senders), which no hold stops */
-  author: Pick<Recipient, 'personId' | 'routeId'> | null
+  author: Author | null
 }
 
 export interface Routing {
-  /** Recipients of one organisation. */
+  /** Recipients of one organisation, those outside among them where one of its own systems sends. */
   inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed
+  /** The author's own copy of what the primary sent; null: none is kept. It is at home already: nothing is owed. */
+  sent(input: RouteInput, author: Recipient): NewCopy | null
   /**
    * What leaves from here: colleagues are resolved by the directory like anybody's mail to them, the outside world goes by
    * the organisation's outbound route, or waits in the parking lot while a hold of the author (their person's or their
@@ -89,25 +95,55 @@ export function createRouting(deps: {
     }
   }
 
-  function copyFor(recipient: Recipient, personId: Id, deliveryId: Id, input: RouteInput): NewCopy {
+  /** While a hold of the author lets nothing out. */
+  const isKept = (author: Author | null): boolean =>
+    author !== null && deps.board.flow(author.routeId, author.personId, 'fromPeople') === 'keep'
+
+  function deliveryOutside(
+    to: Pick<NewDelivery, 'recipient' | 'routeId' | 'notify' | 'orcpt'>,
+    parked: Reason | null,
+  ): NewDelivery {
+    return {
+      ...to,
+      deliveryId: newId(deps.clock.now()),
+      personId: null,
+      hot: parked === null && deps.hasRoom(to.routeId),
+      held: false,
+      // Not left in the queue: the end of a hold must not send it, an admin does, one by one.
+      parked,
+    }
+  }
+
+  function copyFor(
+    recipient: Recipient,
+    personId: Id,
+    input: RouteInput,
+    as: { deliveryId: Id | null; source: NewCopy['source']; folderNo: number; flags: number },
+  ): NewCopy {
     const copyId = newId(input.receivedAt)
     return {
       copyId,
       personId,
-      source: CopySource.received,
+      source: as.source,
       expiresAt: recipient.rollingCopy ? input.receivedAt + recipient.retentionDays * DAY_MS : Infinity,
       policy: recipient.rollingCopy ? `organisation:${recipient.retentionDays}d` : 'owed',
-      deliveryId,
+      deliveryId: as.deliveryId,
       threadId: threadIdOf(personId, input.threadRoot, copyId),
-      folderNo: recipient.isProtected ? StandardFolder.inbox : null,
-      flags: 0,
+      folderNo: recipient.isProtected ? as.folderNo : null,
+      flags: as.flags,
     }
   }
 
   function inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed {
     const deliveries: NewDelivery[] = []
     const copies = new Map<Id, NewCopy>()
+    const kept = isKept(input.author ?? null)
     for (const { recipient, notify, orcpt, looped } of recipients) {
+      if (recipient.standing === 'outside') {
+        const to = { recipient: recipient.address, routeId: recipient.routeId, notify, orcpt }
+        deliveries.push(deliveryOutside(to, looped ? 'loop' : kept ? 'pinned-hold' : null))
+        continue
+      }
       const parked: Reason | null = looped ? 'loop' : recipient.standing === 'park' ? 'unknown-recipient-parked' : null
       const delivery = deliveryTo(recipient, notify, orcpt, parked)
       deliveries.push(delivery)
@@ -115,20 +151,37 @@ export function createRouting(deps: {
       // One person under two addresses gets two deliveries, as the sender asked, but sees the message once. A loop is
       // parked, but it was accepted and may be released: it is visible like everything else.
       if (personId !== null && (recipient.rollingCopy || recipient.isProtected) && !copies.has(personId))
-        copies.set(personId, copyFor(recipient, personId, delivery.deliveryId, input))
+        copies.set(
+          personId,
+          copyFor(recipient, personId, input, {
+            deliveryId: delivery.deliveryId,
+            source: CopySource.received,
+            folderNo: StandardFolder.inbox,
+            flags: 0,
+          }),
+        )
     }
     return { deliveries, copies: [...copies.values()] }
   }
 
+  function sent(input: RouteInput, author: Recipient): NewCopy | null {
+    if (author.personId === null || !(author.rollingCopy || author.isProtected)) return null
+    return copyFor(author, author.personId, input, {
+      deliveryId: null,
+      source: CopySource.sent,
+      folderNo: StandardFolder.sent,
+      flags: Flag.seen,
+    })
+  }
+
   return {
     inbound,
+    sent,
     async outbound(input, addresses) {
       const inside: RoutedRecipient[] = []
       const outside: NewDelivery[] = []
       const refused: { address: string; error: WireError }[] = []
-      const { author } = input
-      const kept = author !== null && deps.board.flow(author.routeId, author.personId, 'fromPeople') === 'keep'
-      const hot = !kept && input.outboundRouteId !== null && deps.hasRoom(input.outboundRouteId)
+      const kept = isKept(input.author)
       for (const address of addresses) {
         try {
           const owner = await deps.directory.organisationOfDomain(address.slice(address.lastIndexOf('@') + 1))
@@ -141,18 +194,8 @@ export function createRouting(deps: {
               'config',
               'this organisation has no way out to the world: set `outbound` in its file and apply it',
             )
-          outside.push({
-            deliveryId: newId(deps.clock.now()),
-            recipient: address,
-            personId: null,
-            routeId: input.outboundRouteId,
-            notify: 0,
-            orcpt: null,
-            hot,
-            held: false,
-            // Not left in the queue: the end of the hold must not send it, an admin does, one by one.
-            parked: kept ? 'pinned-hold' : null,
-          })
+          const to = { recipient: address, routeId: input.outboundRouteId, notify: 0, orcpt: null }
+          outside.push(deliveryOutside(to, kept ? 'pinned-hold' : null))
         } catch (error) {
           refused.push({ address, error: toWireError(error) })
         }

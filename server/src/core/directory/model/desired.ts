@@ -73,6 +73,7 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
         declared.outboundRoute === undefined
           ? (current.organisation?.outboundRouteId ?? null)
           : routeId(declared.outboundRoute),
+      outboundSources: declared.outboundSources ?? current.organisation?.outboundSources ?? [],
       filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
       rollingCopy: declared.scopes.rollingCopy ?? current.organisation?.rollingCopy ?? true,
       emergency: declared.scopes.emergencyMailbox ?? current.organisation?.emergency ?? true,

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { DomainKind, Role, RouteKind } from '../../../platform/codes.ts'
+import { outboundSourceSchema } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 
@@ -115,6 +116,13 @@ export const organisationSchema = z.strictObject({
   scopes,
   routes: z.array(routeSchema).max(1000).default([]),
   outboundRoute: label(100).optional().describe('Name of the route mail to the outside takes; left out it stays.'),
+  outboundSources: z
+    .array(outboundSourceSchema)
+    .max(100)
+    .optional()
+    .describe(
+      'Its own systems that hand over their mail to the world here (the primary’s smart host); left out they stay.',
+    ),
   domains: z.array(domainSchema).max(10_000).default([]),
   groups: z.array(groupSchema).max(10_000).default([]),
   people: z.array(personSchema).max(200_000).default([]),

@@ -1,0 +1,167 @@
+/**
+ * Mail that an organisation's own systems hand over (the primary's smart host is us): who is listed may write to anybody,
+ * and what its people send is kept for them in Sent, so that it is there when the primary is not.
+ *
+ * Own domains are looked up like anybody's mail to them, so it goes home properly. A listed address is no open door: the
+ * sender, and where it is shared the tenant header, must fit too (claim.ts).
+ */
+import { createHash } from 'node:crypto'
+import type { Database } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
+import { NIL_ID, type Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import { parseStructure } from '../../protocols/mime/index.ts'
+import { claimSentMark, dropSentMark, type SentMark } from '../../store/sent-marks.ts'
+import type { Directory, Recipient, Source, SourceBook } from '../directory/index.ts'
+import { claimOf, sourceByHeader, type Claim } from './claim.ts'
+import type { MxEnvelope, MxRecipient, MxSink } from './door.ts'
+import { lateSink } from './late-sink.ts'
+
+/** In whose name a message goes out. */
+export interface Way {
+  organisationId: Id
+  isOwnSender: boolean
+}
+
+export interface Outbound {
+  /** Is this address one of an organisation's own systems? */
+  isListed(clientIp: string): boolean
+  checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
+  /** `receive` takes the message in; a null way: it comes in like anybody's. */
+  begin(
+    envelope: MxEnvelope,
+    recipients: MxRecipient[],
+    receive: (recipients: MxRecipient[], way: Way | null) => MxSink,
+  ): MxSink
+  /** Who sent it: whose Sent folder gets a copy, and whose hold lets nothing out. null: nobody we know. */
+  authorOf(envelope: MxEnvelope, way: Way): Promise<Recipient | null>
+  /** Whether this message makes the copy; null: another part of it has made it already. */
+  claimCopy(author: Recipient, messageId: Id, messageIdHeader: string | null): Promise<CopyClaim | null>
+}
+
+export interface CopyClaim {
+  /** The message was surely not stored. Never throws. */
+  drop(): void
+}
+
+export interface OutboundDeps {
+  db: Database
+  log: Log
+  directory: Directory
+  sources: Pick<SourceBook, 'of'>
+}
+
+const HEADERS_ONLY = { depth: 0, parts: 1, headers: 2000, headerBytes: 1_048_576 }
+const NOWHERE = 'this organisation has no way out to the world: set `outboundRoute` in its file and apply it'
+
+const domainOf = (address: string): string | null =>
+  address.includes('@') ? address.slice(address.lastIndexOf('@') + 1) : null
+
+/** Somebody in the world, written to in an organisation's name. */
+const outside = (address: string, source: Source | null): Recipient => ({
+  organisationId: source?.organisationId ?? NIL_ID,
+  domainId: NIL_ID,
+  address,
+  folded: address,
+  personId: null,
+  routeId: source?.outboundRouteId ?? NIL_ID,
+  filtering: false,
+  rollingCopy: false,
+  isProtected: false,
+  retentionDays: 0,
+  standing: 'outside',
+})
+
+export function createOutbound(deps: OutboundDeps): Outbound {
+  const { directory, sources } = deps
+  const claims = new WeakMap<MxEnvelope, Claim>()
+
+  async function claimFor(envelope: MxEnvelope): Promise<Claim> {
+    const known = claims.get(envelope)
+    if (known) return known
+    const domain = domainOf(envelope.from)
+    const owner = domain === null ? null : await directory.organisationOfDomain(domain)
+    const claim = claimOf(sources.of(envelope.clientIp), owner?.organisationId ?? null, envelope.from === '')
+    claims.set(envelope, claim)
+    return claim
+  }
+
+  /** By the header which organisation it is; the recipients outside are written to in its name. */
+  function byHeader(
+    claim: Extract<Claim, { kind: 'header' }>,
+    recipients: MxRecipient[],
+    receive: (recipients: MxRecipient[], way: Way | null) => MxSink,
+  ): MxSink {
+    return lateSink((header) => {
+      const fields = parseStructure(header, HEADERS_ONLY).root.headers
+      const source = sourceByHeader(
+        claim.sources,
+        fields.map(({ name, raw }) => ({ name, value: raw })),
+      )
+      const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
+      if (!source) {
+        // A stranger at the same provider writes to us: mail like any.
+        if (!goesOut) return receive(recipients, null)
+        throw new WireError('relay-denied', 'the header that names the tenant is missing or another')
+      }
+      if (goesOut && source.outboundRouteId === null) throw new WireError('config', NOWHERE)
+      const { organisationId } = source
+      return receive(
+        recipients.map((one) =>
+          one.recipient.standing === 'outside' ? { ...one, recipient: outside(one.recipient.address, source) } : one,
+        ),
+        { organisationId, isOwnSender: claim.isOwnSender },
+      )
+    })
+  }
+
+  return {
+    isListed: (clientIp) => sources.of(clientIp).length > 0,
+    async checkRecipient(address, envelope) {
+      const claim = await claimFor(envelope)
+      const domain = domainOf(address)
+      if (domain === null || (await directory.organisationOfDomain(domain))) return directory.resolve(address)
+      if (claim.kind === 'refused') throw new WireError('relay-denied', claim.detail)
+      if (claim.kind === 'header') return outside(address, null)
+      if (claim.source.outboundRouteId === null) throw new WireError('config', NOWHERE)
+      return outside(address, claim.source)
+    },
+    begin(envelope, recipients, receive) {
+      const claim = claims.get(envelope)
+      if (!claim || claim.kind === 'refused') return receive(recipients, null)
+      if (claim.kind === 'header') return byHeader(claim, recipients, receive)
+      const { source, isOwnSender } = claim
+      const goesOut = isOwnSender || recipients.some(({ recipient }) => recipient.standing === 'outside')
+      return receive(recipients, goesOut ? { organisationId: source.organisationId, isOwnSender } : null)
+    },
+    async authorOf(envelope, { organisationId, isOwnSender }) {
+      if (!isOwnSender) return null
+      try {
+        const author = await directory.resolve(envelope.from)
+        return author.organisationId === organisationId && author.personId !== null ? author : null
+      } catch (error) {
+        // Not a person: a list, a scanner. What we cannot know just now is another matter.
+        if (error instanceof WireError && error.code !== 'database-unavailable') return null
+        throw error
+      }
+    },
+    async claimCopy({ organisationId, personId }, messageId, messageIdHeader) {
+      const dropped: CopyClaim = { drop: () => undefined }
+      if (messageIdHeader === null) return dropped
+      const mark: SentMark = {
+        organisationId,
+        personId: personId!,
+        mark: createHash('sha256').update(messageIdHeader).digest(),
+        messageId,
+      }
+      if (!(await claimSentMark(deps.db, mark))) return null
+      return {
+        drop: () => {
+          dropSentMark(deps.db, mark).catch((error: unknown) =>
+            deps.log.warn({ err: String(error) }, 'the mark of a copy in Sent stays for a minute'),
+          )
+        },
+      }
+    },
+  }
+}
