@@ -257,6 +257,16 @@ CREATE TABLE message (
   PRIMARY KEY (organisation_id, message_id)
 );
 
+CREATE TABLE mta_sts_policy (
+  domain text COLLATE "C" NOT NULL,
+  policy_id text NOT NULL,
+  mode text NOT NULL,
+  mx text[] NOT NULL,
+  max_age integer NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (domain)
+);
+
 CREATE TABLE node (
   node_id uuid NOT NULL,
   roles text NOT NULL,

@@ -281,6 +281,18 @@ CREATE TABLE sweep_mark (
   id               uuid NOT NULL
 );
 
+-- ---------------------------------------------------------------- the outside world
+
+-- What other domains demand of whoever sends to them (RFC 8461), kept as long as they say.
+CREATE TABLE mta_sts_policy (
+  domain      text COLLATE "C" PRIMARY KEY,           -- A-label
+  policy_id   text        NOT NULL,
+  mode        text        NOT NULL,                   -- enforce, testing, none
+  mx          text[]      NOT NULL,
+  max_age     integer     NOT NULL,                   -- seconds
+  expires_at  timestamptz NOT NULL
+);
+
 -- ---------------------------------------------------------------- messages, deliveries, attempts
 
 CREATE TABLE message (

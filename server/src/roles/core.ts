@@ -13,8 +13,16 @@ import type { Keys } from '../platform/keys.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { createMxLookup } from '../clients/dns/mx.ts'
+import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
-import { createBounces, createDelivery, type Bounces, type Delivery } from '../core/delivery/index.ts'
+import {
+  createBounces,
+  createDelivery,
+  createPolicies,
+  type Bounces,
+  type Delivery,
+  type KeptPolicy,
+} from '../core/delivery/index.ts'
 import {
   createDirectory,
   createRouteBook,
@@ -38,6 +46,7 @@ import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnSchedu
 import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
 import { createSignDkim, createSubmission, type Submission } from '../core/submission/index.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
+import { readPolicy, writePolicy } from '../store/mta-sts.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
 
 export interface Foundation {
@@ -119,6 +128,15 @@ export function buildCore(base: Foundation): Core {
     directory,
     world: {
       lookUpMx: createMxLookup(config.dns.servers, undefined, config.dns.allowPrivate),
+      policyOf: createPolicies({
+        host: createPolicyHost({ servers: config.dns.servers, allowPrivate: config.dns.allowPrivate }),
+        store: {
+          read: (domain) => readPolicy(db, domain) as Promise<KeptPolicy | null>,
+          write: (policy) => writePolicy(db, { ...policy, mx: [...policy.mx] }),
+        },
+        clock,
+        log,
+      }),
       port: config.delivery.worldPort,
     },
     openSecret: (sealed, routeId) => base.keys.open(`route.secret_sealed:${routeId}`, sealed).toString(),

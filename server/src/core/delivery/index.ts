@@ -2,3 +2,4 @@
 export { createDelivery, type AttemptResult, type Delivery, type DeliveryDeps } from './delivery.ts'
 export type { Watch } from './pass-through.ts'
 export { createBounces, type Bounces } from './bounces.ts'
+export { createPolicies, type KeptPolicy } from './mta-sts.ts'

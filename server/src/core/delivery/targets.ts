@@ -1,9 +1,12 @@
 /** Which hosts a transaction may go to: the route's own, by priority; or the MX of the recipient's domain. */
-import type { MxLookup } from '../../clients/dns/mx.ts'
+import { domainToASCII } from 'node:url'
+import type { MxHost, MxLookup } from '../../clients/dns/mx.ts'
 import type { SmtpTarget } from '../../clients/smtp/result.ts'
 import { RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
+import { namesHost, type Policy } from '../../protocols/mta-sts/policy.ts'
 import type { Route } from '../directory/index.ts'
+import type { PolicyOf } from './mta-sts.ts'
 import type { TargetList } from './runner.ts'
 
 /** Hosts of one priority in random order (RFC 5321 section 5.1), lower priority first. */
@@ -17,7 +20,18 @@ export function inOrder<T extends { priority: number }>(hosts: readonly T[], ran
 /** How the outside world is reached by routes of kind mx. */
 export interface World {
   lookUpMx: MxLookup
+  /** what the domain demands of those who send to it */
+  policyOf: PolicyOf
   port: number
+}
+
+/** RFC 8461 section 5: nothing goes to a server that an enforced policy does not name. */
+function allowed(hosts: readonly MxHost[], domain: string, policy: Policy | null): TargetList | MxHost[] {
+  if (policy?.mode !== 'enforce') return [...hosts]
+  const named = hosts.filter(({ host }) => namesHost(policy, host))
+  if (named.length > 0) return named
+  const text = `the MTA-STS policy of ${domain} names none of its mail servers (${hosts.map(({ host }) => host).join(', ')})`
+  return { targets: [], refusal: { code: 0, enhanced: '4.7.5', text, failure: 'dns' } }
 }
 
 export async function findTargets(
@@ -60,13 +74,18 @@ export async function findTargets(
     return { targets: [], refusal: { code: 556, enhanced: answer.enhanced, text: answer.text, failure: null } }
   if (answer.kind === 'later')
     return { targets: [], refusal: { code: 0, enhanced: '4.4.3', text: answer.text, failure: 'dns' } }
+  // By its A-label; an address literal has no name that could have a policy.
+  const policy = domain.startsWith('[') ? null : await world.policyOf(domainToASCII(domain) || domain)
+  const hosts = allowed(answer.hosts, domain, policy)
+  if (!Array.isArray(hosts)) return hosts
   return {
-    targets: inOrder(answer.hosts).map(({ host, address }) => ({
+    targets: inOrder(hosts).map(({ host, address }) => ({
       host,
       address,
       port: world.port,
       protocol: 'smtp',
-      tls: settings.tls,
+      // Section 4.2: encrypted, with a certificate that is valid for the server's name, or not at all.
+      tls: policy?.mode === 'enforce' ? 'required' : settings.tls,
     })),
   }
 }

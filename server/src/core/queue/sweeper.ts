@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { firstIdAt, NIL_ID } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { sweepPolicies } from '../../store/mta-sts.ts'
 import { sweepSentMarks } from '../../store/sent-marks.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { forgetDeadNodes } from '../../store/nodes.ts'
@@ -119,6 +120,7 @@ export function createSweeper(deps: {
     const unlinked = await sweepUnlinked(now)
     while (!stopped && (await sweepUploads(db, limit)) === limit);
     while (!stopped && (await sweepSentMarks(db, limit)) === limit);
+    while (!stopped && (await sweepPolicies(db, limit)) === limit);
     return { unlinked, ownerless: await sweepOwnerless(now), blobs: await sweepBlobs(now) }
   }
 
