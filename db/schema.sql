@@ -128,6 +128,7 @@ CREATE INDEX delivery_leased ON delivery USING btree (next_attempt) WHERE (state
 CREATE INDEX delivery_message ON delivery USING btree (organisation_id, message_id);
 CREATE INDEX delivery_open_person ON delivery USING btree (organisation_id, person_id, delivery_id) WHERE (state < 10);
 CREATE INDEX delivery_parked ON delivery USING btree (organisation_id, delivery_id) WHERE (state = 13);
+CREATE INDEX delivery_relayed_due ON delivery USING btree (finished_at) WHERE ((state = 10) AND (reason = 'relayed'::text) AND (dsn_sent < 2));
 
 CREATE TABLE directory_generation (
   singleton boolean DEFAULT true NOT NULL,

@@ -350,6 +350,8 @@ CREATE INDEX delivery_leased ON delivery (next_attempt) WHERE state = 1;
 CREATE INDEX delivery_dsn_due ON delivery (finished_at) WHERE state = 11 AND dsn_sent < 2;
 -- The sender asked to hear of a delay (NOTIFY=DELAY): rare, so the index is nearly always empty.
 CREATE INDEX delivery_delay_due ON delivery (accepted_at) WHERE state < 10 AND dsn_sent = 0 AND (notify & 8) <> 0;
+-- The sender asked to hear of success, and the next server does not tell: as rare.
+CREATE INDEX delivery_relayed_due ON delivery (finished_at) WHERE state = 10 AND reason = 'relayed' AND dsn_sent < 2;
 CREATE INDEX delivery_message ON delivery (organisation_id, message_id);
 CREATE INDEX delivery_parked ON delivery (organisation_id, delivery_id) WHERE state = 13;
 

@@ -109,6 +109,8 @@ export const reasons = [
   'lease-expired',
   'route-closed',
   'resent-after-unsure',
+  // taken by a server that sends no confirmations, for a sender who asked for one
+  'relayed',
   'deleted-by-person',
   'undeleted-by-person',
   'cancelled-by-admin',

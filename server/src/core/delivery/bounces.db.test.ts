@@ -109,6 +109,7 @@ interface Change {
   notify?: number
   direction?: number
   text?: string
+  forwarded?: boolean
   /** it ran out of time instead of being refused */
   expired?: boolean
 }
@@ -134,7 +135,7 @@ async function refused(change: Change): Promise<void> {
     clientIp: change.ip ?? '192.0.2.1',
     helo: 'h.outside.test',
     tls: null,
-    facts: {},
+    facts: change.forwarded ? { forwarded: true } : {},
     copies: [],
     deliveries: [
       {
@@ -266,6 +267,52 @@ test('one of our own people is told at home', async () => {
   await refused({ from: 'alice@corp.test', ip: '203.0.113.9', direction: 2 })
   await bounces().run()
   expect(accepts[0]!.copies[0]).toMatchObject({ personId: org.people['alice']!.personId, folderNo: 1 })
+})
+
+test('what a primary forwards is its sender’s, who must be proven like anybody', async () => {
+  await refused({ from: 's@outside.test', ip: '203.0.113.9', direction: 2, forwarded: true })
+  await bounces().run()
+  expect(accepts).toEqual([])
+  expect(await states()).toMatchObject({ state: 13, reason: 'sender-not-aligned' })
+})
+
+/** Handed over to a server that sends no confirmations, for a sender who asked for one. */
+async function relayed(change: Change): Promise<void> {
+  await refused({ notify: 2, ...change })
+  await fresh.db.query(`UPDATE delivery SET state = 10, reason = 'relayed' WHERE state = 11`)
+  await fresh.db.query(`UPDATE attempt SET outcome = 1, smtp_code = 250, enhanced = '2.6.0', reply = 'took it'`)
+}
+
+test('asked for success, and the next server confirms nothing: one relayed notice (RFC 3461 section 5.2.2)', async () => {
+  await relayed({})
+  expect(await bounces().runRelayed()).toBe(1)
+  expect(accepts[0]).toMatchObject({ envelopeFrom: '', direction: 3 })
+  expect(accepts[0]!.deliveries[0]).toMatchObject({ recipient: 's@outside.test' })
+  const text = (accepts[0]!.body as { bytes: Buffer }).bytes.toString()
+  expect(text).toContain('Action: relayed\r\nStatus: 2.6.0\r\n')
+  expect(await states()).toMatchObject({ state: 10 })
+  expect(await bounces().runRelayed()).toBe(0)
+  expect(accepts).toHaveLength(1)
+})
+
+test('killed between the relayed notice and its note: the next run makes no second one', async () => {
+  await relayed({})
+  failNote = true
+  await expect(bounces().runRelayed()).rejects.toThrow('killed here')
+  failNote = false
+  await bounces().runRelayed()
+  expect((await fresh.db.query('SELECT 1 FROM message WHERE direction = 3')).length).toBe(1)
+})
+
+test.each([
+  ['a forged sender', { ip: '203.0.113.9' }],
+  ['the null sender', { from: '' }],
+])('%s hears nothing of success, and nothing is parked', async (_, change) => {
+  await relayed(change)
+  expect(await bounces().runRelayed()).toBe(0)
+  expect(accepts).toEqual([])
+  expect(await parked()).toBe(0)
+  expect(await fresh.db.query(`SELECT 1 FROM delivery WHERE state = 10 AND dsn_sent = 0`)).toEqual([])
 })
 
 test('killed between the notice and its note: the next run makes no second one', async () => {

@@ -1,13 +1,15 @@
 /**
  * What happens to a refusal that came after our 250 (promise 9): an aligned sender is told (notices.ts); otherwise the
  * delivery goes to the parking lot, where an admin sees it. Never a notice to somebody who did not write, never a silent
- * drop, never a notice about a notice. Beside it the notices of delay (delays.ts), which change nothing about a delivery.
+ * drop, never a notice about a notice. Beside it the notices of delay (delays.ts) and of success (relayed.ts), which change
+ * nothing about a delivery.
  */
 import type { Timer } from '../../platform/clock.ts'
 import { BodyStore, DeliveryState, Notify, type Reason } from '../../platform/codes.ts'
 import { WireError } from '../../platform/errors.ts'
 import { noteDsn, parkRefused, refusedWithoutNotice, type RefusedDelivery } from '../../store/bounces.ts'
 import { createDelays } from './delays.ts'
+import { createRelayed } from './relayed.ts'
 import { createNotices, createPatience, type NoticeDeps } from './notices.ts'
 
 export interface Bounces {
@@ -15,6 +17,8 @@ export interface Bounces {
   run(): Promise<number>
   /** Deals with delays that are due; returns how many senders were told. */
   runDelays(): Promise<number>
+  /** The same for success that nobody else tells of. */
+  runRelayed(): Promise<number>
   start(): void
   stop(): void
 }
@@ -27,6 +31,7 @@ export function createBounces(deps: NoticeDeps): Bounces {
   const { db } = deps
   const notices = createNotices(deps)
   const delays = createDelays(deps, notices)
+  const relayed = createRelayed(deps, notices)
   const patience = createPatience<RefusedDelivery>(deps.log)
   const timers: Timer[] = []
 
@@ -96,8 +101,10 @@ export function createBounces(deps: NoticeDeps): Bounces {
   return {
     run,
     runDelays: delays.run,
+    runRelayed: relayed.run,
     start() {
       repeat(EVERY_MS, 'refused deliveries', run)
+      repeat(EVERY_MS, 'relayed deliveries', relayed.run)
       repeat(DELAYS_EVERY_MS, 'delayed deliveries', delays.run)
     },
     stop() {

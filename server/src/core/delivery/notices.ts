@@ -36,7 +36,7 @@ export interface NoticeDeps {
 }
 
 export interface Notice {
-  action: 'failed' | 'delayed'
+  action: 'failed' | 'delayed' | 'relayed'
   /** when it happened; with the delivery and the action it makes the message id */
   at: Date
   /** RFC 3463 */
@@ -105,7 +105,7 @@ export function createPatience<T extends { deliveryId: Id }>(
 
 function noticeId(deliveryId: Id, { action, at }: Notice): Id {
   const hex = createHash('sha256')
-    .update(`${action === 'failed' ? 'dsn' : 'dsn delayed'} ${deliveryId}`)
+    .update(`${action === 'failed' ? 'dsn' : `dsn ${action}`} ${deliveryId}`)
     .digest('hex')
   return `${firstIdAt(at.getTime()).slice(0, 14)}7${hex.slice(0, 3)}-8${hex.slice(3, 6)}-${hex.slice(6, 18)}`
 }
@@ -215,7 +215,8 @@ export function createNotices(deps: NoticeDeps): Notices {
   return {
     /** RFC 7208 pass, or RFC 6376 pass of an aligned domain. */
     async isAligned(about) {
-      if (about.direction === Direction.outbound) return true
+      // One of our own people; what a primary forwards for them is a stranger's, whose name anybody could have used.
+      if (about.direction === Direction.outbound && !about.facts.forwarded) return true
       const { address, domain } = senderOf(about)
       const bytes = await original(about, about.size <= AUTH_BYTES ? Infinity : 65_536)
       const result = await authenticate(bytes, {

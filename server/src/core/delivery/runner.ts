@@ -34,6 +34,8 @@ export interface AttemptReport {
   results: RecipientResult[]
   host: string | null
   tls: string | null
+  /** the host was told whom to notify of success (DSN, RFC 3461): nobody else needs to */
+  confirms: boolean
   tookMs: number
   /** false: nothing was asked of the host (it had just failed for another, or we cut it ourselves): no evidence */
   tried: boolean
@@ -184,6 +186,7 @@ export function createRunner(deps: Deps): Runner {
         job,
         host: null,
         tls: null,
+        confirms: false,
         results: same(job, { outcome: failure ? 'deferred' : 'refused', stage: 'dns', code, enhanced, text, failure }),
       }
     }
@@ -202,6 +205,7 @@ export function createRunner(deps: Deps): Runner {
         job,
         host,
         tls: null,
+        confirms: false,
         tried: !cooling,
         results: same(job, {
           outcome: 'deferred',
@@ -226,7 +230,7 @@ export function createRunner(deps: Deps): Runner {
       text,
       failure: 'local',
     } as const
-    return { job, host: null, tls: null, tried: false, results: same(job, result) }
+    return { job, host: null, tls: null, confirms: false, tried: false, results: same(job, result) }
   }
 
   async function send(turn: Turn, kept: Kept): Promise<Attempt> {
@@ -252,7 +256,8 @@ export function createRunner(deps: Deps): Runner {
     try {
       const mail = said?.connection === connection ? said.mail : deps.mailOf(job)
       results = await connection.send(mail, hooks)
-      return { job, results, host, tls: connection.tls, tried: !wasCut.has(connection) }
+      const { tls, capabilities } = connection
+      return { job, results, host, tls, confirms: capabilities.dsn, tried: !wasCut.has(connection) }
     } finally {
       ;(impatience as Timer | null)?.cancel()
       active.delete(connection)

@@ -3,7 +3,7 @@
  * primary has shown that it knows the address. Pure.
  */
 import type { RecipientResult, Stage } from '../../clients/smtp/result.ts'
-import { EvidenceKind, type Reason } from '../../platform/codes.ts'
+import { EvidenceKind, Notify, type Reason } from '../../platform/codes.ts'
 import { classifyAttempt, isBad } from '../continuity/index.ts'
 import type { JobRecipient } from './job.ts'
 import type { AttemptReport } from './runner.ts'
@@ -51,13 +51,15 @@ export function settle(attempt: AttemptReport, route: RouteFacts): Settled[] {
         : classifyAttempt({ stage: result.stage, code: result.code, enhanced: result.enhanced, text: result.text })
     const blamesHost = evidence !== null && isBad(evidence)
     const isOne = blamesHost && afterRcpt.has(result.stage) && route.isOneMailbox(recipient.address)
+    const isUnconfirmed = !attempt.confirms && (recipient.notify & Notify.success) !== 0
+    const reasonOf = (reason: Reason): Reason => {
+      if (result.outcome === 'deferred' && blamesHost) return blamed(reason, isOne, result.stage)
+      return reason === 'delivered' && isUnconfirmed ? 'relayed' : reason
+    }
     return {
       recipient,
       result,
-      verdict:
-        result.outcome === 'deferred' && blamesHost
-          ? { ...verdict, reason: blamed(verdict.reason, isOne, result.stage) }
-          : verdict,
+      verdict: { ...verdict, reason: reasonOf(verdict.reason) },
       evidence: isOne ? EvidenceKind.neutral : evidence,
       isNews: result.outcome === 'delivered' && route.isPrimary && recipient.personId === null,
     }

@@ -128,9 +128,10 @@ function receive(
       const way = listed?.way ?? null
       const author = way && (await deps.outbound.authorOf(envelope, way))
       const unit = shares.map((share, i) => {
-        const isOut = share.organisationId === way?.organisationId
+        const isOut = way !== null && share.organisationId === way.organisationId
         const direction = isOut ? Direction.outbound : Direction.inbound
-        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, author: isOut ? author : null })
+        const forwarded = isOut && !way.isOwnSender
+        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, author: isOut ? author : null })
       })
       if (author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
@@ -200,6 +201,7 @@ interface Arrival {
   receivedAt: number
   looped(one: MxRecipient): boolean
   direction: Direction
+  forwarded: boolean
   author: Recipient | null
 }
 
@@ -228,6 +230,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.envid) facts.envid = envelope.envid
   if (envelope.smtputf8) facts.smtputf8 = true
   if (arrival.eightbit) facts.eightbit = true
+  if (arrival.forwarded) facts.forwarded = true
   const routed = deps.routing.inbound(
     { receivedAt, threadRoot: threadRootOf(header), author: arrival.author },
     share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),

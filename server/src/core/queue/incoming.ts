@@ -72,6 +72,8 @@ export interface MessageFacts {
   envid?: string
   smtputf8?: boolean
   eightbit?: boolean
+  /** outbound, and its sender is none of ours: a primary forwards it */
+  forwarded?: boolean
   /** what the DSN is about, for direction dsn */
   about?: Id
 }

@@ -1,0 +1,49 @@
+/**
+ * Notices of success (RFC 3461 section 5.2.2): a sender who asked for one (NOTIFY=SUCCESS) and whose mail went on to a server
+ * that sends none hears from us that it was handed over, and that nobody will say more. Where the next server speaks DSN, it
+ * is asked to, and we keep quiet (section 5.2.1). Aligned senders only (promise 9); once, whatever happens.
+ */
+import { listRelayed, noteRelayed, type RelayedDelivery } from '../../store/relayed.ts'
+import { createPatience, type NoticeDeps, type Notices } from './notices.ts'
+
+const BATCH = 50
+
+export function createRelayed(deps: NoticeDeps, notices: Notices): { run: () => Promise<number> } {
+  const patience = createPatience<RelayedDelivery>(deps.log)
+  const note = (one: RelayedDelivery): Promise<void> => noteRelayed(deps.db, one.organisationId, one.deliveryId)
+
+  async function tell(one: RelayedDelivery): Promise<boolean> {
+    if (one.envelopeFrom === '' || !(await notices.isAligned(one))) return false
+    return notices.send(one, {
+      action: 'relayed',
+      at: one.finishedAt,
+      status: one.enhanced?.startsWith('2') ? one.enhanced : '2.0.0',
+      diagnostic: null,
+      willRetryUntil: null,
+      subject: 'Your message was handed over',
+      text: ({ recipient, subject }) => [
+        'Your message',
+        `  "${subject}"`,
+        `for ${recipient} was handed over to the recipient's mail system${one.host ? ` (${one.host})` : ''}, which took it.`,
+        '',
+        'That system sends no confirmations, so you will not hear whether it reached the mailbox.',
+      ],
+    })
+  }
+
+  return {
+    async run() {
+      const due = await listRelayed(deps.db, BATCH)
+      let told = 0
+      await patience.each(
+        due,
+        async (one) => {
+          if (await tell(one)) told++
+          await note(one)
+        },
+        note,
+      )
+      return told
+    },
+  }
+}
