@@ -432,6 +432,23 @@ CREATE INDEX placement_changes ON placement USING btree (organisation_id, person
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
 
+CREATE TABLE refusal (
+  organisation_id uuid NOT NULL,
+  refusal_id uuid NOT NULL,
+  at timestamp with time zone NOT NULL,
+  client_ip text NOT NULL,
+  helo text NOT NULL,
+  tls text,
+  envelope_from text NOT NULL,
+  recipient text NOT NULL,
+  reply text NOT NULL,
+  times integer NOT NULL,
+  PRIMARY KEY (organisation_id, refusal_id)
+);
+CREATE INDEX refusal_age ON refusal USING btree (at);
+CREATE INDEX refusal_recipient ON refusal USING btree (organisation_id, lower(recipient), refusal_id);
+CREATE INDEX refusal_sender ON refusal USING btree (organisation_id, lower(envelope_from), refusal_id);
+
 CREATE TABLE return_event (
   organisation_id uuid NOT NULL,
   return_event_id uuid NOT NULL,

@@ -404,6 +404,24 @@ CREATE INDEX copy_message ON copy (organisation_id, message_id);
 -- No index by expires_at: ids are ordered by time, so what has ended is found walking a person's or an organisation's
 -- copies by age, and the accept path keeps an index less.
 
+-- What was refused in a session, for the organisation of its recipient, else of its sender. Kept for two weeks.
+CREATE TABLE refusal (
+  organisation_id  uuid        NOT NULL,
+  refusal_id       uuid        NOT NULL,
+  at               timestamptz NOT NULL,
+  client_ip        text        NOT NULL,
+  helo             text        NOT NULL,
+  tls              text,
+  envelope_from    text        NOT NULL,              -- '' = null sender
+  recipient        text        NOT NULL,
+  reply            text        NOT NULL,              -- with its code
+  times            integer     NOT NULL,              -- so often within a few seconds
+  PRIMARY KEY (organisation_id, refusal_id)
+);
+CREATE INDEX refusal_recipient ON refusal (organisation_id, lower(recipient), refusal_id);
+CREATE INDEX refusal_sender ON refusal (organisation_id, lower(envelope_from), refusal_id);
+CREATE INDEX refusal_age ON refusal (at);
+
 -- Which message put what a person sent by the primary into Sent: a message that comes in several parts gives one copy.
 CREATE TABLE sent_mark (
   organisation_id  uuid        NOT NULL,

@@ -430,6 +430,31 @@ const api = {
       },
     ]),
   'GET /organisations/o1/returns/v1/ledger': () => page(ledger),
+  'GET /organisations/o1/refusals': () =>
+    page([
+      {
+        id: 'r0',
+        at: ago(4),
+        from: 'newsletter@shop.example',
+        recipient: 'alcie@harbour.example',
+        clientIp: '192.0.2.25',
+        helo: 'mail.shop.example',
+        tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+        reply: '550 5.1.1 There is nobody with this address here',
+        times: 1,
+      },
+      {
+        id: 'r1',
+        at: ago(55),
+        from: '',
+        recipient: 'accounts@harbour.example',
+        clientIp: '2001:db8::25',
+        helo: 'out.partner-with-a-long-name.example',
+        tls: null,
+        reply: '552 5.3.4 The message is too large: at most 157286400 octets',
+        times: 12,
+      },
+    ]),
   'GET /organisations/o1/trace': () =>
     page(
       queued.slice(0, 12).map((item) => ({

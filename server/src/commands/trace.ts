@@ -1,8 +1,8 @@
 /** `holdfast trace QUERY`: every step of the messages an address, Message-ID, own id, delivery id or subject names. */
 import type { Command } from 'commander'
-import { readTrace, searchTrace } from '../core/trace/index.ts'
+import { findRefusals, readTrace, searchTrace } from '../core/trace/index.ts'
 import type { Id } from '../platform/ids.ts'
-import { presentTrace, waitText } from '../servers/admin/present.ts'
+import { presentRefusal, presentTrace, waitText } from '../servers/admin/present.ts'
 import type { OrganisationOption } from './choose.ts'
 import { chooseOrganisations, idArgument, withOrganisation } from './choose.ts'
 import type { GlobalOptions } from './command.ts'
@@ -36,6 +36,10 @@ function text({ message, deliveries, copies, ledger }: Shown): string {
   return lines.join('\n')
 }
 
+type ShownRefusal = ReturnType<typeof presentRefusal>
+const refusalText = ({ at, clientIp, helo, from, recipient, reply, times }: ShownRefusal): string =>
+  `refused ${at}  from ${from || '<>'} to ${recipient}: ${reply}${times > 1 ? ` (${times} times)` : ''}\n  by ${clientIp} (${helo})`
+
 interface More {
   organisation: string
   next: Id
@@ -56,12 +60,17 @@ async function trace(query: string, options: TraceOptions): Promise<void> {
   await withContext(options, async ({ db }) => {
     const found: Shown[] = []
     const more: More[] = []
+    const refusals: ShownRefusal[] = []
     for (const organisation of await chooseOrganisations(db, options)) {
       const search = { organisationId: organisation.id, q: query, after, limit, forMs: seconds * 1000 }
       const page = await searchTrace(db, search)
       if (page.next !== null) {
         const searchedTo = page.searchedTo === null ? null : new Date(page.searchedTo).toISOString()
         more.push({ organisation: organisation.id, next: page.next, searchedTo })
+      }
+      if (after === null) {
+        const refused = await findRefusals(db, { organisationId: organisation.id, q: query, after: null, limit })
+        refusals.push(...refused.items.map(presentRefusal))
       }
       for (const { messageId } of page.items) {
         const full = await readTrace(db, organisation.id, messageId)
@@ -74,15 +83,16 @@ async function trace(query: string, options: TraceOptions): Promise<void> {
       copies,
       ledger,
     }))
-    const shown = [...found.map(text), ...more.map(moreText)]
-    if (found.length === 0) shown.unshift(more.length === 0 ? 'Nothing is known about this.' : 'Nothing was found yet.')
-    show(options, { messages, more }, shown.join('\n\n'))
+    const shown = [...found.map(text), ...refusals.map(refusalText), ...more.map(moreText)]
+    if (found.length + refusals.length === 0)
+      shown.unshift(more.length === 0 ? 'Nothing is known about this.' : 'Nothing was found yet.')
+    show(options, { messages, refusals, more }, shown.join('\n\n'))
   })
 }
 
 export function register(program: Command): void {
   withOrganisation(addCommand(program, 'trace', 'every step of a message'))
-    .argument('<query>', 'address, Message-ID, own id, delivery id, or part of a subject')
+    .argument('<query>', 'address, Message-ID, own id, delivery id, queue id of the next server, or part of a subject')
     .option('--limit <n>', 'most messages', '20')
     .option('--seconds <n>', 'how long to search in each organisation; then it says how far back it came', '20')
     .option('--after <id>', 'go on behind this message, from the newest to the oldest')

@@ -45,6 +45,7 @@ import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
 import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
 import { createSignDkim, createSubmission, type Submission } from '../core/submission/index.ts'
+import { createRefusals, type Refusals } from '../core/trace/index.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { readPolicy, writePolicy } from '../store/mta-sts.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
@@ -82,6 +83,7 @@ export interface Core {
   returns: ReturnScheduler
   bounces: Bounces
   sweeper: Sweeper
+  refusals: Refusals
   packer: Packer
   mailbox: Mailbox
   submission: Submission
@@ -208,6 +210,7 @@ export function buildCore(base: Foundation): Core {
     returns,
     bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId }),
     sweeper: createSweeper({ db, blobs, clock, log }),
+    refusals: createRefusals({ db, clock, log, directory }),
     packer: createPacker({ db, blobs, clock, log, metrics, config, disk }),
     mailbox,
     submission: createSubmission({

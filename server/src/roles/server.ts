@@ -202,6 +202,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       )
     }
     if (has('mx')) {
+      await begin(
+        () => core.refusals.start(),
+        () => core.refusals.stop(),
+      )
       const tls = loadCertificate({ dataFolder: options.dataFolder, ...config.tls, hostname: config.hostname, clock })
       const listener = createMxListener({
         config,
@@ -209,6 +213,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         log,
         metrics,
         door: core.mxDoor,
+        refused: (refused) => core.refusals.note(refused),
         hostname: config.hostname,
         tls: () => ({ cert: tls.cert, key: tls.key }),
       })

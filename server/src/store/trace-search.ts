@@ -14,6 +14,8 @@ export interface TraceQuestion {
   /** without angle brackets */
   messageIdHeader?: string
   subject?: string
+  /** by which the next server knows it */
+  remoteId?: string
 }
 
 /** Messages of one organisation from `to` (not itself) back to `from`. */
@@ -57,6 +59,9 @@ export function searchStretch(
   }
   if (ask.messageIdHeader !== undefined)
     either.push(`m.message_id_header IN (${bind(ask.messageIdHeader)}, ${bind(`<${ask.messageIdHeader}>`)})`)
+  if (ask.remoteId !== undefined)
+    either.push(`m.message_id IN (SELECT d.message_id FROM delivery d JOIN attempt a USING (organisation_id, delivery_id)
+      WHERE d.organisation_id = $1 AND ${part('d.message_id')} AND a.remote_id = ${bind(ask.remoteId)})`)
   if (ask.subject !== undefined) either.push(`m.subject ILIKE ${bind(`%${ask.subject.replace(/[\\%_]/g, '\\$&')}%`)}`)
   const where = [`m.organisation_id = $1`, `m.direction <> 4`, part('m.message_id')]
   if (either.length > 0) where.push(`(${either.join(' OR ')})`)

@@ -11,6 +11,7 @@ export type {
   ReturnEvent,
   RouteBoard,
   Standing,
+  Refusal,
   Trace,
   TraceDelivery,
   TraceMessage,

@@ -14,6 +14,7 @@ import type {
   RouteBoard,
   Standing,
   Trace,
+  Refusal,
   TraceMessage,
 } from './contract.ts'
 import { email, identities, mailboxes } from './jmap/mail.ts'
@@ -121,6 +122,11 @@ export const ledgerQuery = (org: string, event: string) => ({
 export const traceSearchQuery = (org: string, q: string) => ({
   queryKey: ['org', org, 'traces', q],
   queryFn: page<TraceMessage>((after) => of(org, `trace${query({ q, after })}`)),
+  ...paged,
+})
+export const refusalsQuery = (org: string, q: string) => ({
+  queryKey: ['org', org, 'refusals', q],
+  queryFn: page<Refusal>((after) => of(org, `refusals${query({ q, after })}`)),
   ...paged,
 })
 export const traceQuery = (org: string, message: string) =>

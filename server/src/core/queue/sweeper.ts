@@ -12,6 +12,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { firstIdAt, NIL_ID } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { sweepRefusals } from '../../store/refusals.ts'
 import { sweepPolicies } from '../../store/mta-sts.ts'
 import { sweepSentMarks } from '../../store/sent-marks.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
@@ -35,6 +36,7 @@ import {
 
 const HOUR = 3_600_000
 const PAGE = 500
+const REFUSAL_DAYS = 14
 const MOST_PAGES = 1_000
 /** A page's rest, in times of what it took. */
 const REST = 4
@@ -121,6 +123,7 @@ export function createSweeper(deps: {
     while (!stopped && (await sweepUploads(db, limit)) === limit);
     while (!stopped && (await sweepSentMarks(db, limit)) === limit);
     while (!stopped && (await sweepPolicies(db, limit)) === limit);
+    while (!stopped && (await sweepRefusals(db, REFUSAL_DAYS, limit)) === limit);
     return { unlinked, ownerless: await sweepOwnerless(now), blobs: await sweepBlobs(now) }
   }
 

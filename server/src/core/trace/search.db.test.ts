@@ -85,3 +85,13 @@ test('by Message-ID, subject, own id and delivery id', async () => {
   }
   expect((await page('100%', { stretch: 100 })).items).toEqual([])
 })
+
+test('by the queue id of the next server', async () => {
+  await fresh.db.query(
+    `INSERT INTO attempt (organisation_id, delivery_id, attempt_no, outcome, reason, remote_id) VALUES ($1, $2, 1, 1, 'delivered', '4cXyZ1')`,
+    [org.organisationId, ids[3]!],
+  )
+  const found = await page('4cXyZ1', { stretch: 1_000 })
+  expect(found.items.map(({ messageId }) => messageId)).toEqual([ids[3]])
+  expect((await page('4cXyZ2', { stretch: 1_000 })).items).toEqual([])
+})

@@ -30,7 +30,7 @@ export interface TraceSearch {
   stretch?: number
 }
 
-/** What somebody pastes into the search: an id, a Message-ID, an address, else part of a subject. */
+/** What somebody pastes into the search: an id, a Message-ID, an address, another server's queue id, else part of a subject. */
 export function questionOf(q: string): { id: Id } | TraceQuestion {
   const text = q.trim()
   if (text === '') return {}
@@ -38,7 +38,7 @@ export function questionOf(q: string): { id: Id } | TraceQuestion {
   const bare = text.replace(/^<|>$/g, '')
   if (text.startsWith('<')) return { messageIdHeader: bare, address: foldAddress(bare) ?? bare.toLowerCase() }
   if (text.includes('@')) return { address: foldAddress(text) ?? text.toLowerCase(), messageIdHeader: bare }
-  return { subject: text, messageIdHeader: bare }
+  return { subject: text, messageIdHeader: bare, ...(/^\S{4,100}$/.test(text) ? { remoteId: text } : {}) }
 }
 
 export async function searchTrace(sql: Sql, search: TraceSearch): Promise<FoundPage> {

@@ -18,6 +18,7 @@ import type {
   ParkedRow,
   PersonRow,
   QueueRow,
+  RefusalRow,
   TraceMessageRow,
 } from '../../core/trace/index.ts'
 import { withTurnsSeen } from '../../protocols/mime/index.ts'
@@ -88,6 +89,20 @@ export function presentMessage(row: TraceMessageRow) {
     size: row.size,
     direction: wordOf(Direction, row.direction),
     recipients: row.recipients,
+  }
+}
+
+export function presentRefusal(row: RefusalRow) {
+  return {
+    id: row.refusalId,
+    at: iso(row.at),
+    from: withTurnsSeen(row.from),
+    recipient: withTurnsSeen(row.recipient),
+    clientIp: row.clientIp,
+    helo: withTurnsSeen(row.helo),
+    tls: row.tls,
+    reply: withTurnsSeen(row.reply),
+    times: row.times,
   }
 }
 

@@ -27,6 +27,8 @@ export interface MxListenerDeps {
   metrics: Metrics
   door: MxDoor
   hostname: string
+  /** for the trace */
+  refused?: SessionContext['refused']
   /** asked for each connection, so that a new certificate is taken up; null: no TLS */
   tls: () => SecureContextOptions | null
 }
@@ -52,6 +54,7 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
     log,
     door: deps.door,
     counters,
+    refused: deps.refused ?? (() => undefined),
     secureContext: cachedSecureContext(deps.tls, log),
   }
   let server: Server | null = null

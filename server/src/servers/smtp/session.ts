@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import type { Refused } from '../../core/trace/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient } from '../../core/intake/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
@@ -44,6 +45,8 @@ export interface SessionContext {
   log: Log
   door: MxDoor
   counters: SmtpCounters
+  /** what is refused is noted for the trace */
+  refused: (refused: Refused) => void
   /** null: TLS is not offered */
   secureContext: () => SecureContext | null
 }
@@ -86,6 +89,8 @@ export interface Session {
   upgrade: (secureContext: SecureContext) => void
 }
 
+/** Notes of one refused message: a few of a thousand recipients tell as much. */
+const MOST_NOTED = 10
 const LINGER_MS = 5000
 const LINGER_STOPPING_MS = 500
 
@@ -140,9 +145,25 @@ export function fail(session: Session, thrown: unknown, during: string): void {
   const error = toWireError(thrown)
   logRefusal(session, error, thrown, during)
   session.context.counters.refused(error.code)
+  noteRefusal(session, error, during)
   if (error.spec.smtp === 421) return close(session, error)
   session.out += formatError(error)
   if (error.spec.smtp >= 500 && error.spec.blame === 'peer') countError(session)
+}
+
+/** One note for each recipient it was about: the one that RCPT named, or all of the message. */
+function noteRefusal(session: Session, error: WireError, during: string): void {
+  const { clientIp, helo, tls, envelope, context } = session
+  if (!envelope) return
+  const named = /^RCPT\b[^<]*<([^>]*)>/i.exec(during)
+  const about = named
+    ? [named[1]!]
+    : during === 'the message'
+      ? session.recipients.map((one) => one.recipient.address)
+      : []
+  const reply = formatError(error).split('\r\n')[0]!
+  for (const recipient of about.slice(0, MOST_NOTED))
+    context.refused({ clientIp, helo, tls, from: envelope.from, recipient, reply })
 }
 
 function logRefusal(session: Session, error: WireError, thrown: unknown, during: string): void {

@@ -3,7 +3,7 @@ import { Button, TextInput } from '@mantine/core'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { traceSearchQuery } from '../../data/queries.ts'
+import { refusalsQuery, traceSearchQuery } from '../../data/queries.ts'
 import { fileSize, longTime } from '../../lib/format.ts'
 import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
@@ -19,6 +19,7 @@ export function TraceSearchScene() {
   const navigate = useNavigate()
   const [text, setText] = useState(q)
   const { asked, rows } = usePages(traceSearchQuery(org, q))
+  const refused = usePages(refusalsQuery(org, q))
   const searchedTo = asked.data?.pages.at(-1)?.searchedTo
   return (
     <>
@@ -72,6 +73,23 @@ export function TraceSearchScene() {
           },
           { name: t('trace.direction'), cell: (row) => sentence(t, 'trace', row.direction) },
           { name: t('queue.size'), figure: true, cell: (row) => fileSize(row.size, i18n.language) },
+        ]}
+      />
+      <h2>{t('refusals.title')}</h2>
+      <p className="muted">{t('refusals.lead')}</p>
+      <DataTable
+        label={t('refusals.title')}
+        asked={refused.asked}
+        rows={refused.rows}
+        rowKey={({ id }) => id}
+        empty={q ? t('refusals.empty', { text: q }) : t('refusals.none')}
+        columns={[
+          { name: t('refusals.at'), cell: (row) => <TimeText at={row.at} form="seconds" /> },
+          { name: t('trace.from'), wide: true, cell: (row) => row.from || '<>' },
+          { name: t('queue.recipient'), wide: true, cell: (row) => row.recipient },
+          { name: t('refusals.reply'), wide: true, cell: (row) => row.reply },
+          { name: t('refusals.client'), cell: (row) => row.clientIp },
+          { name: t('refusals.times'), figure: true, cell: (row) => row.times },
         ]}
       />
     </>

@@ -105,6 +105,23 @@ const fullTrace = name(
     ledger: z.array(ledgerItem),
   }),
 )
+const refusal = name(
+  'Refusal',
+  z.strictObject({
+    id,
+    at: time,
+    /** '' is the null sender */
+    from: z.string(),
+    recipient: z.string(),
+    /** the sender's server */
+    clientIp: z.string(),
+    helo: z.string(),
+    tls: z.string().nullable(),
+    reply: z.string(),
+    /** so often within a few seconds */
+    times: count,
+  }),
+)
 const person = name(
   'Person',
   z.strictObject({
@@ -221,6 +238,16 @@ export const mailOperations = {
         searchedTo: time.nullable(),
       }),
     ),
+  }),
+  listRefusals: operation({
+    ...base,
+    id: 'listRefusals',
+    method: 'GET',
+    path: '/organisations/:org/refusals',
+    ability: 'trace:see',
+    summary: 'What was refused in a session, by the address of either side; without a question the newest',
+    query: z.strictObject({ ...pageQuery, ...q }),
+    answer: page('RefusalPage', refusal),
   }),
   readTrace: operation({
     ...base,

@@ -9,6 +9,7 @@ import {
   namesOf,
   pageOf,
   readQueue,
+  findRefusals,
   readTrace,
   searchTrace,
 } from '../../../core/trace/index.ts'
@@ -23,6 +24,7 @@ import {
   presentParked,
   presentPerson,
   presentQueueItem,
+  presentRefusal,
   presentTrace,
 } from '../present.ts'
 import { keyOf } from './board.ts'
@@ -46,6 +48,7 @@ export const mailHandlers: Handlers<
   | 'parkedDrop'
   | 'searchTrace'
   | 'readTrace'
+  | 'listRefusals'
   | 'listPeople'
   | 'readAudit'
 > = {
@@ -91,6 +94,15 @@ export const mailHandlers: Handlers<
       next,
       searchedTo: searchedTo === null ? null : new Date(searchedTo).toISOString(),
     }
+  },
+  async listRefusals({ deps, organisationId, query }) {
+    const { items, next } = await findRefusals(deps.db, {
+      organisationId,
+      q: query.q ?? '',
+      after: keyOf(query.after),
+      limit: query.limit,
+    })
+    return { items: items.map(presentRefusal), next }
   },
   async readTrace({ deps, organisationId, params, session }) {
     const trace = await readTrace(deps.db, organisationId, params.message)
