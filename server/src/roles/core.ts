@@ -236,7 +236,7 @@ export function buildCore(base: Foundation): Core {
       accept,
       bodies,
       watch: delivery.watch,
-      outbound: createOutbound({ db, log, directory, sources }),
+      outbound: createOutbound({ db, log, directory, sources, routes, board }),
       checkDisk: () => disk.check(),
     }),
   }

@@ -158,6 +158,22 @@ test('a hold over the author keeps what goes out until an admin lets it go', asy
   expect(one.sink.store.all()).toEqual([])
 })
 
+test('a hold over the primary keeps all it hands over, also what is nobody’s: notices, forwards, its scanners', async () => {
+  await list([here])
+  const { organisationId, routeId } = one.org
+  await one.server.core.continuity.pins.pinRoute({
+    organisationId,
+    routeId,
+    pin: 'hold',
+    reason: 'broken into',
+    actor: 'operator:boss',
+  })
+  for (const from of ['', 'friend@outside.test', 'scanner@corp.test', alice])
+    expect((await one.send('held', [world], { from })).ok).toBe(true)
+  expect(await one.count(`parking WHERE reason = 'pinned-hold'`)).toBe(4)
+  expect(one.sink.store.all()).toEqual([])
+})
+
 test('without a way out the sender hears what to do, and nothing is taken', async () => {
   await list([here])
   await one.db.query('UPDATE organisation SET outbound_route_id = NULL')

@@ -133,7 +133,7 @@ function receive(
         const forwarded = isOut && !way.isOwnSender
         return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, author: isOut ? author : null })
       })
-      if (author) copy = await keepSent(deps, unit, author, header)
+      if (author && 'organisationId' in author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
       if (unit.length === 1) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
@@ -202,7 +202,7 @@ interface Arrival {
   looped(one: MxRecipient): boolean
   direction: Direction
   forwarded: boolean
-  author: Recipient | null
+  author: Pick<Recipient, 'personId' | 'routeId'> | null
 }
 
 function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: Arrival): Incoming {

@@ -8,11 +8,13 @@
 import { createHash } from 'node:crypto'
 import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
+import { RouteKind } from '../../platform/codes.ts'
 import { NIL_ID, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { parseStructure } from '../../protocols/mime/index.ts'
 import { claimSentMark, dropSentMark, type SentMark } from '../../store/sent-marks.ts'
-import type { Directory, Recipient, Source, SourceBook } from '../directory/index.ts'
+import type { ModeBoard } from '../continuity/index.ts'
+import type { Directory, Recipient, RouteBook, Source, SourceBook } from '../directory/index.ts'
 import { claimOf, sourceByHeader, type Claim } from './claim.ts'
 import type { MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { lateSink } from './late-sink.ts'
@@ -33,11 +35,16 @@ export interface Outbound {
     recipients: MxRecipient[],
     receive: (recipients: MxRecipient[], way: Way | null) => MxSink,
   ): MxSink
-  /** Who sent it: whose Sent folder gets a copy, and whose hold lets nothing out. null: nobody we know. */
-  authorOf(envelope: MxEnvelope, way: Way): Promise<Recipient | null>
+  /**
+   * Who sent it: whose Sent folder gets a copy, and whose hold lets nothing out. Where it is nobody we know (a notice, what
+   * is forwarded, a scanner) and a primary of the organisation is on hold, it is that primary.
+   */
+  authorOf(envelope: MxEnvelope, way: Way): Promise<Recipient | Author | null>
   /** Whether this message makes the copy; null: another part of it has made it already. */
   claimCopy(author: Recipient, messageId: Id, messageIdHeader: string | null): Promise<CopyClaim | null>
 }
+
+type Author = Pick<Recipient, 'personId' | 'routeId'>
 
 export interface CopyClaim {
   /** The message was surely not stored. Never throws. */
@@ -49,6 +56,8 @@ export interface OutboundDeps {
   log: Log
   directory: Directory
   sources: Pick<SourceBook, 'of'>
+  routes: Pick<RouteBook, 'all'>
+  board: Pick<ModeBoard, 'flow'>
 }
 
 const HEADERS_ONLY = { depth: 0, parts: 1, headers: 2000, headerBytes: 1_048_576 }
@@ -84,6 +93,17 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     const claim = claimOf(sources.of(envelope.clientIp), owner?.organisationId ?? null, envelope.from === '')
     claims.set(envelope, claim)
     return claim
+  }
+
+  /** null: not a person, but a list or a scanner. What we cannot know just now is another matter. */
+  async function personOf(address: string): Promise<Recipient | null> {
+    try {
+      const found = await directory.resolve(address)
+      return found.personId === null ? null : found
+    } catch (error) {
+      if (error instanceof WireError && error.code !== 'database-unavailable') return null
+      throw error
+    }
   }
 
   /** By the header which organisation it is; the recipients outside are written to in its name. */
@@ -135,15 +155,15 @@ export function createOutbound(deps: OutboundDeps): Outbound {
       return receive(recipients, goesOut ? { organisationId: source.organisationId, isOwnSender } : null)
     },
     async authorOf(envelope, { organisationId, isOwnSender }) {
-      if (!isOwnSender) return null
-      try {
-        const author = await directory.resolve(envelope.from)
-        return author.organisationId === organisationId && author.personId !== null ? author : null
-      } catch (error) {
-        // Not a person: a list, a scanner. What we cannot know just now is another matter.
-        if (error instanceof WireError && error.code !== 'database-unavailable') return null
-        throw error
-      }
+      const author = isOwnSender ? await personOf(envelope.from) : null
+      if (author?.organisationId === organisationId) return author
+      const held = [...deps.routes.all()].find(
+        (route) =>
+          route.organisationId === organisationId &&
+          route.kind === RouteKind.primary &&
+          deps.board.flow(route.routeId, null, 'fromPeople') === 'keep',
+      )
+      return held ? { personId: null, routeId: held.routeId } : null
     },
     async claimCopy({ organisationId, personId }, messageId, messageIdHeader) {
       const dropped: CopyClaim = { drop: () => undefined }
