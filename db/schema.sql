@@ -156,6 +156,7 @@ CREATE TABLE domain (
   dkim_selector text COLLATE "C",
   dkim_public text,
   dkim_private_sealed bytea,
+  mta_sts jsonb,
   UNIQUE (domain_id),
   UNIQUE (name),
   PRIMARY KEY (organisation_id, domain_id),

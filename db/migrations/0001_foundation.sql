@@ -97,6 +97,8 @@ CREATE TABLE domain (
   dkim_selector        text COLLATE "C",
   dkim_public          text,
   dkim_private_sealed  bytea,
+  -- The MTA-STS policy that is served for it: mode, mx, maxAge. null: none.
+  mta_sts              jsonb,
   PRIMARY KEY (organisation_id, domain_id),
   FOREIGN KEY (organisation_id, route_id) REFERENCES route,
   FOREIGN KEY (organisation_id, other_route_id) REFERENCES route,

@@ -19,6 +19,7 @@ import { adminRoutes } from '../servers/admin/index.ts'
 import { createHttp, type Readiness } from '../servers/http/index.ts'
 import { jmapRoutes } from '../servers/jmap/index.ts'
 import { createMxListener } from '../servers/smtp/listener.ts'
+import { ownPolicy } from '../store/mta-sts.ts'
 import { ensureInstallation } from '../store/installation.ts'
 import { beat, leave } from '../store/nodes.ts'
 import { buildCore, type Core } from './core.ts'
@@ -182,6 +183,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         access,
         ready,
         webRoot: webRoot(),
+        ownPolicy: (domain) => ownPolicy(db, domain),
       })
       http.register(jmapRoutes({ mailbox: core.mailbox, submission: core.submission, clock, log, room: core.room }))
       http.register(

@@ -44,6 +44,8 @@ export interface DomainModel extends ScopeColumns {
   dkimPublic: string | null
   /** sealed, hex; only written when a key is made */
   dkimPrivate: string | null
+  /** the MTA-STS policy that is served for it */
+  mtaSts: { mode: 'enforce' | 'testing' | 'none'; mx: string[]; maxAge: number } | null
 }
 export interface GroupModel extends ScopeColumns {
   id: Id
@@ -95,7 +97,7 @@ export const readDomains = (sql: Sql, organisationId: Id): Promise<DomainModel[]
   sql.query<DomainModel>(
     `SELECT domain_id AS id, name, kind, alias_of_domain_id AS "aliasOfId", other_route_id AS "otherRouteId", catch_all AS "catchAll",
             subaddress_separator AS separator, route_id AS "routeId", recipients_complete AS complete, unknown_policy AS "unknownPolicy",
-            warn_after_hours AS "warnAfterHours", dkim_selector AS "dkimSelector", dkim_public AS "dkimPublic", NULL AS "dkimPrivate", ${SCOPES}
+            warn_after_hours AS "warnAfterHours", dkim_selector AS "dkimSelector", dkim_public AS "dkimPublic", NULL AS "dkimPrivate", mta_sts AS "mtaSts", ${SCOPES}
      FROM domain WHERE organisation_id = $1 ORDER BY name`,
     [organisationId],
   )
@@ -209,17 +211,17 @@ export async function writeRoutes(sql: Sql, organisationId: Id, rows: readonly R
 
 export async function writeDomains(sql: Sql, organisationId: Id, rows: readonly DomainModel[]): Promise<void> {
   const columns = `id uuid, name text, kind smallint, "aliasOfId" uuid, "otherRouteId" uuid, "catchAll" text, separator text, "routeId" uuid,
-    complete boolean, "unknownPolicy" smallint, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, ${SCOPE_TYPES}`
+    complete boolean, "unknownPolicy" smallint, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, "mtaSts" jsonb, ${SCOPE_TYPES}`
   await sql.query(
     `INSERT INTO domain (organisation_id, domain_id, name, kind, alias_of_domain_id, other_route_id, catch_all, subaddress_separator, route_id,
-       recipients_complete, unknown_policy, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, scope_filtering, scope_copy, scope_emergency)
+       recipients_complete, unknown_policy, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, mta_sts, scope_filtering, scope_copy, scope_emergency)
      SELECT $1, id, name, kind, "aliasOfId", "otherRouteId", "catchAll", separator, "routeId", complete, "unknownPolicy", "warnAfterHours",
-       "dkimSelector", "dkimPublic", decode("dkimPrivate", 'hex'), filtering, "rollingCopy", emergency ${recordset(columns)}
+       "dkimSelector", "dkimPublic", decode("dkimPrivate", 'hex'), nullif("mtaSts", 'null'), filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, domain_id) DO UPDATE SET name = excluded.name, kind = excluded.kind,
        alias_of_domain_id = excluded.alias_of_domain_id, other_route_id = excluded.other_route_id, catch_all = excluded.catch_all,
        subaddress_separator = excluded.subaddress_separator, route_id = excluded.route_id, recipients_complete = excluded.recipients_complete,
        unknown_policy = excluded.unknown_policy, warn_after_hours = excluded.warn_after_hours, dkim_selector = excluded.dkim_selector,
-       dkim_public = excluded.dkim_public,
+       dkim_public = excluded.dkim_public, mta_sts = excluded.mta_sts,
        dkim_private_sealed = CASE WHEN excluded.dkim_selector IS NULL THEN NULL ELSE coalesce(excluded.dkim_private_sealed, domain.dkim_private_sealed) END,
        ${SCOPE_SET}`,
     [organisationId, JSON.stringify(rows)],

@@ -1,4 +1,4 @@
-/** Table mta_sts_policy: policies of other domains, kept as long as they say (RFC 8461 section 5.1). */
+/** MTA-STS (RFC 8461): policies of our own domains (domain.mta_sts), and table mta_sts_policy: policies of other domains, kept as long as they say (RFC 8461 section 5.1). */
 import type { Sql } from '../platform/db/database.ts'
 
 export interface PolicyRow {
@@ -9,6 +9,17 @@ export interface PolicyRow {
   maxAge: number
   /** milliseconds since the epoch */
   expiresAt: number
+}
+
+/** What is served for a domain of ours; `domain` in A-labels, lower case. */
+export async function ownPolicy(
+  sql: Sql,
+  domain: string,
+): Promise<(Pick<PolicyRow, 'mx' | 'maxAge'> & { mode: 'enforce' | 'testing' | 'none' }) | null> {
+  const [row] = await sql.query<{
+    policy: { mode: 'enforce' | 'testing' | 'none'; mx: string[]; maxAge: number } | null
+  }>('SELECT mta_sts AS policy FROM domain WHERE name = $1', [domain], 'mta-sts-own')
+  return row?.policy ?? null
 }
 
 export async function readPolicy(sql: Sql, domain: string): Promise<PolicyRow | null> {

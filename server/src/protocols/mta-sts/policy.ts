@@ -49,6 +49,15 @@ export function parsePolicy(text: string): Policy | null {
   return { mode, mx, maxAge: Math.min(Number(age), LONGEST_AGE) }
 }
 
+/** As it is served (section 3.2). */
+export function formatPolicy({ mode, mx, maxAge }: Policy): string {
+  const lines = ['version: STSv1', `mode: ${mode}`, ...mx.map((one) => `mx: ${one}`), `max_age: ${maxAge}`]
+  return `${lines.join('\r\n')}\r\n`
+}
+
+/** A name of a policy's mail server, or a pattern of names. */
+export const isMxName = (name: string): boolean => name.length <= 255 && NAME.test(name)
+
 /** Section 4.1: a pattern's star is exactly one label, the leftmost. */
 export function namesHost(policy: Pick<Policy, 'mx'>, host: string): boolean {
   const name = host.toLowerCase().replace(/\.$/, '')

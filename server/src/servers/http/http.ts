@@ -18,6 +18,7 @@ import { HEADER_MS, limitBodies, limitConnections, LOOK_MS, REQUEST_MS, type Con
 import { addGate } from './gate.ts'
 import { addHeaders } from './headers.ts'
 import { addPages } from './pages.ts'
+import { addPolicies, type OwnPolicy } from './policy.ts'
 import type { Readiness } from './vitals.ts'
 import { addVitals } from './vitals.ts'
 
@@ -35,6 +36,8 @@ export interface HttpDeps {
   ready(): Promise<Readiness>
   /** folder of the built web pages; null: none */
   webRoot: string | null
+  /** MTA-STS policies of our domains */
+  ownPolicy?: OwnPolicy
 }
 
 export interface HttpServer {
@@ -73,6 +76,7 @@ export async function createHttp(deps: HttpDeps): Promise<HttpServer> {
   addGate(app, deps.access)
   measure(app, deps)
   addVitals(app, deps)
+  addPolicies(app, deps.ownPolicy ?? (() => Promise.resolve(null)))
   await addPages(app, deps.webRoot)
   return {
     app,

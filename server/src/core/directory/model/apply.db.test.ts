@@ -5,6 +5,8 @@ import { systemClock } from '../../../platform/clock.ts'
 import { silentLog } from '../../../platform/log.ts'
 import { keysFrom } from '../../../platform/keys.ts'
 import { newId } from '../../../platform/ids.ts'
+import { ownPolicy } from '../../../store/mta-sts.ts'
+import { allOutboundSources } from '../../../store/outbound-sources.ts'
 import { verifyAuditChain } from '../../audit/index.ts'
 import type { ApplyDeps } from '../index.ts'
 import { ApplyError, applyDeclaration, checkDeclaration, createDirectory } from '../index.ts'
@@ -296,4 +298,26 @@ test('the language a person chose stays where the file names none', async () => 
   expect(await locale()).toBe('fr')
   await apply(file({ people: [person('alice', { locale: 'de' }), person('bob')] }))
   expect(await locale()).toBe('de')
+})
+
+test('own systems and MTA-STS policies: kept as they are said, printed once, and again when they change', async () => {
+  const policy = { mode: 'enforce', mx: ['MX1.corp.test'], maxAge: 86_400 }
+  const outboundSources = [{ networks: ['192.0.2.7'] }]
+  const domain = { name: d, route: 'primary', recipientsComplete: true }
+  const wish = (mtaSts?: object) => file({ outboundSources, domains: [{ ...domain, ...(mtaSts ? { mtaSts } : {}) }] })
+  const first = await apply(wish(policy))
+  expect(first.dns).toMatchObject([{ name: `_mta-sts.${d}`, type: 'TXT' }])
+  expect(first.dns[0]!.value).toMatch(/^v=STSv1; id=[0-9a-f]{20};$/)
+  expect(await ownPolicy(fresh.db, d)).toEqual({ ...policy, mx: ['mx1.corp.test'] })
+  expect((await allOutboundSources(fresh.db)).map(({ sources }) => sources)).toContainEqual(outboundSources)
+  expect(await apply(wish(policy))).toMatchObject({ changed: false, dns: [] })
+  const second = await apply(wish({ ...policy, mode: 'testing' }))
+  expect(second.dns[0]!.value).not.toBe(first.dns[0]!.value)
+  // Left out of the domain it is gone; left out of the organisation its systems stay.
+  expect((await apply(file({ domains: [domain] }))).dns).toEqual([])
+  expect(await ownPolicy(fresh.db, d)).toBeNull()
+  expect((await allOutboundSources(fresh.db)).map(({ sources }) => sources)).toContainEqual(outboundSources)
+  expect(await problems(wish({ mx: ['https://x'] }))).toMatchObject([
+    { text: expect.stringContaining('host name') as string },
+  ])
 })

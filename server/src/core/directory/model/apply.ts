@@ -12,12 +12,13 @@ import { bumpDirectory } from '../../../store/directory.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import { ensureModes } from '../../../store/modes.ts'
 import * as store from '../../../store/model.ts'
-import { appendAudit } from '../../audit/index.ts'
+import { appendAudit, canonicalJson } from '../../audit/index.ts'
 import type { Current, Desired } from './desired.ts'
 import { desiredOf } from './desired.ts'
 import type { PlanItem } from './diff.ts'
 import { changedFields, compare } from './diff.ts'
-import type { DnsRecord } from './dkim-key.ts'
+import type { DnsRecord } from './dns-record.ts'
+import { policyRecord } from './own-policy.ts'
 import { dkimRecord, makeDkimKey } from './dkim-key.ts'
 import { noNames, unknownNames } from './named.ts'
 import { nameProblems } from './paths.ts'
@@ -130,6 +131,11 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
       work.result.dns.push(dkimRecord(domain.name, domain.dkimSelector!, domain.dkimPublic!))
+  for (const { name, mtaSts } of domains.write) {
+    const before = current.domains.find((each) => each.name === name)?.mtaSts ?? null
+    if (mtaSts !== null && canonicalJson(before) !== canonicalJson(mtaSts))
+      work.result.dns.push(policyRecord(name, mtaSts))
+  }
 
   const firstPasswords = await newPasswords(sql, deps, desired, work)
   if (work.how.dryRun) return

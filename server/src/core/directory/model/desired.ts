@@ -140,6 +140,7 @@ function domainsOf(
       complete: domain.recipientsComplete,
       unknownPolicy: UnknownPolicy[domain.unknown],
       warnAfterHours: domain.warnAfterHours ?? null,
+      mtaSts: domain.mtaSts ?? null,
       ...key,
       ...scopesOf(domain.scopes),
     }

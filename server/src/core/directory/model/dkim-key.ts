@@ -1,5 +1,6 @@
 /** A DKIM key pair and the DNS record that publishes it (RFC 6376 section 3.6.1). */
 import { generateKeyPairSync } from 'node:crypto'
+import type { DnsRecord } from './dns-record.ts'
 
 export interface DkimKey {
   privatePem: string
@@ -13,12 +14,6 @@ export function makeDkimKey(): DkimKey {
     privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     publicBase64: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
   }
-}
-
-export interface DnsRecord {
-  name: string
-  type: 'TXT'
-  value: string
 }
 
 export function dkimRecord(domain: string, selector: string, publicBase64: string): DnsRecord {

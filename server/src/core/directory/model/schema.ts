@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { DomainKind, Role, RouteKind } from '../../../platform/codes.ts'
+import { isMxName } from '../../../protocols/mta-sts/policy.ts'
 import { outboundSourceSchema } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
@@ -76,6 +77,28 @@ export const domainSchema = z.strictObject({
     })
     .optional()
     .describe('Sign outgoing mail; a 2048-bit key is made and its DNS record printed.'),
+  mtaSts: z
+    .strictObject({
+      mode: z
+        .enum(['enforce', 'testing', 'none'])
+        .default('testing')
+        .describe('enforce: others send encrypted or not.'),
+      mx: z
+        .array(
+          z
+            .string()
+            .transform((name) => name.toLowerCase())
+            .refine(isMxName, 'is not a host name, nor one such as *.example.com'),
+        )
+        .min(1)
+        .max(50)
+        .describe('Names of the MX hosts, as in their certificates.'),
+      maxAge: z.number().int().min(60).max(31_557_600).default(604_800).describe('Seconds that others keep it.'),
+    })
+    .optional()
+    .describe(
+      'MTA-STS policy (RFC 8461) that is served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt, by the web listener behind its TLS proxy; its DNS record is printed.',
+    ),
   scopes,
 })
 
