@@ -31,7 +31,7 @@ describe.skipIf(skip)("the primary's way out", () => {
       outboundPort: sink.port,
       organisation: { outboundSources: [{ networks: ['127.0.0.1'] }] },
     })
-    primary.relayThrough(server.ports.mx, 2)
+    await primary.relayThrough(server.ports.mx, 2)
   })
   afterAll(async () => {
     await server.stop()

@@ -39,7 +39,7 @@ export interface Primary {
   /** 451 to every recipient, or back to normal */
   tempfail(on: boolean): void
   /** From here on it takes mail to the world and hands it to this smart host, at most so many recipients at once. */
-  relayThrough(port: number, recipients: number): void
+  relayThrough(port: number, recipients: number): Promise<void>
   kill(): Promise<void>
   count(user: string): Promise<number>
   read(user: string): Promise<HeldMessage[]>
@@ -283,7 +283,7 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
       run('postconf', '-c', etc, '-e', `smtpd_recipient_restrictions=${value}`)
       run('postfix', '-c', etc, 'reload')
     },
-    relayThrough(port, recipients) {
+    async relayThrough(port, recipients) {
       const settings = [
         'default_transport=smtp',
         `relayhost=[127.0.0.1]:${port}`,
@@ -292,7 +292,9 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
         'smtpd_recipient_restrictions=permit_mynetworks reject_unauth_destination',
       ]
       run('postconf', '-c', etc, '-e', ...settings)
-      run('postfix', '-c', etc, 'reload')
+      // A reload leaves sessions with the old settings for a moment.
+      await stopSmtp()
+      await startSmtp()
     },
     async kill() {
       await Promise.all([killFamily(postfixPid()), killFamily(dovecotPid())])
