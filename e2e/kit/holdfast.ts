@@ -60,7 +60,7 @@ export interface Installation {
 /** Ports of the machine's choice and little noise; each test adds what it needs. */
 const baseConfig = {
   hostname: 'mx.holdfast.test',
-  listen: { mx: { port: 0 }, http: { port: 0 } },
+  listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
   // a gigabyte for each of a hundred short lives
   database: { preparedWalBytes: 0 },
   log: { level: 'info' },

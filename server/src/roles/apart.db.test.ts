@@ -50,7 +50,7 @@ async function start(roles: Config['roles'], clock: Clock = systemClock): Promis
   const server = await startServer({
     config: configSchema.parse({
       hostname: 'mx.holdfast.test',
-      listen: { mx: { port: 0 }, http: { port: 0 } },
+      listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
       roles,
       storage: { reserveBytes: 0 },
     }),
