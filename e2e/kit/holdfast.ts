@@ -13,6 +13,8 @@ export const program = join(import.meta.dirname, '../../server/bin/holdfast.js')
 export interface Ports {
   // a process has those of its roles
   mx: number
+  submission: number
+  submissions: number
   http: number
 }
 

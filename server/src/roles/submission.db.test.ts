@@ -148,6 +148,14 @@ describe('the whole way', () => {
   })
 })
 
+test('a listener that is turned off is not there', async () => {
+  await one.close()
+  const off = { enabled: false }
+  const listen = { mx: { port: 0 }, submission: off, submissions: { port: 0 }, http: { port: 0 } }
+  one = await oneServer({ config: { roles: ['submission'], listen } })
+  expect(Object.keys(one.server.ports)).toEqual(['submissions'])
+})
+
 describe('what is refused leaves no trace', () => {
   async function nothing(): Promise<void> {
     expect(await folder('alice', 3)).toEqual([])
@@ -183,6 +191,19 @@ describe('what is refused leaves no trace', () => {
       /^550 5\.1\.1 .*nobody@corp\.test/,
     )
     await nothing()
+  })
+
+  test('a message for which there is no room in memory just now; a small one goes', async () => {
+    const client = await signedIn()
+    const { room } = one.server.core
+    const taken = room.claim(268_435_456 - 500_000)!
+    expect(await send(client, `${mail('x')}${`${'x'.repeat(98)}\r\n`.repeat(8000)}`, ['bob@corp.test'])).toMatch(
+      /^452 4\.3\.1/,
+    )
+    await nothing()
+    expect(await send(client, mail('small'), ['bob@corp.test'])).toMatch(/^250/)
+    taken()
+    await settled(1)
   })
 
   test('a password that was changed, a person who was disabled', async () => {

@@ -33,7 +33,10 @@ const listener = (defaultPort: number, what: string) =>
 const optionalListener = (defaultPort: number, what: string) =>
   z
     .strictObject({
-      enabled: z.boolean().default(true).describe(`false: no ${what}.`),
+      enabled: z
+        .boolean()
+        .default(true)
+        .describe(`By the ${what} people send with their own mail client; false turns it off.`),
       host: z.string().default('127.0.0.1').describe(`Address the ${what} listens on; :: for all.`),
       port: port(defaultPort, `Port of the ${what}; 0 takes any free one.`),
     })
@@ -57,10 +60,7 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       mx: listener(2525, 'the MX listener'),
-      submission: optionalListener(
-        2587,
-        'submission listener with STARTTLS, by which people send with their own client',
-      ),
+      submission: optionalListener(2587, 'submission listener with STARTTLS'),
       submissions: optionalListener(2465, 'submission listener with TLS from the start'),
       http: listener(8080, 'web pages, API and JMAP'),
     })

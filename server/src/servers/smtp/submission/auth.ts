@@ -48,6 +48,8 @@ async function signIn(session: Session, credentials: Credentials): Promise<void>
     // The connection broke while we were thinking.
     if (session.state === SessionState.closing) return
     sending.person = person
+    const { log } = session.context
+    log.info({ clientIp: session.clientIp, personId: person.personId }, 'signed in to send')
     reply(session, 235, '2.7.0', 'Welcome')
   } catch (error) {
     const isTheirs = error instanceof WireError && error.spec.blame === 'peer'
