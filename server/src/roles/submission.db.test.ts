@@ -1,7 +1,8 @@
 /** People send with their own mail client: the whole way, from AUTH to the mailboxes and the next hop, and what is refused. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openLineClient, type LineClient } from '../../testkit/line-client.ts'
+import type { LineClient } from '../../testkit/line-client.ts'
 import { oneServer, type OneServer } from '../../testkit/one-server.ts'
+import { authPlain, openSubmission } from '../../testkit/submission-client.ts'
 import { RECIPIENTS_PER_HOUR } from '../core/submission/index.ts'
 import { Mode } from '../platform/codes.ts'
 import type { Id } from '../platform/ids.ts'
@@ -27,24 +28,14 @@ const setPassword = (name: string, password: string): Promise<void> =>
   })
 
 async function connect(name: 'submission' | 'submissions' = 'submission'): Promise<LineClient> {
-  const client = await openLineClient(one.server.ports[name]!, { timeoutMs: 30_000 })
+  const client = await openSubmission(one.server.ports[name]!, name === 'submissions')
   clients.push(client)
-  if (name === 'submissions') await client.startTls()
-  await client.reply()
-  if (name === 'submission') {
-    await client.command('EHLO client.test')
-    await client.command('STARTTLS')
-    await client.startTls()
-  }
-  await client.command('EHLO client.test')
   return client
 }
-const plain = (name: string, password: string): string =>
-  `AUTH PLAIN ${Buffer.from(`\0${name}\0${password}`).toString('base64')}`
 
 async function signedIn(name: 'submission' | 'submissions' = 'submission'): Promise<LineClient> {
   const client = await connect(name)
-  expect((await client.command(plain('alice@corp.test', PASSWORD))).code).toBe(235)
+  expect((await client.command(authPlain('alice@corp.test', PASSWORD))).code).toBe(235)
   return client
 }
 
@@ -148,6 +139,14 @@ describe('the whole way', () => {
   })
 })
 
+test('who has no emergency mailbox, and no folders yet, sends as well', async () => {
+  await one.db.query('DELETE FROM folder WHERE person_id = $1', [person('alice')])
+  await one.db.query('UPDATE person SET scope_emergency = false WHERE person_id = $1', [person('alice')])
+  expect(await send(await signedIn(), mail('new'), ['bob@corp.test'])).toMatch(/^250/)
+  expect(await folder('alice', 3)).toHaveLength(1)
+  await settled(1)
+})
+
 test('a listener that is turned off is not there', async () => {
   await one.close()
   const off = { enabled: false }
@@ -165,8 +164,8 @@ describe('what is refused leaves no trace', () => {
 
   test('a wrong password, a stranger, and nobody at all', async () => {
     const client = await connect()
-    expect((await client.command(plain('alice@corp.test', 'guess'))).raw).toMatch(/^535 5\.7\.8/)
-    expect((await client.command(plain('nobody@corp.test', 'guess'))).raw).toMatch(/^535 5\.7\.8/)
+    expect((await client.command(authPlain('alice@corp.test', 'guess'))).raw).toMatch(/^535 5\.7\.8/)
+    expect((await client.command(authPlain('nobody@corp.test', 'guess'))).raw).toMatch(/^535 5\.7\.8/)
     expect(await send(client, mail('x'), ['bob@corp.test'])).toMatch(/^530 5\.7\.0/)
     await nothing()
   })
@@ -210,7 +209,7 @@ describe('what is refused leaves no trace', () => {
     const client = await signedIn()
     await setPassword('alice', 'five green boats asleep')
     expect(await send(client, mail('x'), ['bob@corp.test'])).toMatch(/^530 5\.7\.0/)
-    expect((await client.command(plain('alice@corp.test', 'five green boats asleep'))).code).toBe(235)
+    expect((await client.command(authPlain('alice@corp.test', 'five green boats asleep'))).code).toBe(235)
     await one.db.query('UPDATE person SET disabled_at = now() WHERE person_id = $1', [person('alice')])
     expect(await send(client, mail('x'), ['bob@corp.test'])).toMatch(/^530 5\.7\.0/)
     await nothing()

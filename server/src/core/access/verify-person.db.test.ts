@@ -118,6 +118,19 @@ test('the audit names the first time from a place, not every connection', async 
   expect(await rows()).toBe(before + 1)
 })
 
+test('the right password of an operator is a guess like any: it is braked', async () => {
+  const clock = fakeClock()
+  const watched = createAccess({ db: fresh.db, clock, log: silentLog })
+  const tries = Promise.all(
+    Array.from({ length: 120 }, () =>
+      codeOf(watched.verifyPerson({ name: 'boss', password: PASSWORD, clientIp: '10.1.1.2' })),
+    ),
+  )
+  await passing(clock, tries)
+  expect((await tries).filter((code) => code === 'sign-in-slow-down').length).toBeGreaterThan(90)
+  await watched.stop()
+})
+
 test('guesses at once: most are told to come back, and guesses on the web pages count here too', async () => {
   const clock = fakeClock()
   const watched = createAccess({ db: fresh.db, clock, log: silentLog })
