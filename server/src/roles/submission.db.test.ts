@@ -190,6 +190,11 @@ describe('what is refused leaves no trace', () => {
       /^550 5\.1\.1 .*nobody@corp\.test/,
     )
     await nothing()
+    // Found again by whom it was about.
+    await one.server.core.refusals.flush()
+    expect(await one.count("refusal WHERE recipient = 'nobody@corp.test' AND envelope_from = 'alice@corp.test'")).toBe(
+      1,
+    )
   })
 
   test('a message for which there is no room in memory just now; a small one goes', async () => {
