@@ -13,6 +13,8 @@ export const program = join(import.meta.dirname, '../../server/bin/holdfast.js')
 export interface Ports {
   // a process has those of its roles
   mx: number
+  submission: number
+  submissions: number
   http: number
 }
 
@@ -60,7 +62,7 @@ export interface Installation {
 /** Ports of the machine's choice and little noise; each test adds what it needs. */
 const baseConfig = {
   hostname: 'mx.holdfast.test',
-  listen: { mx: { port: 0 }, http: { port: 0 } },
+  listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
   // a gigabyte for each of a hundred short lives
   database: { preparedWalBytes: 0 },
   log: { level: 'info' },

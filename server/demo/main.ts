@@ -131,7 +131,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     const config = {
       hostname: `mx.${demoDomain}`,
       publicUrl: `http://127.0.0.1:${ports.http}`,
-      listen: { mx: { host: '127.0.0.1', port: ports.mx }, http: { host: '127.0.0.1', port: ports.http } },
+      listen: {
+        mx: { host: '127.0.0.1', port: ports.mx },
+        submission: { port: 0 },
+        submissions: { port: 0 },
+        http: { host: '127.0.0.1', port: ports.http },
+      },
       log: { level: 'warn' },
       // a laptop may be fuller than a mail server should be
       storage: { reserveBytes: 50_000_000 },

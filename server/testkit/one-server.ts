@@ -65,7 +65,7 @@ export async function oneServer(wish: OneServerWish = {}): Promise<OneServer> {
   const server = await startServer({
     config: configSchema.parse({
       hostname: 'mx.holdfast.test',
-      listen: { mx: { port: 0 }, http: { port: 0 } },
+      listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
       roles: ['mx', 'deliver', 'work'],
       storage: { reserveBytes: 0 },
       ...wish.config,

@@ -25,7 +25,13 @@ beforeAll(async () => {
   )
   const main = join(import.meta.dirname, '../main.ts')
   server = spawn(process.execPath, ['--import', 'tsx', main, 'serve', '--json', '--data', data], {
-    env: { PATH: process.env.PATH, HOLDFAST_LISTEN_MX_PORT: '0', HOLDFAST_LISTEN_HTTP_PORT: '0' },
+    env: {
+      PATH: process.env.PATH,
+      HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
+      HOLDFAST_LISTEN_HTTP_PORT: '0',
+    },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const ready = await new Promise<string>((resolve) =>

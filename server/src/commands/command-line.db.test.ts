@@ -26,6 +26,8 @@ function holdfast(...args: string[]): Promise<Ran> {
       PATH: process.env.PATH,
       HOLDFAST_DATA: folder,
       HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
       HOLDFAST_LISTEN_HTTP_PORT: '0',
     },
   })

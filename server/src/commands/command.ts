@@ -45,7 +45,7 @@ function portTrouble(error: NodeJS.ErrnoException & { address?: string; port?: n
   if (error.syscall !== 'listen') return null
   const place = `${error.address ?? ''} port ${error.port ?? '?'}`.trim()
   if (error.code === 'EADDRINUSE')
-    return `${place} is taken by another program. Stop that one, or choose another port in holdfast.yaml (listen.mx.port, listen.http.port).`
+    return `${place} is taken by another program. Stop that one, or choose another port in holdfast.yaml (its port below listen).`
   if (error.code === 'EACCES')
     return `This account may not listen on ${place}. Choose a port from 1024 on and redirect to it, or allow it: setcap 'cap_net_bind_service=+ep' $(readlink -f "$(command -v node)")`
   return null

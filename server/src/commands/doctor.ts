@@ -63,8 +63,10 @@ function disk(dataFolder: string, config: Config): Finding {
 async function ports(dataFolder: string, config: Config): Promise<Finding[]> {
   const running = readRunning(dataFolder)
   return Promise.all(
-    Object.entries(config.listen).map(async ([name, { host, port }]) => {
+    Object.entries(config.listen).map(async ([name, listener]) => {
+      const { host, port } = listener
       const label = `port ${name}`
+      if ('enabled' in listener && !listener.enabled) return ok(label, 'not used: the listener is turned off')
       if (running)
         return ok(
           label,

@@ -15,6 +15,8 @@ test('every step that takes seconds is announced on standard error, in order; st
         PATH: process.env.PATH,
         HOLDFAST_DATA: join(folder, 'data'),
         HOLDFAST_LISTEN_MX_PORT: '0',
+        HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+        HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
         HOLDFAST_LISTEN_HTTP_PORT: '0',
       },
     },

@@ -29,6 +29,8 @@ function serve(roles: string): { child: ChildProcess; said: () => string; ready:
       PATH: process.env.PATH,
       HOLDFAST_DATA: folder,
       HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
       HOLDFAST_LISTEN_HTTP_PORT: '0',
     },
   })

@@ -129,6 +129,10 @@ function story(serving: Serving): string {
   const { config, ports } = serving
   const lines = ['Holdfast is running.']
   if (ports.mx !== undefined) lines.push(`  Mail (MX)   ${config.listen.mx.host}:${ports.mx}`)
+  if (ports.submission !== undefined)
+    lines.push(`  Sending     ${config.listen.submission.host}:${ports.submission} (STARTTLS)`)
+  if (ports.submissions !== undefined)
+    lines.push(`  Sending     ${config.listen.submissions.host}:${ports.submissions} (TLS)`)
   if (ports.http !== undefined) lines.push(`  Web         http://${config.listen.http.host}:${ports.http}`)
   lines.push(`  Data        ${serving.dataFolder}`)
   if (serving.setupLink)

@@ -27,7 +27,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const free = { mx: { port: 0 }, http: { port: 0 } }
+const free = { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } }
 const problems = (config: object): Promise<string[]> =>
   startProblems(join(folder, 'data'), configSchema.parse({ listen: free, ...config }))
 
@@ -48,7 +48,7 @@ test.each([
   ],
 ])('TLS %j is named', async (tls, text) => {
   expect(await problems({ tls })).toEqual([expect.stringMatching(text)])
-  // who opens no MX listener needs no certificate
+  // who opens no listener with TLS needs no certificate
   expect(await problems({ tls, roles: ['web'] })).toEqual([])
 })
 
@@ -64,14 +64,18 @@ test('our own certificate, broken, says which files to remove', async () => {
 test('a port is named by its setting; one that the roles do not open is not looked at; the same twice is seen', async () => {
   const listen: Config['listen'] = {
     mx: { host: '127.0.0.1', port: portOf(taken[0]!) },
+    submission: { enabled: true, host: '127.0.0.1', port: portOf(taken[1]!) },
+    submissions: { enabled: false, host: '127.0.0.1', port: portOf(taken[1]!) },
     http: { host: '192.0.2.1', port: 8080 },
   }
-  const [mx, http] = await problems({ listen })
+  const [mx, submission, http, ...others] = await problems({ listen })
+  expect(others).toEqual([])
+  expect(submission).toMatch(/^listen\.submission\.port: .* is taken by another/)
   expect(mx).toMatch(new RegExp(`^listen\\.mx\\.port: 127\\.0\\.0\\.1 port ${portOf(taken[0]!)} is taken by another`))
   expect(http).toMatch(/^listen\.http\.port: 192\.0\.2\.1 port 8080 is not an address.*Set listen\.http\.host/)
   expect(await problems({ listen, roles: ['work', 'deliver'] })).toEqual([])
   const port = portOf(taken[0]!) - 1
-  expect(await problems({ listen: { mx: { port }, http: { port } } })).toContainEqual(
+  expect(await problems({ listen: { ...free, mx: { port }, http: { port } } })).toContainEqual(
     expect.stringContaining('is that of listen.mx too'),
   )
 })
@@ -95,6 +99,8 @@ test('serve names everything at once, ends with 2 and makes nothing', async () =
         PATH: process.env.PATH,
         HOLDFAST_DATA: data,
         HOLDFAST_LISTEN_MX_PORT: String(portOf(taken[0]!)),
+        HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+        HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
         HOLDFAST_LISTEN_HTTP_PORT: String(portOf(taken[1]!)),
         HOLDFAST_TLS_CERT_FILE: join(folder, 'no.crt'),
         HOLDFAST_TLS_KEY_FILE: join(folder, 'no.key'),

@@ -19,7 +19,13 @@ const WORDS: Record<string, string> = {
 
 /** The listeners that these roles open. */
 function listeners({ roles, listen }: Config): { setting: string; host: string; port: number }[] {
-  const open = { mx: roles.includes('mx'), http: roles.includes('web') }
+  const sends = roles.includes('submission')
+  const open = {
+    mx: roles.includes('mx'),
+    submission: sends && listen.submission.enabled,
+    submissions: sends && listen.submissions.enabled,
+    http: roles.includes('web'),
+  }
   return Object.entries(listen)
     .filter(([name]) => open[name as keyof typeof open])
     .map(([name, { host, port }]) => ({ setting: `listen.${name}`, host, port }))
@@ -59,7 +65,9 @@ export async function startProblems(dataFolder: string, config: Config): Promise
   const isHeld = config.roles.includes('work') && lockHolder(dataFolder) !== null
   return [
     ...(isHeld ? [] : await portProblems(config)),
-    ...(config.roles.includes('mx') ? certificateProblems({ dataFolder, ...config.tls }) : []),
+    ...(config.roles.includes('mx') || config.roles.includes('submission')
+      ? certificateProblems({ dataFolder, ...config.tls })
+      : []),
     ...masterKeyProblems(dataFolder, config.masterKeyFile),
   ]
 }

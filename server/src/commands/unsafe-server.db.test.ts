@@ -62,6 +62,8 @@ function serve(dataFolder: string, url: string): Promise<{ code: number | null; 
       PATH: process.env.PATH,
       HOLDFAST_DATA: dataFolder,
       HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
       HOLDFAST_LISTEN_HTTP_PORT: '0',
       DATABASE_URL: url,
     },

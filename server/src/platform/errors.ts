@@ -40,6 +40,7 @@ export const errorSpecs = {
     'The bytes of this message are not where they should be. An administrator has to look',
   ),
   'disk-full': spec(452, '4.3.1', 507, 'us', 'Our disk is at its reserve. Please try again later'),
+  'memory-full': spec(452, '4.3.1', 503, 'us', 'Many large messages are on their way here just now. Please try again'),
   'shutting-down': spec(421, '4.3.2', 503, 'us', 'This server is restarting. Please try again'),
   'too-busy': spec(421, '4.3.2', 503, 'us', 'Too many connections just now. Please try again'),
   'too-many-connections': spec(421, '4.7.0', 429, 'peer', 'Too many connections from your address. Please try again'),
@@ -71,6 +72,9 @@ export const errorSpecs = {
   ),
   'early-talker': spec(554, '5.5.1', 400, 'peer', 'You spoke before our greeting (RFC 5321 section 3.1)'),
   'tls-required': spec(530, '5.7.0', 403, 'peer', 'STARTTLS must come first'),
+  'encryption-needed': spec(538, '5.7.11', 403, 'peer', 'A password is taken over TLS only; STARTTLS must come first'),
+  'unknown-mechanism': spec(504, '5.5.4', 400, 'peer', 'This way to sign in is not offered here'),
+  'auth-exchange': spec(501, '5.5.2', 400, 'peer', 'Signing in was broken off'),
   'address-syntax-sender': spec(
     501,
     '5.1.7',

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../testkit/database.ts'
-import { makeOrganisation } from '../../testkit/factories.ts'
+import { makeOrganisation, type MadeOrganisation } from '../../testkit/factories.ts'
 import { sendMail } from '../../testkit/smtp-send.ts'
 import { expectSound } from '../../testkit/sound.ts'
 import { startStandIn, type StandIn } from '../../testkit/stand-in/stand-in.ts'
+import { authPlain, openSubmission } from '../../testkit/submission-client.ts'
 import { systemClock, type Clock } from '../platform/clock.ts'
 import { configSchema, type Config } from '../platform/config/config.ts'
 import { openDatabase, type Database } from '../platform/db/database.ts'
@@ -19,6 +20,7 @@ import { startServer, type RunningServer } from './server.ts'
 let fresh: FreshDatabase
 let primary: StandIn
 let folder: string
+let org: MadeOrganisation
 let running: { server: RunningServer; db: Database }[]
 
 beforeEach(async () => {
@@ -27,7 +29,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'hf-apart-'))
   running = []
   const hosts = [{ host: '127.0.0.1', port: primary.port }]
-  await makeOrganisation(fresh.db, {
+  org = await makeOrganisation(fresh.db, {
     people: ['alice'],
     domain: 'corp.test',
     route: { hosts, unsureWait: 1, retryFirst: 1, retryMax: 2, tls: 'none' },
@@ -50,7 +52,7 @@ async function start(roles: Config['roles'], clock: Clock = systemClock): Promis
   const server = await startServer({
     config: configSchema.parse({
       hostname: 'mx.holdfast.test',
-      listen: { mx: { port: 0 }, http: { port: 0 } },
+      listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
       roles,
       storage: { reserveBytes: 0 },
     }),
@@ -115,6 +117,27 @@ test('what the one accepts the other relays, within the poll', async () => {
     async () => (await only<{ n: number }>('SELECT count(*)::int AS n FROM delivery WHERE state = 10')).n === 3,
   )
   expect(primary.store.of('alice@corp.test')).toHaveLength(3)
+}, 30_000)
+
+test('what people send at one process another relays', async () => {
+  const door = await start(['submission'])
+  await start(['deliver', 'work'])
+  expect(Object.keys(door.ports)).toEqual(['submission', 'submissions'])
+  const whose = { subjectId: org.people['alice']!.personId, organisationId: org.organisationId }
+  await door.access.setPassword(fresh.db, whose, 'three grey owls at dawn', { mustChange: false, actor: 'cli:test' })
+  const client = await openSubmission(door.ports.submission!)
+  const lines = [authPlain('alice@corp.test', 'three grey owls at dawn'), 'MAIL FROM:<alice@corp.test>']
+  const codes: number[] = []
+  for (const line of [
+    ...lines,
+    'RCPT TO:<alice@corp.test>',
+    'DATA',
+    'From: alice@corp.test\r\nX-Nonce: myself\r\n\r\n.',
+  ])
+    codes.push((await client.command(line)).code)
+  expect(codes).toEqual([235, 250, 250, 354, 250])
+  await until('relayed', () => arrived('myself').length === 1)
+  client.destroy()
 }, 30_000)
 
 test('a process dies with a lease: unsure, sent again by another, marked, and its late answer changes nothing', async () => {

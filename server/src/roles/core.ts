@@ -44,7 +44,13 @@ import {
 import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
 import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
-import { createSignDkim, createSubmission, type Submission } from '../core/submission/index.ts'
+import {
+  createSignDkim,
+  createSubmission,
+  createSubmissionDoor,
+  type Submission,
+  type SubmissionDoor,
+} from '../core/submission/index.ts'
 import { createRefusals, type Refusals } from '../core/trace/index.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { readPolicy, writePolicy } from '../store/mta-sts.ts'
@@ -87,6 +93,7 @@ export interface Core {
   packer: Packer
   mailbox: Mailbox
   submission: Submission
+  submissionDoor: SubmissionDoor
   mxDoor: MxDoor
 }
 
@@ -193,6 +200,20 @@ export function buildCore(base: Foundation): Core {
   })
   continuity.onAnswer((routeId) => returns.answered(routeId))
   const room = createByteRoom({ clock })
+  const submission = createSubmission({
+    db,
+    clock,
+    log,
+    room,
+    config,
+    mailbox,
+    directory,
+    routing,
+    ownId,
+    accept,
+    bodies,
+    signDkim: createSignDkim({ sql: db, keys: base.keys, clock }),
+  })
   return {
     nodeId,
     room,
@@ -213,20 +234,8 @@ export function buildCore(base: Foundation): Core {
     refusals: createRefusals({ db, clock, log, directory }),
     packer: createPacker({ db, blobs, clock, log, metrics, config, disk }),
     mailbox,
-    submission: createSubmission({
-      db,
-      clock,
-      log,
-      room,
-      config,
-      mailbox,
-      directory,
-      routing,
-      ownId,
-      accept,
-      bodies,
-      signDkim: createSignDkim({ sql: db, keys: base.keys, clock }),
-    }),
+    submission,
+    submissionDoor: createSubmissionDoor({ db, clock, log, room, config, mailbox, submission }),
     mxDoor: createMxDoor({
       clock,
       config,

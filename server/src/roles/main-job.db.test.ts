@@ -31,7 +31,7 @@ function start(change: object = {}): Promise<RunningServer> {
   return startServer({
     config: configSchema.parse({
       hostname: 'mx.holdfast.test',
-      listen: { mx: { port: 0 }, http: { port: 0 } },
+      listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
       roles: ['mx', 'deliver', 'work'],
       storage: { reserveBytes: 0 },
       ...change,

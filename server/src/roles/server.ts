@@ -6,7 +6,7 @@ import { hostname as machineName } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
-import { loadCertificate } from '../platform/certificate.ts'
+import { loadCertificate, type TlsMaterial } from '../platform/certificate.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { Database } from '../platform/db/database.ts'
@@ -18,7 +18,9 @@ import { openFileLimit } from '../platform/open-files.ts'
 import { adminRoutes } from '../servers/admin/index.ts'
 import { createHttp, type Readiness } from '../servers/http/index.ts'
 import { jmapRoutes } from '../servers/jmap/index.ts'
+import { RECIPIENTS_PER_MESSAGE } from '../core/submission/index.ts'
 import { createMxListener } from '../servers/smtp/listener.ts'
+import { createSubmissionListener } from '../servers/smtp/submission/listener.ts'
 import { ownPolicy } from '../store/mta-sts.ts'
 import { ensureInstallation } from '../store/installation.ts'
 import { beat, leave } from '../store/nodes.ts'
@@ -58,11 +60,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { db, clock, log } = options
   const config: Config = { ...options.config, hostname: options.config.hostname || machineName() || 'localhost' }
   const metrics = createMetrics()
-  const idle = config.roles.filter((role) => role === 'submission' || role === 'access')
-  if (idle.length === config.roles.length)
-    throw new Error(
-      `The roles ${idle.join(' and ')} have nothing to do in this version yet: submission, IMAP and POP3 are still to come.`,
-    )
+  if (config.roles.every((role) => role === 'access'))
+    throw new Error('The role access has nothing to do in this version yet: IMAP and POP3 are still to come.')
   const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
   const { installationId } = await ensureInstallation(db, newId(clock.now()))
   const core = buildCore({ ...options, config, metrics, installationId, works: has('work'), delivers: has('deliver') })
@@ -156,11 +155,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.submission.cutOff.stop(),
       )
     }
-    if (has('web')) {
+    if (has('web') || has('submission'))
       await begin(
         () => access.start(),
         () => access.stop(),
       )
+    if (has('web')) {
       if (config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0)
         log.warn(
           { publicUrl: config.publicUrl },
@@ -203,12 +203,38 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => http.stop(),
       )
     }
-    if (has('mx')) {
+    if (has('mx') || has('submission'))
       await begin(
         () => core.refusals.start(),
         () => core.refusals.stop(),
       )
-      const tls = loadCertificate({ dataFolder: options.dataFolder, ...config.tls, hostname: config.hostname, clock })
+    const certificate = (): TlsMaterial =>
+      loadCertificate({ dataFolder: options.dataFolder, ...config.tls, hostname: config.hostname, clock })
+    if (has('submission')) {
+      const tls = certificate()
+      for (const name of ['submission', 'submissions'] as const) {
+        if (!config.listen[name].enabled) continue
+        const listener = createSubmissionListener({
+          name,
+          config,
+          clock,
+          log,
+          metrics,
+          refused: (refused) => core.refusals.note(refused),
+          sending: { access, door: core.submissionDoor, recipients: RECIPIENTS_PER_MESSAGE },
+          hostname: config.hostname,
+          tls: () => ({ cert: tls.cert, key: tls.key }),
+        })
+        await begin(
+          async () => {
+            ports[name] = (await listener.start()).port
+          },
+          () => listener.stop(),
+        )
+      }
+    }
+    if (has('mx')) {
+      const tls = certificate()
       const listener = createMxListener({
         config,
         clock,

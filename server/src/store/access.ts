@@ -10,6 +10,7 @@ export interface Candidate {
   subjectId: Id
   /** null: an operator */
   organisationId: Id | null
+  credentialId: Id | null
   verifier: string | null
   mustChange: boolean
 }
@@ -23,7 +24,8 @@ export function candidatesByName(
   names: { address: string; upn: string; operator: string },
 ): Promise<Candidate[]> {
   return sql.query<Candidate>(
-    `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", c.verifier, coalesce(c.must_change, false) AS "mustChange"
+    `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId",
+       c.credential_id AS "credentialId", c.verifier, coalesce(c.must_change, false) AS "mustChange"
      FROM (
        SELECT 1 AS rank, p.person_id AS subject_id, p.organisation_id FROM address a
          JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
@@ -51,6 +53,20 @@ export async function verifierOf(sql: Sql, subjectId: Id): Promise<Verifier | nu
     [subjectId],
   )
   return rows[0] ?? null
+}
+
+/** Is the password a person signed in with still the one they have, and may they still sign in? */
+export async function credentialHolds(
+  sql: Sql,
+  who: { organisationId: Id; personId: Id; credentialId: Id },
+): Promise<boolean> {
+  const rows = await sql.query(
+    `SELECT FROM person p JOIN credential c ON c.subject_id = p.person_id
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL AND c.credential_id = $3 AND NOT c.must_change`,
+    [who.organisationId, who.personId, who.credentialId],
+    'access-credential-holds',
+  )
+  return rows.length === 1
 }
 
 export interface NewCredential {

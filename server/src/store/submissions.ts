@@ -1,7 +1,7 @@
-/** What people sent by webmail: the link from the author's copy to the message that left. */
-import { UndoStatus } from '../platform/codes.ts'
+/** What people sent: the link from the author's copy to the message that left. */
+import { CopySource, UndoStatus } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
-import type { Id } from '../platform/ids.ts'
+import { firstIdAt, type Id } from '../platform/ids.ts'
 import type { MailOwner } from './mailbox.ts'
 import { wholeReply } from './outcomes.ts'
 
@@ -198,13 +198,47 @@ export interface OwnAddress {
   isPrimary: boolean
 }
 
-/** The addresses a person may write from, the primary one first. */
+/** The addresses a person may write from, the primary one first; none for who was disabled. */
 export function ownAddresses(sql: Sql, owner: MailOwner): Promise<OwnAddress[]> {
   return sql.query<OwnAddress>(
     `SELECT a.address, a.display, p.name, a.is_primary AS "isPrimary" FROM address a
        JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
-     WHERE a.organisation_id = $1 AND a.person_id = $2 ORDER BY a.is_primary DESC, a.address`,
+     WHERE a.organisation_id = $1 AND a.person_id = $2 AND p.disabled_at IS NULL ORDER BY a.is_primary DESC, a.address`,
     [owner.organisationId, owner.personId],
+  )
+}
+
+export interface RecentCopy {
+  copyId: Id
+  size: number
+  sha256: Buffer
+  messageId: string | null
+  /** milliseconds since the epoch */
+  date: number | null
+}
+
+const MOST_RECENT = 500
+
+/**
+ * Copies of mail that a person's client sent, in that folder, made since then (milliseconds since the epoch) and at least
+ * so large, the newest first: along the folder's index by copy, whose ids are ordered by time.
+ */
+export function recentCopies(
+  sql: Sql,
+  owner: MailOwner,
+  { folderNo, since, atLeast }: { folderNo: number; since: number; atLeast: number },
+): Promise<RecentCopy[]> {
+  return sql.query<RecentCopy>(
+    `SELECT c.copy_id AS "copyId", m.size, m.sha256, m.message_id_header AS "messageId",
+       (extract(epoch FROM m.header_date) * 1000)::float8 AS date
+     FROM placement p
+       JOIN copy c ON c.organisation_id = p.organisation_id AND c.copy_id = p.copy_id
+       JOIN message m ON m.organisation_id = c.organisation_id AND m.message_id = c.message_id
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.folder_no = $3 AND p.copy_id >= $4 AND p.tombstone IS NULL
+       AND c.source = ${CopySource.sent} AND m.size BETWEEN $5 AND $5 + 2000
+     ORDER BY p.copy_id DESC LIMIT ${MOST_RECENT}`,
+    [owner.organisationId, owner.personId, folderNo, firstIdAt(since), atLeast],
+    'recent-copies',
   )
 }
 

@@ -16,7 +16,7 @@ import * as store from '../../store/access.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
 import { networkOf } from './delays.ts'
-import { createGuard, placeOf } from './guard.ts'
+import { createGuard, placeOf, type Origin } from './guard.ts'
 import { foldSignInName } from './names.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
@@ -26,9 +26,24 @@ import { beginSession, endSession, findSession } from './sessions.ts'
 const SETUP_SECONDS = 24 * 3600
 const SWEEP_MS = 3_600_000
 
+/** A person who proved name and password on a connection that has no session of ours. */
+export interface SignedPerson {
+  organisationId: Id
+  personId: Id
+  /** the password they proved */
+  credentialId: Id
+}
+
 export interface Access {
   /** Gives the cookie's value. Throws sign-in-failed, sign-in-slow-down (detail: seconds), too-busy. */
   signIn(attempt: { name: string; password: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
+  /**
+   * Name and password of a person (an operator is nobody here), with the brakes of signIn and no session: for protocols
+   * that prove it on each connection. Throws what signIn throws, and password-change-needed.
+   */
+  verifyPerson(attempt: { name: string; password: string; clientIp: string }): Promise<SignedPerson>
+  /** Does what verifyPerson said still hold? No more once the password was changed or the person disabled. */
+  holds(person: SignedPerson): Promise<boolean>
   session(token: string | undefined): Promise<Session | null>
   signOut(token: string | undefined): Promise<void>
   /** Gives a new cookie's value; every other session of the account ends. */
@@ -80,6 +95,35 @@ export function createAccess(deps: AccessDeps): Access {
   })
   let sweep: { cancel(): void } | null = null
 
+  /**
+   * The one whose name and password these are, after the same work and the same brakes for everybody. `isWelcome` is
+   * asked where the password was right: who is not gets the answer of a wrong one.
+   */
+  async function prove(
+    { name, password, clientIp }: { name: string; password: string; clientIp: string | null },
+    isWelcome: (one: store.Candidate) => boolean,
+  ): Promise<{ found: store.Candidate; origin: Origin }> {
+    const folded = foldSignInName(name)
+    // What cannot be a name takes the same way, under one shared key.
+    const origin = { name: folded?.operator ?? '', network: networkOf(clientIp ?? '') }
+    const found = await guard.attempt(origin, async () => {
+      const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
+      const isRight = await passwords.verify(one?.verifier ?? null, password, origin.network)
+      return isRight && one && isWelcome(one) ? one : null
+    })
+    counter?.inc({ outcome: found ? 'good' : 'failed' })
+    if (found) return { found, origin }
+    log.info({ clientIp }, 'sign-in refused')
+    throw new WireError('sign-in-failed')
+  }
+
+  /** True where the name signs in from there for the first time. */
+  async function remember(origin: Origin, subjectId: Id): Promise<boolean> {
+    const isNewPlace = await store.rememberPlace(db, placeOf(origin), subjectId)
+    if (isNewPlace) guard.credit(origin.network)
+    return isNewPlace
+  }
+
   async function verifyOwn(session: Session, password: string, visitor: Visitor): Promise<void> {
     const origin = { name: session.subjectId, network: networkOf(visitor.clientIp ?? '') }
     const right = await guard.attempt(origin, async () => {
@@ -110,21 +154,8 @@ export function createAccess(deps: AccessDeps): Access {
 
   return {
     async signIn({ name, password, visitor, presented }) {
-      const folded = foldSignInName(name)
-      // What cannot be a name takes the same way, under one shared key.
-      const origin = { name: folded?.operator ?? '', network: networkOf(visitor.clientIp ?? '') }
-      const found = await guard.attempt(origin, async () => {
-        const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
-        const isRight = await passwords.verify(one?.verifier ?? null, password, origin.network)
-        return isRight && one ? one : null
-      })
-      counter?.inc({ outcome: found ? 'good' : 'failed' })
-      if (!found) {
-        log.info({ clientIp: visitor.clientIp }, 'sign-in refused')
-        throw new WireError('sign-in-failed')
-      }
-      const isNewPlace = await store.rememberPlace(db, placeOf(origin), found.subjectId)
-      if (isNewPlace) guard.credit(origin.network)
+      const { found, origin } = await prove({ name, password, clientIp: visitor.clientIp }, () => true)
+      await remember(origin, found.subjectId)
       return db.transaction(async (sql) => {
         const token = await beginSession(sql, found, visitor, presented)
         await store.credentialUsed(sql, found.subjectId)
@@ -138,6 +169,29 @@ export function createAccess(deps: AccessDeps): Access {
         return token
       })
     },
+
+    async verifyPerson(attempt) {
+      const { found, origin } = await prove(attempt, ({ organisationId }) => organisationId !== null)
+      const { subjectId, organisationId, credentialId } = found
+      if (organisationId === null || credentialId === null) throw new WireError('sign-in-failed')
+      const isNewPlace = await remember(origin, subjectId)
+      if (found.mustChange)
+        throw new WireError('password-change-needed', 'sign in on the web pages and choose one, then use it here')
+      await db.transaction(async (sql) => {
+        await store.credentialUsed(sql, subjectId)
+        // Clients sign in each time they connect: what tells an admin something is from where they do it first.
+        if (isNewPlace)
+          await appendAudit(sql, {
+            organisationId,
+            actor: `person:${subjectId}`,
+            action: 'signed-in',
+            subject: `person:${subjectId}`,
+            detail: { clientIp: attempt.clientIp, by: 'mail client' },
+          })
+      })
+      return { organisationId, personId: subjectId, credentialId }
+    },
+    holds: (person) => store.credentialHolds(db, person),
 
     session: (token) => findSession(db, token),
     signOut: (token) => endSession(db, token),

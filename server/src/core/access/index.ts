@@ -2,7 +2,7 @@
 export { abilities, isAbility, roleAbilities } from './abilities.ts'
 export type { Ability, RoleWord } from './abilities.ts'
 export { createAccess } from './access.ts'
-export type { Access, AccessDeps } from './access.ts'
+export type { Access, AccessDeps, SignedPerson } from './access.ts'
 export { networkOf } from './delays.ts'
 export { addressesOfPerson as addressesOf } from '../../store/directory.ts'
 export { checkPasswordRules } from './password-rules.ts'

@@ -1,5 +1,6 @@
-/** Sending from the webmail: checks, DKIM, routing, one commit, and the record of what was sent. */
+/** What people send, by the web pages or by their own client: checks, DKIM, routing, one commit, the record of it. */
 export { createSignDkim, dkimKeyPlace } from './dkim.ts'
 export { RECIPIENTS_PER_HOUR } from './allowance.ts'
-export { createSubmission, type OwnIdentity, type Submission } from './submission.ts'
+export { createSubmissionDoor, type ClientEnvelope, type SubmissionDoor } from './door.ts'
+export { createSubmission, RECIPIENTS_PER_MESSAGE, type OwnIdentity, type Submission } from './submission.ts'
 export type { SentMail } from './sent.ts'

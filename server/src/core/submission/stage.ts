@@ -32,16 +32,20 @@ export interface Leaving {
   receivedAt: number
   outgoing: Outgoing
   routed: Routed
+  /** by which the author handed it over: HTTP, or ESMTPSA and the like (RFC 3848, RFC 6531 section 4.3) */
+  protocol: string
 }
 
 export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<Staged> {
-  const { organisationId, messageId, receivedAt, outgoing, routed } = leaving
+  const { organisationId, messageId, receivedAt, outgoing, routed, protocol } = leaving
   const { bytes, smtputf8, eightbit } = outgoing
   const signature = await deps.signDkim(organisationId, bytes, outgoing.authorDomain)
   const scanner = createHeaderScanner(deps.config.smtp.headerBytes)
   scanner.write(bytes)
   const header = scanner.finish()
-  const received = `Received: by ${deps.config.hostname} (Holdfast) with HTTP id ${messageId};\r\n\t${mailDate(receivedAt)}\r\n`
+  // Without the author's address, though RFC 5321 section 4.4 has a FROM clause: it says where somebody was when they
+  // wrote, to everybody they write to, and some receivers hold a home's address against the mail. Who it was is in our log.
+  const received = `Received: by ${deps.config.hostname} (Holdfast) with ${protocol} id ${messageId};\r\n\t${mailDate(receivedAt)}\r\n`
   const trace = deps.ownId.header(
     messageId,
     outgoing.recipients.flatMap((address) => foldAddress(address) ?? []),

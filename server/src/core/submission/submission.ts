@@ -33,6 +33,8 @@ export interface SubmitWish extends MailOwner {
   copyId: Id
   identityAddress: string
   envelope?: Envelope | null
+  /** how it came from the author, for its Received field (RFC 5321 section 4.4); HTTP where it is not said */
+  protocol?: string
 }
 
 export interface Submitted {
@@ -71,7 +73,7 @@ export interface SubmissionDeps extends StageDeps {
   room: Pick<ByteRoom, 'within'>
 }
 
-const RECIPIENTS_PER_MESSAGE = 100
+export const RECIPIENTS_PER_MESSAGE = 100
 /** The draft, the message without its Bcc, and what is on its way to the disk. */
 const TIMES_IN_MEMORY = 3
 
@@ -142,10 +144,10 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   async function leave(
     owner: MailOwner,
     draft: EmailRow,
-    sender: { own: string[]; identity: OwnAddress; envelope: Envelope | null },
+    sender: { own: string[]; identity: OwnAddress; envelope: Envelope | null; protocol: string },
   ): Promise<Submitted> {
     const { copyId } = draft
-    const { own, identity, envelope } = sender
+    const { own, identity, envelope, protocol } = sender
     const outgoing = prepareOutgoing(await load(owner, draft), {
       own,
       identity: identity.display,
@@ -162,7 +164,8 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const messageId = newId(sentAt)
     const routed = await route(owner, outgoing, sentAt, identity.address)
     const { organisationId } = owner
-    const staged = await stageOutgoing(deps, { organisationId, messageId, receivedAt: sentAt, outgoing, routed })
+    const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol }
+    const staged = await stageOutgoing(deps, leaving)
     const one = {
       submissionId,
       copyId,
@@ -201,7 +204,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   }
 
   async function submit(wish: SubmitWish): Promise<Submitted> {
-    const { copyId, envelope = null } = wish
+    const { copyId, envelope = null, protocol = 'HTTP' } = wish
     if (!isId(copyId)) throw new WireError('not-found', 'the message to send is not in your mailbox')
     const owner = { organisationId: wish.organisationId, personId: wish.personId }
     const addresses = await ownAddresses(db, owner)
@@ -213,7 +216,8 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     if (!draft) throw new WireError('not-found', 'the message to send is not in your mailbox')
     if (draft.size > deps.config.smtp.messageBytes) throw new WireError('message-too-large')
     const own = addresses.map(({ address }) => address)
-    return deps.room.within(draft.size * TIMES_IN_MEMORY, () => leave(owner, draft, { own, identity, envelope }))
+    const sender = { own, identity, envelope, protocol }
+    return deps.room.within(draft.size * TIMES_IN_MEMORY, () => leave(owner, draft, sender))
   }
 
   return {

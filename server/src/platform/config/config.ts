@@ -29,6 +29,19 @@ const listener = (defaultPort: number, what: string) =>
     })
     .prefault({})
 
+/** One that can be left out; the others go with their role. */
+const optionalListener = (defaultPort: number, what: string) =>
+  z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(true)
+        .describe(`By the ${what} people send with their own mail client; false turns it off.`),
+      host: z.string().default('127.0.0.1').describe(`Address the ${what} listens on; :: for all.`),
+      port: port(defaultPort, `Port of the ${what}; 0 takes any free one.`),
+    })
+    .prefault({})
+
 export const roleNames = ['mx', 'submission', 'deliver', 'access', 'web', 'work'] as const
 export type RoleName = (typeof roleNames)[number]
 
@@ -47,6 +60,8 @@ export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       mx: listener(2525, 'the MX listener'),
+      submission: optionalListener(2587, 'submission listener with STARTTLS'),
+      submissions: optionalListener(2465, 'submission listener with TLS from the start'),
       http: listener(8080, 'web pages, API and JMAP'),
     })
     .prefault({}),

@@ -29,7 +29,12 @@ test('flags come before the environment, and that before the file', () => {
     env: { HOLDFAST_LISTEN_MX_PORT: '26', HOLDFAST_LISTEN_HTTP_PORT: '82' },
     flags: { 'listen.http.port': 83 },
   })
-  expect(config.listen).toEqual({ mx: { host: '::', port: 26 }, http: { host: '127.0.0.1', port: 83 } })
+  expect(config.listen).toEqual({
+    mx: { host: '::', port: 26 },
+    submission: { enabled: true, host: '127.0.0.1', port: 2587 },
+    submissions: { enabled: true, host: '127.0.0.1', port: 2465 },
+    http: { host: '127.0.0.1', port: 83 },
+  })
 })
 
 test('DATABASE_URL, lists, numbers and switches come from the environment', () => {
@@ -67,7 +72,7 @@ test('errors name the path, the source and what to do; all at once', () => {
 })
 
 test('what is planned but not there says so, in the file and in the environment', () => {
-  for (const name of ['submission', 'imap', 'imaps', 'pop3', 'pop3s', 'smarthost']) {
+  for (const name of ['imap', 'imaps', 'pop3', 'pop3s', 'smarthost']) {
     const text = problems(() => loadConfig({ file: fileWith(`listen:\n  ${name}: { port: 1143 }\n`), env: {} }))
     expect(text).toMatch(new RegExp(`^listen\\.${name}: not in this version yet: `))
     expect(text).not.toContain('Did you mean')

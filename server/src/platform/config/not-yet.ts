@@ -1,6 +1,5 @@
 /** Keys of parts that are planned but not in this version: whoever sets one is told so, not that it is misspelt. */
 const parts: Readonly<Record<string, string>> = {
-  submission: 'the submission listener (people send by the web pages)',
   smarthost: "the smarthost listener for the primary's outbound mail",
   imap: 'IMAP (people read by the web pages)',
   pop3: 'POP3 (people read by the web pages)',

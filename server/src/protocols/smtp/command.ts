@@ -73,8 +73,8 @@ export function expectNothing(rest: string): void {
   if (rest !== '') throw new WireError('syntax-arguments', 'this command takes no arguments')
 }
 
-/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531 and 3461. */
-export function parseMail(rest: string): MailArguments {
+/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531 and 3461. `ignored`: parameters that are known and mean nothing. */
+export function parseMail(rest: string, ignored: readonly string[] = []): MailArguments {
   const start = afterKeyword(rest, 'FROM:')
   const path = parsePath(rest, start, 'address-syntax-sender')
   const result: MailArguments = {
@@ -86,7 +86,7 @@ export function parseMail(rest: string): MailArguments {
     envid: null,
   }
   if (path.mailbox?.domain === '') throw new WireError('address-syntax-sender', 'the domain is missing')
-  for (const { name, value } of parameters(rest, path.end)) setMail(result, name, value)
+  for (const { name, value } of parameters(rest, path.end)) if (!ignored.includes(name)) setMail(result, name, value)
   if (path.mailbox && !path.mailbox.isAscii && !result.smtputf8) throw new WireError('smtputf8-needed')
   return result
 }

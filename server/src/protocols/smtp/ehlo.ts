@@ -43,15 +43,21 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
   }
 }
 
-/** The keyword lines a server offers, for the reply to EHLO. */
-export function formatCapabilities(offer: { size: number; startTls: boolean }): string[] {
+/** The keyword lines a server offers, for the reply to EHLO. `auth`: SASL mechanisms, where there are some. */
+export function formatCapabilities(offer: {
+  size: number
+  startTls: boolean
+  dsn?: boolean
+  auth?: readonly string[]
+}): string[] {
   return [
     'PIPELINING',
     `SIZE ${offer.size}`,
     '8BITMIME',
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
-    'DSN',
+    ...(offer.dsn === false ? [] : ['DSN']),
+    ...(offer.auth && offer.auth.length > 0 ? [`AUTH ${offer.auth.join(' ')}`] : []),
     ...(offer.startTls ? ['STARTTLS'] : []),
   ]
 }

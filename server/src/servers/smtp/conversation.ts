@@ -3,13 +3,13 @@
  *
  * Promises: while a command is under way nothing behind it is looked at (its bytes wait, and beyond a little the socket
  * is paused); replies are written together when no whole line is waiting any more (RFC 2920 section 3.2). Lines end in
- * CR LF, are at most COMMAND_LINE_OCTETS long, and a line that never ends is thrown away while it comes. A client that
+ * CR LF, are at most COMMAND_LINE_OCTETS long (those of AUTH may be longer, RFC 4954 section 4), and a line that never ends is thrown away while it comes. A client that
  * does not read its replies is not read from either.
  */
 import { TLSSocket } from 'node:tls'
 import { WireError } from '../../platform/errors.ts'
+import { SASL_LINE_OCTETS } from '../../protocols/sasl/index.ts'
 import { COMMAND_LINE_OCTETS, parseCommandLine } from '../../protocols/smtp/command.ts'
-import { mxCommands } from './command-table.ts'
 import { takeData } from './data-phase.ts'
 import { broken, close, expectCommand, fail, flush, reply, SessionState, type Session } from './session.ts'
 import { spoken } from './spoken.ts'
@@ -36,13 +36,33 @@ export function converse(session: Session, ended: () => void): void {
     secure.once('secure', () => {
       if (session.state !== SessionState.handshake) return
       session.tls = `${secure.getProtocol() ?? 'TLS'} ${secure.getCipher().name}`
+      if (session.context.implicitTls) return welcome(session)
       session.state = SessionState.fresh
       expectCommand(session)
       pump(session)
     })
     attach(session, ended)
   }
-  attach(session, ended)
+  if (!session.context.implicitTls) {
+    attach(session, ended)
+    return welcome(session)
+  }
+  const secureContext = session.context.secureContext()
+  // Nothing can be said here that the client would understand; that the certificate is bad is in the log.
+  if (!secureContext) {
+    session.socket.destroy()
+    return ended()
+  }
+  session.state = SessionState.handshake
+  // Broken connections are everyday life here too; 'close' follows on the encrypted one.
+  session.socket.on('error', () => session.socket.destroy())
+  session.upgrade(secureContext)
+}
+
+/** The greeting, at once or after the greeting delay. */
+function welcome(session: Session): void {
+  const { config, clock } = session.context
+  session.state = SessionState.silent
   if (config.greetingDelay === 0) return greet(session)
   session.deadline = Infinity
   clock.after(config.greetingDelay * 1000, () => greet(session), { hold: false })
@@ -127,8 +147,9 @@ export function inTransaction(session: Session): boolean {
 function takeLine(session: Session): Buffer | null {
   const input = session.input!
   const lf = input.indexOf(10)
+  const most = longestLine(session, input)
   if (lf < 0) {
-    if (input.length + session.overlong > COMMAND_LINE_OCTETS) {
+    if (input.length + session.overlong > most) {
       session.overlong += input.length
       session.input = null
       if (session.overlong > WAITING_OCTETS) close(session, new WireError('too-many-errors', 'a line without an end'))
@@ -136,10 +157,11 @@ function takeLine(session: Session): Buffer | null {
     return null
   }
   session.input = lf + 1 < input.length ? input.subarray(lf + 1) : null
-  const tooLong = session.overlong > 0 || lf > COMMAND_LINE_OCTETS
+  const tooLong = session.overlong > 0 || lf > most
   session.overlong = 0
   if (tooLong) {
-    fail(session, new WireError('line-too-long', `at most ${COMMAND_LINE_OCTETS} octets`), 'a long line')
+    session.answer = null
+    fail(session, new WireError('line-too-long', `at most ${most} octets`), 'a long line')
     expectCommand(session)
     return session.input === null || session.state === SessionState.closing ? null : takeLine(session)
   }
@@ -147,12 +169,27 @@ function takeLine(session: Session): Buffer | null {
   return lf > 0 && input[lf - 1] === 13 ? input.subarray(0, lf - 1) : input.subarray(0, lf + 1)
 }
 
+/** AUTH with an initial response and the answers to challenges carry what SASL needs; all else keeps its limit. */
+function longestLine(session: Session, input: Buffer): number {
+  if (session.context.sending === null) return COMMAND_LINE_OCTETS
+  const isAuth = session.answer !== null || /^auth[ \t]/i.test(input.toString('latin1', 0, 5))
+  return isAuth ? SASL_LINE_OCTETS : COMMAND_LINE_OCTETS
+}
+
 function handleLine(session: Session, line: Buffer): void {
   expectCommand(session)
+  const { answer } = session
+  session.answer = null
+  const during = (): string => (answer ? 'an answer to AUTH' : spoken(line, session.context.commands))
   try {
     if (line[line.length - 1] === 10) throw new WireError('syntax', 'lines must end with CR LF')
+    if (answer) {
+      const running = answer(line)
+      if (running) wait(session, running, during)
+      return
+    }
     const { verb, rest } = parseCommandLine(line)
-    const command = mxCommands.get(verb)
+    const command = session.context.commands.get(verb)
     if (!command) {
       if (FOREIGN.has(verb)) return close(session, new WireError('too-many-errors', 'this is a mail server'))
       throw new WireError('syntax')
@@ -162,17 +199,17 @@ function handleLine(session: Session, line: Buffer): void {
       return close(session, new WireError('too-many-commands'))
     }
     const running = command.run(session, rest)
-    if (running) wait(session, running, line)
+    if (running) wait(session, running, during)
   } catch (error) {
-    fail(session, error, spoken(line))
+    fail(session, error, during())
   }
 }
 
-function wait(session: Session, running: Promise<void>, line: Buffer): void {
+function wait(session: Session, running: Promise<void>, during: () => string): void {
   session.busy = true
   session.deadline = Infinity
   void running
-    .catch((error: unknown) => fail(session, error, spoken(line)))
+    .catch((error: unknown) => fail(session, error, during()))
     .then(() => {
       session.busy = false
       if (session.state === SessionState.closing) return

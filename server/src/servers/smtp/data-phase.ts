@@ -13,8 +13,8 @@ import { broken, close, expectCommand, fail, reply, resetTransaction, SessionSta
 import type { Incoming } from './incoming.ts'
 
 export function beginData(session: Session): void {
-  const { config, door } = session.context
-  const sink = door.begin(session.envelope!, session.recipients)
+  const { config } = session.context
+  const sink = session.context.begin(session)
   let open = true
   session.incoming = {
     sink,

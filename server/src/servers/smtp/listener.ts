@@ -1,5 +1,5 @@
 /**
- * The MX listener: takes connections, keeps the limits, ends sessions that are too slow, closes down politely.
+ * A listener (the MX one here, those of submission in submission/listener.ts): takes connections, keeps the limits, ends sessions that are too slow, closes down politely.
  *
  * Promises: more connections than configured, in all or from one address, get 421 and no session (an IPv6 site counts
  * as one address by its /64). One coarse beat looks after the time of all sessions, so a session costs no timer. stop()
@@ -15,22 +15,36 @@ import { WireError } from '../../platform/errors.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { formatError } from '../../protocols/smtp/reply.ts'
+import { mxCommands } from './command-table.ts'
 import { converse, inTransaction } from './conversation.ts'
 import { createSmtpCounters } from './counters.ts'
 import { cachedSecureContext } from './secure-context.ts'
 import { close, createSession, SessionState, type Session, type SessionContext } from './session.ts'
 
-export interface MxListenerDeps {
-  config: Pick<Config, 'smtp' | 'listen'>
+export interface ListenerDeps {
   clock: Clock
   log: Log
   metrics: Metrics
-  door: MxDoor
   hostname: string
   /** for the trace */
   refused?: SessionContext['refused']
   /** asked for each connection, so that a new certificate is taken up; null: no TLS */
   tls: () => SecureContextOptions | null
+}
+
+export interface MxListenerDeps extends ListenerDeps {
+  config: Pick<Config, 'smtp' | 'listen'>
+  door: MxDoor
+}
+
+/** What makes one listener another one. */
+export interface ListenerKind extends Pick<
+  SessionContext,
+  'config' | 'door' | 'sending' | 'begin' | 'commands' | 'implicitTls'
+> {
+  /** in metrics and logs, and as in the configuration: listen.<name> */
+  name: string
+  place: { host: string; port: number }
 }
 
 export interface MxListener {
@@ -42,17 +56,34 @@ const BACKLOG = 1024
 const STOP_MS = 10_000
 
 export function createMxListener(deps: MxListenerDeps): MxListener {
+  return createListener(deps, {
+    name: 'mx',
+    place: deps.config.listen.mx,
+    config: deps.config.smtp,
+    commands: mxCommands,
+    door: deps.door,
+    sending: null,
+    begin: (session) => deps.door.begin(session.envelope!, session.recipients),
+    implicitTls: false,
+  })
+}
+
+export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListener {
   const { clock, log } = deps
-  const config = deps.config.smtp
+  const { config } = kind
   const sessions = new Set<Session>()
   const perAddress = new Map<string, number>()
-  const counters = createSmtpCounters(deps.metrics, 'mx')
+  const counters = createSmtpCounters(deps.metrics, kind.name)
   const context: SessionContext = {
     config,
     hostname: deps.hostname,
     clock,
     log,
-    door: deps.door,
+    door: kind.door,
+    sending: kind.sending,
+    begin: (session) => kind.begin(session),
+    commands: kind.commands,
+    implicitTls: kind.implicitTls,
     counters,
     refused: deps.refused ?? (() => undefined),
     secureContext: cachedSecureContext(deps.tls, log),
@@ -84,6 +115,8 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
   function turnAway(socket: Socket, error: WireError): void {
     counters.refused(error.code)
     socket.on('error', () => socket.destroy())
+    // Before TLS nothing can be said there that the client would understand.
+    if (kind.implicitTls) return void socket.destroy()
     socket.end(formatError(error), 'latin1', () => socket.destroy())
   }
 
@@ -102,13 +135,13 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
 
   return {
     async start() {
-      const { host, port } = deps.config.listen.mx
+      const { host, port } = kind.place
       const listening = createServer({ noDelay: true, allowHalfOpen: true }, onConnection)
       await new Promise<void>((resolve, reject) => {
         listening.once('error', reject)
         listening.listen({ host, port, backlog: BACKLOG }, resolve)
       })
-      listening.on('error', (error) => log.error({ err: error }, 'the MX listener has an error'))
+      listening.on('error', (error) => log.error({ err: error }, `the listener ${kind.name} has an error`))
       server = listening
       stopping = false
       beat = clock.every(beatMs(config), sweep)

@@ -8,14 +8,16 @@
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Refused } from '../../core/trace/index.ts'
-import type { MxDoor, MxEnvelope, MxRecipient } from '../../core/intake/index.ts'
+import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from '../../core/intake/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
 import type { Log } from '../../platform/log.ts'
 import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
+import type { Command } from './command.ts'
 import type { Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
+import type { Sending, SendingContext } from './sending.ts'
 
 export const SessionState = {
   /** connected, not greeted yet: whoever speaks now is an early talker */
@@ -43,7 +45,16 @@ export interface SessionContext {
   hostname: string
   clock: Clock
   log: Log
-  door: MxDoor
+  /** of the MX listener's commands */
+  door: MxDoor | null
+  /** of the submission listeners' commands */
+  sending: SendingContext | null
+  /** opens the way for the message of the transaction under way; may throw WireError */
+  begin(session: Session): MxSink
+  /** what is offered; anything else is 500 */
+  commands: ReadonlyMap<string, Command>
+  /** TLS comes before the greeting (RFC 8314 section 3.3) */
+  implicitTls: boolean
   counters: SmtpCounters
   /** what is refused is noted for the trace */
   refused: (refused: Refused) => void
@@ -79,6 +90,10 @@ export interface Session {
   recipientKeys: Set<string>
   recipientCommands: number
   incoming: Incoming | null
+  /** the submission listeners' part of it */
+  sending: Sending | null
+  /** takes the next line, which is no command: the answer to a challenge (RFC 4954 section 4) */
+  answer: ((line: Buffer) => void | Promise<void>) | null
   errors: number
   commandsSinceMessage: number
   /** finish the transaction under way, then say 421 */
@@ -115,6 +130,8 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     recipientKeys: new Set(),
     recipientCommands: 0,
     incoming: null,
+    sending: context.sending && { person: null, failures: 0, recipients: [] },
+    answer: null,
     errors: 0,
     commandsSinceMessage: 0,
     stopping: false,
@@ -159,7 +176,7 @@ function noteRefusal(session: Session, error: WireError, during: string): void {
   const about = named
     ? [named[1]!]
     : during === 'the message'
-      ? session.recipients.map((one) => one.recipient.address)
+      ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient.address))
       : []
   const reply = formatError(error).split('\r\n')[0]!
   for (const recipient of about.slice(0, MOST_NOTED))
@@ -201,6 +218,7 @@ export function resetTransaction(session: Session): void {
   session.recipientCommands = 0
   session.transactionDeadline = Infinity
   session.incoming = null
+  if (session.sending) session.sending.recipients = []
   if (session.state !== SessionState.closing && session.state !== SessionState.fresh)
     session.state = SessionState.greeted
 }

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { mxFixture, type MxFixture } from '../../../testkit/mx-fixture.ts'
 import { silentLog } from '../../platform/log.ts'
+import { mxCommands } from './command-table.ts'
 import { spoken } from './spoken.ts'
 
 let mx: MxFixture | null = null
@@ -42,4 +43,4 @@ test.each([
   ['MAIL=', 'a line that is no command'],
   ['\u0000MAIL x', 'a line that is no command'],
   ['', 'a line that is no command'],
-])('%j', (line, shown) => expect(spoken(Buffer.from(line))).toBe(shown))
+])('%j', (line, shown) => expect(spoken(Buffer.from(line), mxCommands)).toBe(shown))

@@ -10,7 +10,7 @@ export const data = command({
   states: [SessionState.mail, SessionState.rcpt],
   check(rest, session) {
     expectNothing(rest)
-    if (session.recipients.length === 0) throw new WireError('no-recipients')
+    if (session.recipientKeys.size === 0) throw new WireError('no-recipients')
   },
   run: beginData,
 })

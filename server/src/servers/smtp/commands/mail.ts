@@ -1,8 +1,33 @@
 /** MAIL (RFC 5321 section 4.1.1.2): begins a transaction. SIZE is checked here (RFC 1870 section 6.1). */
 import { WireError } from '../../../platform/errors.ts'
-import { parseMail } from '../../../protocols/smtp/command.ts'
+import { parseMail, type MailArguments } from '../../../protocols/smtp/command.ts'
 import { command } from '../command.ts'
-import { reply, SessionState } from '../session.ts'
+import { reply, SessionState, type Session } from '../session.ts'
+
+export function checkSize({ context: { config } }: Session, { size }: MailArguments): void {
+  if (config.messageBytes > 0 && size !== null && size > config.messageBytes) {
+    throw new WireError('message-too-large', `at most ${config.messageBytes} octets`)
+  }
+}
+
+export function beginTransaction(session: Session, value: MailArguments): void {
+  const { config, clock } = session.context
+  session.envelope = {
+    from: value.from?.text ?? '',
+    clientIp: session.clientIp,
+    helo: session.helo,
+    esmtp: session.esmtp,
+    tls: session.tls,
+    bodyType: value.body,
+    smtputf8: value.smtputf8,
+    declaredSize: value.size,
+    ret: value.ret,
+    envid: value.envid,
+  }
+  session.state = SessionState.mail
+  session.transactionDeadline = clock.monotonic() + config.transactionTimeout * 1000
+  reply(session, 250, '2.1.0', 'Ok')
+}
 
 export const mail = command({
   name: 'MAIL',
@@ -11,27 +36,8 @@ export const mail = command({
     const { config } = session.context
     if (config.requireTls && session.tls === null) throw new WireError('tls-required')
     const value = parseMail(rest)
-    if (config.messageBytes > 0 && value.size !== null && value.size > config.messageBytes) {
-      throw new WireError('message-too-large', `at most ${config.messageBytes} octets`)
-    }
+    checkSize(session, value)
     return value
   },
-  run(session, value) {
-    const { config, clock } = session.context
-    session.envelope = {
-      from: value.from?.text ?? '',
-      clientIp: session.clientIp,
-      helo: session.helo,
-      esmtp: session.esmtp,
-      tls: session.tls,
-      bodyType: value.body,
-      smtputf8: value.smtputf8,
-      declaredSize: value.size,
-      ret: value.ret,
-      envid: value.envid,
-    }
-    session.state = SessionState.mail
-    session.transactionDeadline = clock.monotonic() + config.transactionTimeout * 1000
-    reply(session, 250, '2.1.0', 'Ok')
-  },
+  run: beginTransaction,
 })

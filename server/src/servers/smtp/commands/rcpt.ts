@@ -36,7 +36,7 @@ export const rcpt = command({
       session.recipients.push({ recipient, notify, orcpt })
       taken(session)
     }
-    const answer = session.context.door.checkRecipient(to.text, session.envelope!)
+    const answer = session.context.door!.checkRecipient(to.text, session.envelope!)
     if (answer instanceof Promise) return answer.then(admit)
     admit(answer)
   },

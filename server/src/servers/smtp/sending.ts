@@ -1,0 +1,20 @@
+/** What the submission listeners (RFC 6409) add to a session: who is at the other end, and whom they write to. */
+import type { Access, SignedPerson } from '../../core/access/index.ts'
+import type { SubmissionDoor } from '../../core/submission/index.ts'
+
+/** What all sessions of a submission listener share. */
+export interface SendingContext {
+  access: Pick<Access, 'verifyPerson' | 'holds'>
+  door: SubmissionDoor
+  /** recipients of one message */
+  recipients: number
+}
+
+export interface Sending {
+  /** null: not signed in yet */
+  person: SignedPerson | null
+  /** tries to sign in that failed */
+  failures: number
+  /** of the transaction under way, as written, each once */
+  recipients: string[]
+}
