@@ -43,8 +43,11 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
   }
 }
 
-/** The keyword lines a server offers, for the reply to EHLO. */
-export function formatCapabilities(offer: { size: number; startTls: boolean }): string[] {
+/**
+ * The keyword lines a server offers, for the reply to EHLO. LIMITS says what is enforced (RFC 9422 section 4): there is no
+ * MAILMAX, for the messages of one connection are not counted.
+ */
+export function formatCapabilities(offer: { size: number; startTls: boolean; recipients: number }): string[] {
   return [
     'PIPELINING',
     `SIZE ${offer.size}`,
@@ -52,6 +55,8 @@ export function formatCapabilities(offer: { size: number; startTls: boolean }): 
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
     'DSN',
+    'CHUNKING',
+    `LIMITS RCPTMAX=${offer.recipients}`,
     ...(offer.startTls ? ['STARTTLS'] : []),
   ]
 }

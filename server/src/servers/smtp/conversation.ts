@@ -1,5 +1,6 @@
 /**
- * Reads what the client says and does it, one after the other: lines to commands, the message to data-phase.ts.
+ * Reads what the client says and does it, one after the other: lines to commands, the message to data-phase.ts or
+ * chunk-phase.ts.
  *
  * Promises: while a command is under way nothing behind it is looked at (its bytes wait, and beyond a little the socket
  * is paused); replies are written together when no whole line is waiting any more (RFC 2920 section 3.2). Lines end in
@@ -10,6 +11,7 @@ import { TLSSocket } from 'node:tls'
 import { WireError } from '../../platform/errors.ts'
 import { COMMAND_LINE_OCTETS, parseCommandLine } from '../../protocols/smtp/command.ts'
 import { mxCommands } from './command-table.ts'
+import { takeChunk } from './chunk-phase.ts'
 import { takeData } from './data-phase.ts'
 import { broken, close, expectCommand, fail, flush, reply, SessionState, type Session } from './session.ts'
 import { spoken } from './spoken.ts'
@@ -103,6 +105,10 @@ function carryOn(session: Session): void {
       takeData(session)
       continue
     }
+    if (session.state === SessionState.chunk) {
+      takeChunk(session)
+      continue
+    }
     if (socket.writableNeedDrain) {
       socket.pause()
       return
@@ -158,7 +164,7 @@ function handleLine(session: Session, line: Buffer): void {
       throw new WireError('syntax')
     }
     if (!command.states.includes(session.state)) throw new WireError('bad-sequence', sequenceHint(session.state, verb))
-    if (verb !== 'RCPT' && ++session.commandsSinceMessage > session.context.config.commands) {
+    if (verb !== 'RCPT' && verb !== 'BDAT' && ++session.commandsSinceMessage > session.context.config.commands) {
       return close(session, new WireError('too-many-commands'))
     }
     const running = command.run(session, rest)
@@ -184,6 +190,7 @@ function wait(session: Session, running: Promise<void>, line: Buffer): void {
 
 function sequenceHint(state: SessionState, verb: string): string | undefined {
   if (state === SessionState.fresh) return 'EHLO or HELO must come first'
+  if (state === SessionState.chunks) return 'BDAT has begun; more of it, or RSET, must come'
   if (verb === 'MAIL') return 'a message has already begun'
   if (state === SessionState.greeted && (verb === 'RCPT' || verb === 'DATA')) return 'MAIL must come first'
   return undefined

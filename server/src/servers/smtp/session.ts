@@ -14,7 +14,7 @@ import type { Config } from '../../platform/config/config.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
 import type { Log } from '../../platform/log.ts'
 import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
-import type { Incoming } from './incoming.ts'
+import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
 
 export const SessionState = {
@@ -30,6 +30,10 @@ export const SessionState = {
   rcpt: 'rcpt',
   /** after 354, until the reply to the final dot */
   data: 'data',
+  /** after BDAT, until all octets of its chunk are there */
+  chunk: 'chunk',
+  /** between two chunks of a message */
+  chunks: 'chunks',
   /** TLS handshake */
   handshake: 'handshake',
   /** the last reply is out */
@@ -79,6 +83,8 @@ export interface Session {
   recipientKeys: Set<string>
   recipientCommands: number
   incoming: Incoming | null
+  /** from the first BDAT on */
+  chunking: Chunking | null
   errors: number
   commandsSinceMessage: number
   /** finish the transaction under way, then say 421 */
@@ -115,6 +121,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     recipientKeys: new Set(),
     recipientCommands: 0,
     incoming: null,
+    chunking: null,
     errors: 0,
     commandsSinceMessage: 0,
     stopping: false,
@@ -200,7 +207,9 @@ export function resetTransaction(session: Session): void {
   session.recipientKeys.clear()
   session.recipientCommands = 0
   session.transactionDeadline = Infinity
+  session.incoming?.abort()
   session.incoming = null
+  if (session.chunking) session.chunking.failed = null
   if (session.state !== SessionState.closing && session.state !== SessionState.fresh)
     session.state = SessionState.greeted
 }
