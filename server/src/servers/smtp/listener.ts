@@ -2,7 +2,7 @@
  * The MX listener: takes connections, keeps the limits, ends sessions that are too slow, closes down politely.
  *
  * Promises: more connections than configured, in all or from one address, get 421 and no session (an IPv6 site counts
- * as one address by its /64). One coarse beat looks after the time of all sessions, so a session costs no timer. stop()
+ * as one address by its /64, and through a listed proxy the real client counts: proxy-gate.ts). One coarse beat looks after the time of all sessions, so a session costs no timer. stop()
  * takes no new connections, says 421 to idle sessions, and lets transactions under way finish for a bounded time.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
@@ -17,6 +17,7 @@ import type { Metrics } from '../../platform/metrics.ts'
 import { formatError } from '../../protocols/smtp/reply.ts'
 import { converse, inTransaction } from './conversation.ts'
 import { createSmtpCounters } from './counters.ts'
+import { createProxyGate } from './proxy-gate.ts'
 import { cachedSecureContext } from './secure-context.ts'
 import { close, createSession, SessionState, type Session, type SessionContext } from './session.ts'
 
@@ -57,12 +58,20 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
     refused: deps.refused ?? (() => undefined),
     secureContext: cachedSecureContext(deps.tls, log),
   }
+  const gate = createProxyGate(config.proxies, clock, log)
   let server: Server | null = null
   let beat: Timer | null = null
   let stopping = false
 
   function onConnection(socket: Socket): void {
-    const clientIp = plainAddress(socket.remoteAddress ?? '')
+    const address = plainAddress(socket.remoteAddress ?? '')
+    if (gate === null || !gate.isProxy(address)) return admit(socket, address)
+    if (stopping) return turnAway(socket, new WireError('shutting-down'))
+    if (sessions.size + gate.waiting >= config.connections) return turnAway(socket, new WireError('too-busy'))
+    gate.open(socket, address, (client) => admit(socket, client))
+  }
+
+  function admit(socket: Socket, clientIp: string): void {
     const key = limitKey(clientIp)
     const fromThere = perAddress.get(key) ?? 0
     if (stopping) return turnAway(socket, new WireError('shutting-down'))
@@ -117,6 +126,7 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
     async stop() {
       if (!server || stopping) return
       stopping = true
+      gate?.stop()
       const closed = new Promise<void>((resolve) => server!.close(() => resolve()))
       for (const session of sessions) {
         session.stopping = true
