@@ -3,6 +3,8 @@
  * over it, and a message in chunks (BDAT) by a plain conversation. Ends with `holdfast check`.
  */
 import { execFile } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openLine } from '../server/testkit/smtp-send.ts'
@@ -125,6 +127,13 @@ test.skipIf(skip)('without the header: not from the proxy; a header from anybody
   await until('a line in the log', () => complaints().some((one) => one.includes('a broken PROXY header')))
   const check = await installation.cli(['check', '--json'])
   expect(check.code, check.stdout.slice(-4000) + check.stderr.slice(-2000)).toBe(0)
+})
+
+test.skipIf(skip)('SIGHUP: the certificate is looked at, and mail goes on', async () => {
+  rmSync(join(installation.data, 'tls.crt'))
+  process.kill(server.pid, 'SIGHUP')
+  await until('a new certificate', () => server.log().includes('a new certificate is in use'), 2_000)
+  await sendInChunks(haproxy.v2, 'after-the-signal', ['x\r\n'])
 })
 
 /** Warnings and errors of the log. */

@@ -2,6 +2,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import type { MxDoor, MxEnvelope, MxRecipient } from '../src/core/intake/index.ts'
 import type { Recipient } from '../src/core/directory/index.ts'
+import type { NamedCertificate } from '../src/platform/certificate-watch.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
 import { configSchema, type Config } from '../src/platform/config/config.ts'
 import { WireError } from '../src/platform/errors.ts'
@@ -37,6 +38,7 @@ export interface MxFixtureOptions {
   clock?: Clock
   log?: Log
   tls?: () => SecureContextOptions | null
+  named?: () => readonly NamedCertificate[]
   onRecipient?: (address: string) => Promise<void> | void
   onBegin?: () => void
   onWrite?: (chunk: Buffer) => void | Promise<void>
@@ -93,6 +95,7 @@ export async function mxFixture(options: MxFixtureOptions = {}): Promise<MxFixtu
     door,
     hostname: 'mx.holdfast.example',
     tls: options.tls ?? (() => null),
+    ...(options.named && { named: options.named }),
   })
   const { port } = await listener.start()
   const client = async (): Promise<LineClient> => {

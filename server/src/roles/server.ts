@@ -6,7 +6,7 @@ import { hostname as machineName } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
-import { loadCertificate } from '../platform/certificate.ts'
+import { createCertificates, type Certificates } from '../platform/certificate-watch.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { Database } from '../platform/db/database.ts'
@@ -39,6 +39,8 @@ export interface RunningServer {
   ports: Record<string, number>
   core: Core
   access: Access
+  /** Looks at the files of certificates at once, and not at the next connection. */
+  reload(): void
   /** Orderly: no new connections, transactions under way end, outcomes are written. */
   stop(): Promise<void>
 }
@@ -100,6 +102,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const ports: Record<string, number> = {}
+  let certificates: Certificates | null = null
   try {
     await begin(
       () => core.disk.start(),
@@ -208,7 +211,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.refusals.start(),
         () => core.refusals.stop(),
       )
-      const tls = loadCertificate({ dataFolder: options.dataFolder, ...config.tls, hostname: config.hostname, clock })
+      certificates = createCertificates({
+        dataFolder: options.dataFolder,
+        tls: config.tls,
+        hostname: config.hostname,
+        clock,
+        log,
+      })
       const listener = createMxListener({
         config,
         clock,
@@ -217,7 +226,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         door: core.mxDoor,
         refused: (refused) => core.refusals.note(refused),
         hostname: config.hostname,
-        tls: () => ({ cert: tls.cert, key: tls.key }),
+        tls: certificates.main,
+        named: certificates.named,
       })
       await begin(
         async () => {
@@ -244,5 +254,5 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         log.warn({ err: String(error) }, 'something did not stop cleanly')
       }
   }
-  return { ports, core, access, stop: stopAll }
+  return { ports, core, access, reload: () => certificates?.look(), stop: stopAll }
 }

@@ -91,6 +91,16 @@ export const configSchema = z.strictObject({
         .default('')
         .describe('Certificate chain, PEM; empty makes a self-signed one in the data folder.'),
       keyFile: z.string().default('').describe('Private key of the certificate, PEM.'),
+      names: z
+        .array(z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }))
+        .default([])
+        .describe(
+          'More certificates, each { certFile, keyFile } (in the environment certFile:keyFile): a client that asks for a name gets the first that is made out to it (subjectAltName), else the one of tls.certFile.',
+        ),
+      minVersion: z
+        .enum(['TLSv1.2', 'TLSv1.3'])
+        .default('TLSv1.2')
+        .describe('Oldest version of TLS that the mail listeners speak.'),
     })
     .prefault({}),
   smtp: z

@@ -24,7 +24,7 @@ const FOREIGN = new Set(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DE
 
 /** Connects a new session to its socket and greets, at once or after the greeting delay. */
 export function converse(session: Session, ended: () => void): void {
-  const { config, clock } = session.context
+  const { config, clock, byName } = session.context
   session.proceed = () => pump(session)
   session.upgrade = (secureContext) => {
     const plain = session.socket
@@ -32,7 +32,7 @@ export function converse(session: Session, ended: () => void): void {
     plain.removeAllListeners('end')
     plain.removeAllListeners('close')
     plain.removeAllListeners('drain')
-    const secure = new TLSSocket(plain, { isServer: true, secureContext })
+    const secure = new TLSSocket(plain, { isServer: true, secureContext, ...(byName && { SNICallback: byName }) })
     session.socket = secure
     session.deadline = clock.monotonic() + Math.min(config.commandTimeout * 1000, HANDSHAKE_MS)
     secure.once('secure', () => {

@@ -9,6 +9,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { SecureContextOptions } from 'node:tls'
 import ipaddr from 'ipaddr.js'
 import type { MxDoor } from '../../core/intake/index.ts'
+import type { NamedCertificate } from '../../platform/certificate-watch.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
@@ -19,6 +20,7 @@ import { converse, inTransaction } from './conversation.ts'
 import { createSmtpCounters } from './counters.ts'
 import { createProxyGate } from './proxy-gate.ts'
 import { cachedSecureContext } from './secure-context.ts'
+import { chooseByName } from './server-name.ts'
 import { close, createSession, SessionState, type Session, type SessionContext } from './session.ts'
 
 export interface MxListenerDeps {
@@ -32,6 +34,8 @@ export interface MxListenerDeps {
   refused?: SessionContext['refused']
   /** asked for each connection, so that a new certificate is taken up; null: no TLS */
   tls: () => SecureContextOptions | null
+  /** asked in each handshake; always as many */
+  named?: () => readonly NamedCertificate[]
 }
 
 export interface MxListener {
@@ -57,6 +61,7 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
     counters,
     refused: deps.refused ?? (() => undefined),
     secureContext: cachedSecureContext(deps.tls, log),
+    byName: deps.named ? chooseByName(deps.named, log) : null,
   }
   const gate = createProxyGate(config.proxies, clock, log)
   let server: Server | null = null

@@ -16,6 +16,7 @@ import type { Log } from '../../platform/log.ts'
 import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
 import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
+import type { ChooseByName } from './server-name.ts'
 
 export const SessionState = {
   /** connected, not greeted yet: whoever speaks now is an early talker */
@@ -53,6 +54,8 @@ export interface SessionContext {
   refused: (refused: Refused) => void
   /** null: TLS is not offered */
   secureContext: () => SecureContext | null
+  /** null: there is one certificate, whatever name a client asks for */
+  byName: ChooseByName | null
 }
 
 export interface Session {
