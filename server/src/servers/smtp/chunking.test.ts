@@ -231,6 +231,15 @@ describe('refusals', () => {
     expect(await chunk(client, 'a: b\r\n', true)).toBe('250 2.0.0')
   })
 
+  test('RSET ends what was refused: the next chunk has an answer of its own', async () => {
+    const client = await greeted()
+    await begin(client)
+    expect(await chunk(client, 'x\ny')).toBe('550 5.6.11')
+    expect(await chunk(client, 'x')).toBe('550 5.6.11')
+    await client.command('RSET')
+    expect(await chunk(client, 'x')).toBe('503 5.5.1')
+  })
+
   test('a CR at the end of one chunk and no LF in the next', async () => {
     const client = await greeted()
     await begin(client)
