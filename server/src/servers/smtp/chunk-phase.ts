@@ -18,7 +18,7 @@ const SMALL_OCTETS = 512
 const NOTHING = Buffer.alloc(0)
 
 export function beginChunk(session: Session, size: number, last: boolean): void {
-  const { config, clock, counters } = session.context
+  const { config, clock } = session.context
   if (size < SMALL_OCTETS && ++session.commandsSinceMessage > config.commands)
     return close(session, new WireError('too-many-commands'))
   const old = session.chunking
@@ -40,8 +40,8 @@ export function beginChunk(session: Session, size: number, last: boolean): void 
     session.incoming?.abort()
     session.incoming = null
     if (config.messageBytes > 0 && chunking.thrown > 2 * config.messageBytes) {
-      counters.refused('message-too-large')
-      return close(session, new WireError('message-too-large', `at most ${config.messageBytes} octets`))
+      fail(session, new WireError('message-too-large', `at most ${config.messageBytes} octets`), 'the message')
+      return close(session, null)
     }
     // Nobody drips octets for ever because there is no transaction.
     if (session.envelope === null) session.transactionDeadline = clock.monotonic() + config.transactionTimeout * 1000
@@ -123,7 +123,7 @@ function failed(session: Session, refusal: unknown): void {
   if (refusal === chunking.failed) {
     const error = toWireError(refusal)
     reply(session, error.spec.smtp, error.spec.enhanced, error.message)
-  } else fail(session, refusal, 'a chunk of the message')
+  } else fail(session, refusal, 'the message')
   if (session.state === SessionState.closing) return
   session.state = chunking.greeted ? SessionState.greeted : SessionState.fresh
   resetTransaction(session)

@@ -271,6 +271,21 @@ describe('refusals', () => {
     expect((await other.ended()).map(short)).toEqual(['552 5.3.4'])
   })
 
+  test('what is refused is noted once for the trace', async () => {
+    const noted: string[] = []
+    const client = await greeted({
+      smtp: { messageBytes: 1000 },
+      refused: ({ from, recipient, reply }) => noted.push(`${from} ${recipient} ${reply.slice(0, 9)}`),
+    })
+    await begin(client)
+    client.send(Buffer.concat([bdat('x\ny'), bdat('x', true)]))
+    await client.replies(2)
+    await begin(client)
+    client.send('BDAT 2001 LAST\r\n')
+    await client.ended()
+    expect(noted).toEqual(['a@b c@d.example 550 5.6.1', 'a@b c@d.example 552 5.3.4'])
+  })
+
   test('a header that is too large', async () => {
     const client = await greeted({ smtp: { headerBytes: 1000 } })
     await begin(client)
