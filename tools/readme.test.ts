@@ -10,9 +10,12 @@ const read = (name: string): string => readFileSync(new URL(`../${name}`, import
 const blocks = [...read('README.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text!) as object)
 
 test('the configuration and the organisation file in the README are valid', () => {
-  expect(blocks).toHaveLength(2)
+  expect(blocks).toHaveLength(3)
   expect(() => configSchema.parse(blocks[0])).not.toThrow()
   expect(() => declarationSchema.parse(blocks[1])).not.toThrow()
+  // The third is a part of the organisation.
+  const [organisation] = (blocks[1] as { organisations: object[] }).organisations
+  expect(() => declarationSchema.parse({ organisations: [{ ...organisation, ...blocks[2] }] })).not.toThrow()
 })
 
 test('the two commands come first', () => {
