@@ -13,7 +13,7 @@ test('the configuration and the organisation file in the README are valid', () =
   expect(blocks).toHaveLength(3)
   expect(() => configSchema.parse(blocks[0])).not.toThrow()
   expect(() => declarationSchema.parse(blocks[1])).not.toThrow()
-  // The third is a part of an organisation.
+  // The third is a part of the organisation.
   const [organisation] = (blocks[1] as { organisations: object[] }).organisations
   expect(() => declarationSchema.parse({ organisations: [{ ...organisation, ...blocks[2] }] })).not.toThrow()
 })

@@ -3,7 +3,7 @@
  * back every reply with its raw text. Knows nothing of the product.
  */
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 
 export interface LineReply {
   code: number
@@ -24,7 +24,7 @@ export interface LineClient {
   ended(): Promise<LineReply[]>
   /** resolves when every byte has been handed over; false when it has to wait longer than `ms` */
   flushed(ms: number): Promise<boolean>
-  startTls(): Promise<void>
+  startTls(options?: ConnectionOptions): Promise<void>
   /** everything received, as text */
   transcript(): string
   /** pieces the kernel handed over, to see what was written together */
@@ -133,9 +133,9 @@ export async function openLineClient(port: number, options: { timeoutMs?: number
           resolve(true)
         })
       }),
-    async startTls() {
+    async startTls(options) {
       socket.removeAllListeners()
-      const secure = connectTls({ socket, rejectUnauthorized: false })
+      const secure = connectTls({ socket, rejectUnauthorized: false, ...options })
       await new Promise<void>((resolve, reject) => {
         secure.once('secureConnect', resolve)
         secure.once('error', reject)

@@ -1,7 +1,9 @@
 /** An MX listener on a free port with a door that records what passes and does what the test tells it. */
 import type { SecureContextOptions } from 'node:tls'
 import type { MxDoor, MxEnvelope, MxRecipient } from '../src/core/intake/index.ts'
+import type { Refused } from '../src/core/trace/index.ts'
 import type { Recipient } from '../src/core/directory/index.ts'
+import type { NamedCertificate } from '../src/platform/certificate-watch.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
 import { configSchema, type Config } from '../src/platform/config/config.ts'
 import { WireError } from '../src/platform/errors.ts'
@@ -37,6 +39,8 @@ export interface MxFixtureOptions {
   clock?: Clock
   log?: Log
   tls?: () => SecureContextOptions | null
+  refused?: (refused: Refused) => void
+  named?: () => readonly NamedCertificate[]
   onRecipient?: (address: string) => Promise<void> | void
   onBegin?: () => void
   onWrite?: (chunk: Buffer) => void | Promise<void>
@@ -93,6 +97,8 @@ export async function mxFixture(options: MxFixtureOptions = {}): Promise<MxFixtu
     door,
     hostname: 'mx.holdfast.example',
     tls: options.tls ?? (() => null),
+    ...(options.refused && { refused: options.refused }),
+    ...(options.named && { named: options.named }),
   })
   const { port } = await listener.start()
   const client = async (): Promise<LineClient> => {

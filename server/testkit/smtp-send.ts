@@ -33,8 +33,12 @@ export interface Envelope {
   rcptParameters?: string
 }
 
-export function openLine(port: number, options: { host?: string; timeoutMs?: number } = {}): LineSession {
-  const socket = connect(port, options.host ?? '127.0.0.1')
+export function openLine(
+  port: number,
+  options: { host?: string; localAddress?: string; timeoutMs?: number } = {},
+): LineSession {
+  const { host = '127.0.0.1', localAddress } = options
+  const socket = connect({ port, host, ...(localAddress && { localAddress }) })
   const timeoutMs = options.timeoutMs ?? 30_000
   let text = ''
   let lines: string[] = []

@@ -182,14 +182,21 @@ function keys(dataFolder: string, config: Config): Finding {
   return ok('master key', `${loaded.file}, fingerprint ${loaded.fingerprint}`)
 }
 
-function certificate(dataFolder: string, config: Config): Finding {
-  const { certFile, keyFile } = config.tls
+function certificates(dataFolder: string, config: Config): Finding[] {
+  return [config.tls, ...config.tls.names].map((pair) => certificate(dataFolder, config, pair))
+}
+
+function certificate(
+  dataFolder: string,
+  config: Config,
+  { certFile, keyFile }: { certFile: string; keyFile: string },
+): Finding {
   if (certFile === '' && !existsSync(join(dataFolder, 'tls.crt')))
     return ok('certificate', 'none yet; a self-signed one is made at the first start')
   const found = loadCertificate({ dataFolder, certFile, keyFile, hostname: config.hostname, clock: systemClock })
   const days = Math.floor((found.expires.getTime() - systemClock.now()) / 86_400_000)
   const text = `${found.selfSigned ? 'self-signed' : certFile}, ends in ${days} days`
-  if (days < 0) return wrong('certificate', text, 'Renew it and restart.')
+  if (days < 0) return wrong('certificate', text, 'Renew it.')
   if (days < 21) return warning('certificate', text, 'Renew it.')
   return found.selfSigned
     ? warning(
@@ -218,7 +225,7 @@ export async function examine(dataFolder: string, config: Config): Promise<Findi
     config.database.url === '' ? await look('database account', () => account(dataFolder)) : [],
     await look('database', () => database(dataFolder, config)),
     await look('master key', () => keys(dataFolder, config)),
-    await look('certificate', () => certificate(dataFolder, config)),
+    await look('certificate', () => certificates(dataFolder, config)),
   ]
   return parts.flat()
 }

@@ -2,7 +2,7 @@
  * `holdfast serve`: the real server. The first start makes data folder, keys, a self-signed certificate and a one-time
  * link for the first administrator, and says where the recovery sheet is to be had. Before it makes anything it looks at
  * every port and file it is told to use (start-check.ts). `--json` prints one line with the
- * ports when it is ready. SIGTERM and Ctrl-C stop it in order; a second one at once.
+ * ports when it is ready. SIGTERM and Ctrl-C stop it in order, a second one at once; SIGHUP looks at the certificates.
  */
 import { statfsSync } from 'node:fs'
 import type { Command } from 'commander'
@@ -151,6 +151,7 @@ export function register(program: Command): void {
     .option('--roles <list>', `what this process does, with commas: ${roleNames.join(', ')} (default all)`)
     .action(async (options: ServeOptions) => {
       // Before anything is started: a signal that comes early must still stop in order what has begun.
+      let serving: Serving | null = null
       const asked = new Promise<void>((resolve) => {
         let times = 0
         for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -158,8 +159,10 @@ export function register(program: Command): void {
             if (++times > 1) process.exit(1)
             resolve()
           })
+        // A terminal that closes ends what was started in it; a service is told to look at its certificates.
+        process.on('SIGHUP', () => (process.stdin.isTTY ? resolve() : serving?.server.reload()))
       })
-      const serving = await startServing(options)
+      serving = await startServing(options)
       show(
         options,
         { ready: true, ports: serving.ports, dataFolder: serving.dataFolder, setupLink: serving.setupLink },

@@ -123,31 +123,46 @@ export function loadCertificate(options: {
  * What stands in the way of the certificate that loadCertificate would take, each with its setting and what to do; makes
  * nothing. An ended one is no such thing: senders that only want encryption take it, and doctor tells.
  */
-export function certificateProblems(options: { dataFolder: string; certFile: string; keyFile: string }): string[] {
+export function certificateProblems(options: {
+  dataFolder: string
+  certFile: string
+  keyFile: string
+  names?: readonly { certFile: string; keyFile: string }[]
+}): string[] {
+  const { dataFolder, names = [] } = options
+  return [
+    ...pairProblems(options, 'tls'),
+    ...names.flatMap((pair, i) => pairProblems({ dataFolder, ...pair }, `tls.names.${i}`)),
+  ]
+}
+
+function pairProblems(options: { dataFolder: string; certFile: string; keyFile: string }, setting: string): string[] {
   const own = options.certFile === ''
   const certFile = own ? join(options.dataFolder, 'tls.crt') : options.certFile
   const keyFile = own ? join(options.dataFolder, 'tls.key') : options.keyFile
   if (own && !(existsSync(certFile) && existsSync(keyFile))) return []
   const problems: string[] = []
-  const read = <T>(setting: string, file: string, what: string, parse: (text: string) => T): T | null => {
-    const remedy = own ? `Remove ${certFile} and ${keyFile}; new ones are made.` : `Check ${setting}.`
+  const read = <T>(name: string, file: string, what: string, parse: (text: string) => T): T | null => {
+    const remedy = own ? `Remove ${certFile} and ${keyFile}; new ones are made.` : `Check ${name}.`
     try {
-      const text = readNamed(file, setting)
+      const text = readNamed(file, name)
       try {
         return parse(text)
       } catch {
-        problems.push(`${setting}: ${file} does not hold ${what} (PEM). ${remedy}`)
+        problems.push(`${name}: ${file} does not hold ${what} (PEM). ${remedy}`)
       }
     } catch (error) {
       problems.push(`${(error as Error).message}. ${own ? remedy : 'Check the path and who may read it.'}`)
     }
     return null
   }
-  const cert = read('tls.certFile', certFile, 'a certificate', (text) => new X509Certificate(text))
-  const key = read('tls.keyFile', keyFile, 'a private key without a passphrase', (text) => createPrivateKey(text))
+  const cert = read(`${setting}.certFile`, certFile, 'a certificate', (text) => new X509Certificate(text))
+  const key = read(`${setting}.keyFile`, keyFile, 'a private key without a passphrase', (text) =>
+    createPrivateKey(text),
+  )
   if (cert && key && !cert.checkPrivateKey(key))
     problems.push(
-      `tls.keyFile: ${keyFile} is not the private key of ${certFile}. ` +
+      `${setting}.keyFile: ${keyFile} is not the private key of ${certFile}. ` +
         (own
           ? 'Remove both; new ones are made.'
           : "Name the key the certificate was made for; the server's own certificate comes first in its file."),

@@ -6,7 +6,7 @@ import { hostname as machineName } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
-import { loadCertificate, type TlsMaterial } from '../platform/certificate.ts'
+import { createCertificates, type Certificates } from '../platform/certificate-watch.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { Database } from '../platform/db/database.ts'
@@ -41,6 +41,8 @@ export interface RunningServer {
   ports: Record<string, number>
   core: Core
   access: Access
+  /** Looks at the files of certificates at once, and not at the next connection. */
+  reload(): void
   /** Orderly: no new connections, transactions under way end, outcomes are written. */
   stop(): Promise<void>
 }
@@ -99,6 +101,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 
   const ports: Record<string, number> = {}
+  let certificates: Certificates | null = null
   try {
     await begin(
       () => core.disk.start(),
@@ -208,10 +211,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.refusals.start(),
         () => core.refusals.stop(),
       )
-    const certificate = (): TlsMaterial =>
-      loadCertificate({ dataFolder: options.dataFolder, ...config.tls, hostname: config.hostname, clock })
-    if (has('submission')) {
-      const tls = certificate()
+    if (has('mx') || has('submission'))
+      certificates = createCertificates({
+        dataFolder: options.dataFolder,
+        tls: config.tls,
+        hostname: config.hostname,
+        clock,
+        log,
+      })
+    if (has('submission') && certificates) {
       for (const name of ['submission', 'submissions'] as const) {
         if (!config.listen[name].enabled) continue
         const listener = createSubmissionListener({
@@ -223,7 +231,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           refused: (refused) => core.refusals.note(refused),
           sending: { access, door: core.submissionDoor, recipients: RECIPIENTS_PER_MESSAGE },
           hostname: config.hostname,
-          tls: () => ({ cert: tls.cert, key: tls.key }),
+          tls: certificates.main,
+          named: certificates.named,
         })
         await begin(
           async () => {
@@ -233,8 +242,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         )
       }
     }
-    if (has('mx')) {
-      const tls = certificate()
+    if (has('mx') && certificates) {
       const listener = createMxListener({
         config,
         clock,
@@ -243,7 +251,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         door: core.mxDoor,
         refused: (refused) => core.refusals.note(refused),
         hostname: config.hostname,
-        tls: () => ({ cert: tls.cert, key: tls.key }),
+        tls: certificates.main,
+        named: certificates.named,
       })
       await begin(
         async () => {
@@ -270,5 +279,5 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         log.warn({ err: String(error) }, 'something did not stop cleanly')
       }
   }
-  return { ports, core, access, stop: stopAll }
+  return { ports, core, access, reload: () => certificates?.look(), stop: stopAll }
 }

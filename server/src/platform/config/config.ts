@@ -106,6 +106,16 @@ export const configSchema = z.strictObject({
         .default('')
         .describe('Certificate chain, PEM; empty makes a self-signed one in the data folder.'),
       keyFile: z.string().default('').describe('Private key of the certificate, PEM.'),
+      names: z
+        .array(z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) }))
+        .default([])
+        .describe(
+          'More certificates, each { certFile, keyFile } (in the environment certFile:keyFile): a client that asks for a name gets the first that is made out to it (subjectAltName), else the one of tls.certFile.',
+        ),
+      minVersion: z
+        .enum(['TLSv1.2', 'TLSv1.3'])
+        .default('TLSv1.2')
+        .describe('Oldest version of TLS that the mail listeners speak.'),
     })
     .prefault({}),
   smtp: z
@@ -128,6 +138,12 @@ export const configSchema = z.strictObject({
       // The sweep takes what is half a day old and was never linked: a message must not be on its way that long.
       transactionTimeout: z.number().min(0.01).max(21_600).default(3600).describe('Longest time for one message.'),
       hops: count(25, 'Received headers that mean a loop (RFC 5321 section 6.3).'),
+      proxies: z
+        .array(z.string().refine(isProxy, 'an address, a network (10.0.0.0/8), or the word loopback'))
+        .default([])
+        .describe(
+          'Proxies in front of the MX listener (HAProxy with send-proxy or send-proxy-v2): each connection from them must begin with a PROXY header, and the client it names is the one that counts. From others none is read.',
+        ),
       requireTls: z.boolean().default(false).describe('Refuse mail without STARTTLS.'),
     })
     .prefault({}),

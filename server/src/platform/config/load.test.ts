@@ -84,6 +84,19 @@ test('what is planned but not there says so, in the file and in the environment'
   )
 })
 
+test('certificates by name: in the file as pairs, in the environment with a colon', () => {
+  const pair = { certFile: '/a.crt', keyFile: '/a.key' }
+  const file = fileWith('tls: { names: [{ certFile: /a.crt, keyFile: /a.key }], minVersion: TLSv1.3 }')
+  expect(loadConfig({ file, env: {} }).config.tls).toMatchObject({ names: [pair], minVersion: 'TLSv1.3' })
+  const { config } = loadConfig({ env: { HOLDFAST_TLS_NAMES: '/a.crt:/a.key, /b.crt:/b.key' } })
+  expect(config.tls.names).toEqual([pair, { certFile: '/b.crt', keyFile: '/b.key' }])
+  for (const wrong of ['/a.crt', '/a.crt:', ':/a.key', 'a:b:c'])
+    expect(problems(() => loadConfig({ env: { HOLDFAST_TLS_NAMES: wrong } }))).toContain('tls.names.0')
+  expect(problems(() => loadConfig({ file: fileWith('tls: { names: [{ certFile: /a.crt }] }'), env: {} }))).toContain(
+    'tls.names.0.keyFile: is needed, and missing',
+  )
+})
+
 test('a public address without its scheme is refused with the one to write', () => {
   for (const text of ['mail.corp.test', '//mail.corp.test', 'ftp://mail.corp.test'])
     expect(problems(() => loadConfig({ env: { HOLDFAST_PUBLIC_URL: text } }))).toContain(

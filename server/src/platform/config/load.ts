@@ -88,10 +88,18 @@ function typed(key: ConfigKey, text: string): unknown {
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '')
+      .map((part) => fieldsOf(key, part))
   if ((key.type === 'integer' || key.type === 'number') && /^-?\d+(\.\d+)?$/.test(text.trim())) return Number(text)
   if (key.type === 'boolean' && /^(true|false|on|off|yes|no|1|0)$/i.test(text.trim()))
     return /^(true|on|yes|1)$/i.test(text.trim())
   return text
+}
+
+/** One of a list of things with fields, which are divided by colons. */
+function fieldsOf({ fields }: ConfigKey, text: string): unknown {
+  const values = text.split(':')
+  if (fields.length === 0 || values.length !== fields.length) return text
+  return Object.fromEntries(fields.map((field, i) => [field, values[i]]))
 }
 
 function applyEnvironment(

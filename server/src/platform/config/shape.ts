@@ -15,6 +15,8 @@ export interface ConfigKey {
   text: string
   /** allowed words, where there is a list of them */
   words: string[]
+  /** of a list of things that have several: what they are called, in the order of the environment (a:b,c:d) */
+  fields: string[]
 }
 
 interface Node {
@@ -41,6 +43,7 @@ function flatten(node: Node, path: string[], into: ConfigKey[]): void {
     default: node.default,
     text: node.description ?? '',
     words: node.enum ?? node.items?.enum ?? [],
+    fields: Object.keys(node.items?.properties ?? {}),
   })
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Notify } from '../../platform/codes.ts'
 import { WireError, type ErrorCode } from '../../platform/errors.ts'
-import { parseCommandLine, parseHelo, parseMail, parseRcpt } from './command.ts'
+import { parseBdat, parseCommandLine, parseHelo, parseMail, parseRcpt } from './command.ts'
 import { decodeOrcpt, decodeXtext, encodeOrcpt, encodeXtext } from './xtext.ts'
 
 function codeOf(run: () => unknown): ErrorCode | 'fine' {
@@ -187,6 +187,7 @@ test('fuzz: command lines give a value or a WireError', () => {
         () => parseMail(text),
         () => parseRcpt(text, utf8),
         () => parseHelo(text),
+        () => parseBdat(text),
       ])
         codeOf(run)
     }),

@@ -68,6 +68,16 @@ export function parseHelo(rest: string): string {
   return rest
 }
 
+/**
+ * RFC 3030 section 2. Who cannot say how much follows cannot be understood any more: what comes may be a message's text,
+ * so the caller closes the connection.
+ */
+export function parseBdat(rest: string): { size: number; last: boolean } {
+  const match = /^([0-9]{1,15})(?:[ \t]+(LAST))?$/i.exec(rest)
+  if (!match) throw new WireError('syntax-arguments', 'BDAT takes a number of octets, and LAST with the last of them')
+  return { size: Number(match[1]), last: match[2] !== undefined }
+}
+
 /** For verbs without arguments. */
 export function expectNothing(rest: string): void {
   if (rest !== '') throw new WireError('syntax-arguments', 'this command takes no arguments')

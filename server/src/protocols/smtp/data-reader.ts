@@ -4,7 +4,8 @@
  * Promises: the end is CR LF . CR LF and nothing else, wherever chunks are split; no byte is copied unless a chunk holds
  * many stuffed lines; what a careless reader could take for an end (bare CR, bare LF: RFC 5321 section 2.3.8) or choke
  * on (NUL) is a flaw. After the first flaw nothing is given any more, but reading goes on to the real end, so
- * that the reply falls where the sender waits for it. One pass; every byte costs the same whatever it is.
+ * that the reply falls where the sender waits for it. One pass; every byte costs the same whatever it is. Messages in
+ * chunks come through here too (chunk-reader.ts).
  */
 export type DataFlaw = 'bare-line-ending' | 'nul-byte' | 'header-too-large' | 'message-too-large'
 

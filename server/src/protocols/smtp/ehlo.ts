@@ -43,10 +43,14 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
   }
 }
 
-/** The keyword lines a server offers, for the reply to EHLO. `auth`: SASL mechanisms, where there are some. */
+/**
+ * The keyword lines a server offers, for the reply to EHLO. LIMITS says what is enforced (RFC 9422 section 4): there is no
+ * MAILMAX, for the messages of one connection are not counted. `auth`: SASL mechanisms, where there are some.
+ */
 export function formatCapabilities(offer: {
   size: number
   startTls: boolean
+  recipients: number
   dsn?: boolean
   auth?: readonly string[]
 }): string[] {
@@ -57,6 +61,8 @@ export function formatCapabilities(offer: {
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
     ...(offer.dsn === false ? [] : ['DSN']),
+    'CHUNKING',
+    `LIMITS RCPTMAX=${offer.recipients}`,
     ...(offer.auth && offer.auth.length > 0 ? [`AUTH ${offer.auth.join(' ')}`] : []),
     ...(offer.startTls ? ['STARTTLS'] : []),
   ]

@@ -101,7 +101,7 @@ describe('replies read', () => {
 
 describe('RFC 5321 section 4.1.1.1: capabilities', () => {
   test('what we offer is what we read', () => {
-    const offered = parseCapabilities(['mx', ...formatCapabilities({ size: 1000, startTls: true })])
+    const offered = parseCapabilities(['mx', ...formatCapabilities({ size: 1000, startTls: true, recipients: 7 })])
     expect(offered).toMatchObject({
       size: 1000,
       pipelining: true,
@@ -110,10 +110,12 @@ describe('RFC 5321 section 4.1.1.1: capabilities', () => {
       dsn: true,
       startTls: true,
       enhancedStatusCodes: true,
-      chunking: false,
+      chunking: true,
       auth: [],
     })
-    expect(parseCapabilities(['mx', ...formatCapabilities({ size: 0, startTls: false })]).startTls).toBe(false)
+    expect(parseCapabilities(['mx', ...formatCapabilities({ size: 0, startTls: false, recipients: 7 })]).startTls).toBe(
+      false,
+    )
   })
   test('what others offer', () => {
     const offered = parseCapabilities(['mx', 'size', 'auth PLAIN login', 'AUTH=PLAIN', 'X-ODD a b', '!!!', 'chunking'])

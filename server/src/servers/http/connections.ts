@@ -8,9 +8,9 @@
  */
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import ipaddr from 'ipaddr.js'
 import { networkOf } from '../../core/access/index.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { matchNetworks } from '../../platform/net/networks.ts'
 
 export const HEADER_MS = 15_000
 /** Node looks for connections that are late this often. */
@@ -26,30 +26,19 @@ export interface ConnectionLimits {
 
 const DEFAULTS: ConnectionLimits = { connections: 2000, perAddress: 200 }
 
-function isWithin(address: string, networks: readonly string[]): boolean {
-  if (!ipaddr.isValid(address)) return false
-  const visitor = ipaddr.process(address)
-  return networks.some((network) => {
-    if (network === 'loopback') return visitor.range() === 'loopback'
-    const [base, bits] = network.includes('/')
-      ? ipaddr.parseCIDR(network)
-      : [ipaddr.process(network), ipaddr.process(network).kind() === 'ipv6' ? 128 : 32]
-    return base.kind() === visitor.kind() && visitor.match(base, bits)
-  })
-}
-
 export function limitConnections(
   app: FastifyInstance,
   { connections, perAddress }: ConnectionLimits = DEFAULTS,
   trustedProxies: readonly string[] = [],
 ): void {
   const { server } = app
+  const isTrusted = matchNetworks(trustedProxies)
   const counts = new Map<string, number>()
   server.maxConnections = connections
   // Before the listener that makes a request of it.
   server.prependListener('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? ''
-    if (isWithin(address, trustedProxies)) return
+    if (isTrusted(address)) return
     const key = networkOf(address)
     const fromThere = (counts.get(key) ?? 0) + 1
     if (fromThere > perAddress) {

@@ -29,4 +29,5 @@ export const anywhere: readonly SessionState[] = [
   SessionState.greeted,
   SessionState.mail,
   SessionState.rcpt,
+  SessionState.chunks,
 ]

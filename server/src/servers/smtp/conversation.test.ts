@@ -35,6 +35,8 @@ describe('RFC 5321 section 3.1 to 3.3: a message', () => {
       'SMTPUTF8',
       'ENHANCEDSTATUSCODES',
       'DSN',
+      'CHUNKING',
+      'LIMITS RCPTMAX=1000',
     ])
     expect(await say(client, ...envelope)).toEqual(['250 2.1.0', '250 2.1.5', '354'])
     client.send('Subject: x\r\n\r\n..dot\r\ntext\r\n.\r\n')
@@ -175,7 +177,7 @@ describe('RFC 5321 section 4.1.4: order of commands', () => {
     ],
     [
       'unknown',
-      ['FOO', 'AUTH PLAIN AA==', 'BDAT 3 LAST', 'XCLIENT ADDR=1.2.3.4', ''],
+      ['FOO', 'AUTH PLAIN AA==', 'BURL imap://x LAST', 'XCLIENT ADDR=1.2.3.4', ''],
       ['500 5.5.2', '500 5.5.2', '500 5.5.2', '500 5.5.2', '500 5.5.2'],
     ],
     ['without TLS configured', ['EHLO x', 'STARTTLS'], ['250', '502 5.5.1']],

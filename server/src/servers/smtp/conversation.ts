@@ -1,5 +1,6 @@
 /**
- * Reads what the client says and does it, one after the other: lines to commands, the message to data-phase.ts.
+ * Reads what the client says and does it, one after the other: lines to commands, the message to data-phase.ts or
+ * chunk-phase.ts.
  *
  * Promises: while a command is under way nothing behind it is looked at (its bytes wait, and beyond a little the socket
  * is paused); replies are written together when no whole line is waiting any more (RFC 2920 section 3.2). Lines end in
@@ -10,6 +11,7 @@ import { TLSSocket } from 'node:tls'
 import { WireError } from '../../platform/errors.ts'
 import { SASL_LINE_OCTETS } from '../../protocols/sasl/index.ts'
 import { COMMAND_LINE_OCTETS, parseCommandLine } from '../../protocols/smtp/command.ts'
+import { takeChunk } from './chunk-phase.ts'
 import { takeData } from './data-phase.ts'
 import { broken, close, expectCommand, fail, flush, reply, SessionState, type Session } from './session.ts'
 import { spoken } from './spoken.ts'
@@ -22,7 +24,7 @@ const FOREIGN = new Set(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'DE
 
 /** Connects a new session to its socket and greets, at once or after the greeting delay. */
 export function converse(session: Session, ended: () => void): void {
-  const { config, clock } = session.context
+  const { config, clock, byName } = session.context
   session.proceed = () => pump(session)
   session.upgrade = (secureContext) => {
     const plain = session.socket
@@ -30,7 +32,7 @@ export function converse(session: Session, ended: () => void): void {
     plain.removeAllListeners('end')
     plain.removeAllListeners('close')
     plain.removeAllListeners('drain')
-    const secure = new TLSSocket(plain, { isServer: true, secureContext })
+    const secure = new TLSSocket(plain, { isServer: true, secureContext, ...(byName && { SNICallback: byName }) })
     session.socket = secure
     session.deadline = clock.monotonic() + Math.min(config.commandTimeout * 1000, HANDSHAKE_MS)
     secure.once('secure', () => {
@@ -123,6 +125,10 @@ function carryOn(session: Session): void {
       takeData(session)
       continue
     }
+    if (session.state === SessionState.chunk) {
+      takeChunk(session)
+      continue
+    }
     if (socket.writableNeedDrain) {
       socket.pause()
       return
@@ -195,7 +201,7 @@ function handleLine(session: Session, line: Buffer): void {
       throw new WireError('syntax')
     }
     if (!command.states.includes(session.state)) throw new WireError('bad-sequence', sequenceHint(session.state, verb))
-    if (verb !== 'RCPT' && ++session.commandsSinceMessage > session.context.config.commands) {
+    if (verb !== 'RCPT' && verb !== 'BDAT' && ++session.commandsSinceMessage > session.context.config.commands) {
       return close(session, new WireError('too-many-commands'))
     }
     const running = command.run(session, rest)
@@ -221,6 +227,7 @@ function wait(session: Session, running: Promise<void>, during: () => string): v
 
 function sequenceHint(state: SessionState, verb: string): string | undefined {
   if (state === SessionState.fresh) return 'EHLO or HELO must come first'
+  if (state === SessionState.chunks) return 'BDAT has begun; more of it, or RSET, must come'
   if (verb === 'MAIL') return 'a message has already begun'
   if (state === SessionState.greeted && (verb === 'RCPT' || verb === 'DATA')) return 'MAIL must come first'
   return undefined

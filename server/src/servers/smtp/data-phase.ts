@@ -8,17 +8,24 @@
  * dot aborts.
  */
 import { WireError } from '../../platform/errors.ts'
-import { createDataReader } from '../../protocols/smtp/data-reader.ts'
+import { createDataReader, type DataReader } from '../../protocols/smtp/data-reader.ts'
 import { broken, close, expectCommand, fail, reply, resetTransaction, SessionState, type Session } from './session.ts'
 import type { Incoming } from './incoming.ts'
 
 export function beginData(session: Session): void {
-  const { config } = session.context
+  const { messageBytes, headerBytes } = session.context.config
+  session.incoming = openIncoming(session, createDataReader({ messageBytes, headerBytes }))
+  session.state = SessionState.data
+  reply(session, 354, null, 'End data with <CR><LF>.<CR><LF>')
+}
+
+/** Opens the door's sink for the message of this transaction; throws what the door throws. */
+export function openIncoming(session: Session, reader: DataReader): Incoming {
   const sink = session.context.begin(session)
   let open = true
-  session.incoming = {
+  return {
     sink,
-    reader: createDataReader({ messageBytes: config.messageBytes, headerBytes: config.headerBytes }),
+    reader,
     refusal: null,
     abort() {
       if (!open) return
@@ -30,8 +37,6 @@ export function beginData(session: Session): void {
       }
     },
   }
-  session.state = SessionState.data
-  reply(session, 354, null, 'End data with <CR><LF>.<CR><LF>')
 }
 
 /** Uses up `session.input`, or leaves the rest of it for the next command. */
@@ -50,11 +55,23 @@ export function takeData(session: Session): void {
     close(session, new WireError('message-too-large'))
     return
   }
+  passOn(session, incoming, pieces, end >= 0 ? endData : goOn)
+}
+
+function goOn(): void {
+  // The message goes on.
+}
+
+/** Gives `pieces` to the sink, if need be later, and then does what comes `next`. */
+export function passOn(
+  session: Session,
+  incoming: Incoming,
+  pieces: readonly Buffer[],
+  next: (session: Session, incoming: Incoming) => void,
+): void {
+  const { config, clock } = session.context
   const waiting = incoming.refusal === null ? writePieces(incoming, pieces, 0) : null
-  if (waiting === null) {
-    if (end >= 0) endData(session, incoming)
-    return
-  }
+  if (waiting === null) return next(session, incoming)
   session.busy = true
   session.deadline = Infinity
   void waiting
@@ -63,7 +80,7 @@ export function takeData(session: Session): void {
       session.busy = false
       if (session.incoming !== incoming) return
       session.deadline = clock.monotonic() + config.dataTimeout * 1000
-      if (end >= 0) endData(session, incoming)
+      next(session, incoming)
       session.proceed()
     })
     .catch((error: unknown) => broken(session, error))
@@ -82,13 +99,15 @@ function writePieces(incoming: Incoming, pieces: readonly Buffer[], from: number
   return null
 }
 
-function refuse(incoming: Incoming, error: unknown): void {
+/** Nothing will come of the message: `error` is the reply to its end. */
+export function refuse(incoming: Incoming, error: unknown): void {
   if (incoming.refusal !== null) return
   incoming.refusal = error
   incoming.abort()
 }
 
-function endData(session: Session, incoming: Incoming): void {
+/** The whole message is there: refuses it, or lets the sink finish and says what became of it. */
+export function endData(session: Session, incoming: Incoming): void {
   if (incoming.refusal !== null) {
     expectCommand(session)
     fail(session, incoming.refusal, 'the message')

@@ -17,6 +17,7 @@ const states: Record<string, string[]> = {
   'after RCPT': ['EHLO x', 'MAIL FROM:<a@b>', 'RCPT TO:<c@d.example>'],
   'in DATA': ['EHLO x', 'MAIL FROM:<a@b>', 'RCPT TO:<c@d.example>', 'DATA'],
   'after a message': ['EHLO x', 'MAIL FROM:<a@b>', 'RCPT TO:<c@d.example>', 'DATA', 'x: y\r\n.'],
+  'between chunks': ['EHLO x', 'MAIL FROM:<a@b>', 'RCPT TO:<c@d.example>', 'BDAT 0'],
   'in the TLS handshake': ['EHLO x', 'STARTTLS'],
 }
 
@@ -69,6 +70,11 @@ const token = fc.oneof(
       'RCPT TO:<slow@d.example>\r\n',
       'RCPT TO:<x@unknown.example>\r\n',
       'DATA\r\n',
+      'BDAT 20\r\n',
+      'BDAT 7 LAST\r\n',
+      'BDAT 0 LAST\r\n',
+      'BDAT 4000\r\n',
+      'BDAT ',
       '.\r\n',
       '\r\n.\r\n',
       'RSET\r\n',

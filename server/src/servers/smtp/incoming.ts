@@ -1,5 +1,6 @@
-/** A message on its way in: what the session holds between 354 and the reply to the final dot. */
+/** A message on its way in: what the session holds from 354 or the first chunk to the reply to its end. */
 import type { MxSink } from '../../core/intake/index.ts'
+import type { ChunkReader } from '../../protocols/smtp/chunk-reader.ts'
 import type { DataReader } from '../../protocols/smtp/data-reader.ts'
 
 export interface Incoming {
@@ -9,4 +10,22 @@ export interface Incoming {
   refusal: unknown
   /** tells the sink once that nothing comes of it */
   abort(): void
+}
+
+/** What a session holds of its chunks (RFC 3030), from the first one on. */
+export interface Chunking {
+  /** octets of the present chunk, and how many of them are still to come */
+  size: number
+  left: number
+  last: boolean
+  /** of the message that is open */
+  reader: ChunkReader | null
+  /** why the present chunk is only thrown away; null: it is taken */
+  refusal: unknown
+  /** EHLO or HELO came before it */
+  greeted: boolean
+  /** the refusal of an earlier chunk, until its message or the client has ended that transaction */
+  failed: unknown
+  /** octets thrown away since the last chunk that was taken */
+  thrown: number
 }

@@ -69,6 +69,7 @@ describe('errors, commands, recipients', () => {
   test('recipients: 452, the message goes to those before; no end of patience either', async () => {
     await open({ smtp: { recipients: 2 } })
     const client = await mx.greeted()
+    expect((await client.command('EHLO x')).lines).toContain('LIMITS RCPTMAX=2')
     await client.command('MAIL FROM:<a@b>')
     for (const code of [250, 250, 452, 452])
       expect((await client.command(`RCPT TO:<c${Math.random()}@d.example>`)).code).toBe(code)

@@ -2,13 +2,14 @@
  * A listener (the MX one here, those of submission in submission/listener.ts): takes connections, keeps the limits, ends sessions that are too slow, closes down politely.
  *
  * Promises: more connections than configured, in all or from one address, get 421 and no session (an IPv6 site counts
- * as one address by its /64). One coarse beat looks after the time of all sessions, so a session costs no timer. stop()
+ * as one address by its /64, and through a listed proxy the real client counts: proxy-gate.ts). One coarse beat looks after the time of all sessions, so a session costs no timer. stop()
  * takes no new connections, says 421 to idle sessions, and lets transactions under way finish for a bounded time.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import ipaddr from 'ipaddr.js'
 import type { MxDoor } from '../../core/intake/index.ts'
+import type { NamedCertificate } from '../../platform/certificate-watch.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
@@ -18,7 +19,9 @@ import { formatError } from '../../protocols/smtp/reply.ts'
 import { mxCommands } from './command-table.ts'
 import { converse, inTransaction } from './conversation.ts'
 import { createSmtpCounters } from './counters.ts'
+import { createProxyGate } from './proxy-gate.ts'
 import { cachedSecureContext } from './secure-context.ts'
+import { chooseByName } from './server-name.ts'
 import { close, createSession, SessionState, type Session, type SessionContext } from './session.ts'
 
 export interface ListenerDeps {
@@ -30,6 +33,8 @@ export interface ListenerDeps {
   refused?: SessionContext['refused']
   /** asked for each connection, so that a new certificate is taken up; null: no TLS */
   tls: () => SecureContextOptions | null
+  /** asked in each handshake; always as many */
+  named?: () => readonly NamedCertificate[]
 }
 
 export interface MxListenerDeps extends ListenerDeps {
@@ -87,13 +92,22 @@ export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListen
     counters,
     refused: deps.refused ?? (() => undefined),
     secureContext: cachedSecureContext(deps.tls, log),
+    byName: deps.named ? chooseByName(deps.named, log) : null,
   }
+  const gate = createProxyGate(config.proxies, clock, log)
   let server: Server | null = null
   let beat: Timer | null = null
   let stopping = false
 
   function onConnection(socket: Socket): void {
-    const clientIp = plainAddress(socket.remoteAddress ?? '')
+    const address = plainAddress(socket.remoteAddress ?? '')
+    if (gate === null || !gate.isProxy(address)) return admit(socket, address)
+    if (stopping) return turnAway(socket, new WireError('shutting-down'))
+    if (sessions.size + gate.waiting >= config.connections) return turnAway(socket, new WireError('too-busy'))
+    gate.open(socket, address, (client) => admit(socket, client))
+  }
+
+  function admit(socket: Socket, clientIp: string): void {
     const key = limitKey(clientIp)
     const fromThere = perAddress.get(key) ?? 0
     if (stopping) return turnAway(socket, new WireError('shutting-down'))
@@ -150,6 +164,7 @@ export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListen
     async stop() {
       if (!server || stopping) return
       stopping = true
+      gate?.stop()
       const closed = new Promise<void>((resolve) => server!.close(() => resolve()))
       for (const session of sessions) {
         session.stopping = true

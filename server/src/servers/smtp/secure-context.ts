@@ -1,7 +1,7 @@
 /**
  * The TLS context of a listener. Making one costs milliseconds, so it is made once per certificate: when the options'
- * values are the same as last time, so is the context. Failure: a certificate that cannot be used is logged once and
- * means that TLS is not offered; mail goes on without.
+ * values are the same as last time, so is the context. Failure: a certificate that cannot be used is logged once; the one
+ * before it stays in use, and where there is none TLS is not offered and mail goes on without.
  */
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Log } from '../../platform/log.ts'
@@ -16,8 +16,10 @@ export function cachedSecureContext(options: () => SecureContextOptions | null, 
     try {
       made = current && createSecureContext(current)
     } catch (error) {
-      made = null
-      log.error({ err: error }, 'the certificate cannot be used; STARTTLS is not offered')
+      log.error(
+        { err: error },
+        `the certificate cannot be used; ${made ? 'the one before stays in use' : 'STARTTLS is not offered'}`,
+      )
     }
     return made
   }

@@ -15,9 +15,10 @@ import { toWireError, WireError } from '../../platform/errors.ts'
 import type { Log } from '../../platform/log.ts'
 import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
 import type { Command } from './command.ts'
-import type { Incoming } from './incoming.ts'
+import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
 import type { Sending, SendingContext } from './sending.ts'
+import type { ChooseByName } from './server-name.ts'
 
 export const SessionState = {
   /** connected, not greeted yet: whoever speaks now is an early talker */
@@ -32,6 +33,10 @@ export const SessionState = {
   rcpt: 'rcpt',
   /** after 354, until the reply to the final dot */
   data: 'data',
+  /** after BDAT, until all octets of its chunk are there */
+  chunk: 'chunk',
+  /** between two chunks of a message */
+  chunks: 'chunks',
   /** TLS handshake */
   handshake: 'handshake',
   /** the last reply is out */
@@ -60,6 +65,8 @@ export interface SessionContext {
   refused: (refused: Refused) => void
   /** null: TLS is not offered */
   secureContext: () => SecureContext | null
+  /** null: there is one certificate, whatever name a client asks for */
+  byName: ChooseByName | null
 }
 
 export interface Session {
@@ -94,6 +101,8 @@ export interface Session {
   sending: Sending | null
   /** takes the next line, which is no command: the answer to a challenge (RFC 4954 section 4) */
   answer: ((line: Buffer) => void | Promise<void>) | null
+  /** from the first BDAT on */
+  chunking: Chunking | null
   errors: number
   commandsSinceMessage: number
   /** finish the transaction under way, then say 421 */
@@ -132,6 +141,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     incoming: null,
     sending: context.sending && { person: null, failures: 0, recipients: [] },
     answer: null,
+    chunking: null,
     errors: 0,
     commandsSinceMessage: 0,
     stopping: false,
@@ -217,8 +227,10 @@ export function resetTransaction(session: Session): void {
   session.recipientKeys.clear()
   session.recipientCommands = 0
   session.transactionDeadline = Infinity
+  session.incoming?.abort()
   session.incoming = null
   if (session.sending) session.sending.recipients = []
+  if (session.chunking) session.chunking.failed = null
   if (session.state !== SessionState.closing && session.state !== SessionState.fresh)
     session.state = SessionState.greeted
 }

@@ -14,7 +14,11 @@ export const ehlo = command({
     session.helo = name
     session.esmtp = true
     const { config, hostname, secureContext } = session.context
-    const offer = { size: config.messageBytes, startTls: session.tls === null && secureContext() !== null }
+    const offer = {
+      size: config.messageBytes,
+      startTls: session.tls === null && secureContext() !== null,
+      recipients: config.recipients,
+    }
     reply(session, 250, null, [hostname, ...formatCapabilities(offer)])
   },
 })

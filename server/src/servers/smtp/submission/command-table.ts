@@ -1,5 +1,6 @@
 /** The commands of the submission listeners: the list of what is offered. Anything else is 500. */
 import type { Command } from '../command.ts'
+import { bdat } from '../commands/bdat.ts'
 import { data } from '../commands/data.ts'
 import { expn } from '../commands/expn.ts'
 import { helo } from '../commands/helo.ts'
@@ -15,5 +16,8 @@ import { mail } from './mail.ts'
 import { rcpt } from './rcpt.ts'
 
 export const submissionCommands: ReadonlyMap<string, Command> = new Map(
-  [helo, ehlo, auth, mail, rcpt, data, rset, noop, quit, starttls, vrfy, expn, help].map((one) => [one.name, one]),
+  [helo, ehlo, auth, mail, rcpt, data, bdat, rset, noop, quit, starttls, vrfy, expn, help].map((one) => [
+    one.name,
+    one,
+  ]),
 )

@@ -21,6 +21,7 @@ export const ehlo = command({
     const offer = {
       size: config.messageBytes,
       dsn: false,
+      recipients: session.context.sending!.recipients,
       startTls: session.tls === null && secureContext() !== null,
       auth: session.tls === null ? [] : [...mechanisms.keys()],
     }

@@ -48,6 +48,8 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       '8BITMIME',
       'SMTPUTF8',
       'ENHANCEDSTATUSCODES',
+      'CHUNKING',
+      'LIMITS RCPTMAX=100',
       'AUTH PLAIN LOGIN',
     ])
     expect(
@@ -292,11 +294,7 @@ describe('MAIL, RCPT and DATA', () => {
       ['MAIL FROM:<alice@corp.test>', 'DATA', 'RCPT TO:<>', 'RCPT TO:<Postmaster>', 'RCPT TO:<ü@b.example>', 'DATA'],
       ['250 2.1.0', '554 5.5.1', '501 5.1.3', '501 5.1.3', '553 5.6.7', '554 5.5.1'],
     ],
-    [
-      'the small ones',
-      ['HELP', 'VRFY x', 'EXPN x', 'BDAT 1', 'XCLIENT'],
-      ['214 2.0.0', '252 2.5.2', '502 5.5.1', '500 5.5.2', '500 5.5.2'],
-    ],
+    ['the small ones', ['HELP', 'VRFY x', 'EXPN x', 'XCLIENT'], ['214 2.0.0', '252 2.5.2', '502 5.5.1', '500 5.5.2']],
   ])('%s', async (_, lines, codes) => {
     await open()
     expect(await say(await it.signedIn(), ...lines)).toEqual(codes)
@@ -309,6 +307,23 @@ describe('MAIL, RCPT and DATA', () => {
     expect((await say(client, 'MAIL FROM:<alice@corp.test>', ...to)).at(-1)).toBe('452 4.5.3')
     expect(await say(client, 'DATA', '.')).toEqual(['354', '250 2.0.0'])
     expect(it.seen[0]?.envelope.to).toHaveLength(3)
+  })
+
+  test('in chunks (RFC 3030), and before there is a recipient', async () => {
+    await open()
+    const client = await it.signedIn()
+    expect(await say(client, 'MAIL FROM:<alice@corp.test>', 'BDAT 6 LAST\r\nn: 1')).toEqual(['250 2.1.0', '554 5.5.1'])
+    expect(
+      await say(
+        client,
+        'MAIL FROM:<alice@corp.test>',
+        'RCPT TO:<c@d.example>',
+        'BDAT 6\r\nn: 1',
+        'BDAT 5 LAST\r\n\r\nx',
+      ),
+    ).toEqual(['250 2.1.0', '250 2.1.5', '250 2.0.0', '250 2.0.0'])
+    expect(it.seen).toHaveLength(1)
+    expect(it.seen[0]?.envelope.to).toEqual(['c@d.example'])
   })
 
   test('several messages on one connection do not mix', async () => {
