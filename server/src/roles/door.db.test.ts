@@ -136,12 +136,14 @@ test('one transaction to two organisations is two messages with bytes of their o
   expect(ours.prefix).not.toMatch(/zoe|other\.test/)
   expect(theirs.prefix).toContain('zoe@other.test')
   expect(theirs.prefix).not.toMatch(/alice|bob|corp\.test/)
-  const marked = ({ prefix }: Stored): string[] => {
+  const marked = ({ prefix, organisationId }: Stored): string[] => {
     const scanner = createHeaderScanner(100_000)
     scanner.write(Buffer.from(`${prefix}\r\n`))
     const { traces } = scanner.finish()
     expect(traces.length).toBeGreaterThan(0)
-    return ['alice@corp.test', 'bob@corp.test', 'zoe@other.test'].filter((to) => one.server.core.ownId.seen(traces, to))
+    return ['alice@corp.test', 'bob@corp.test', 'zoe@other.test'].filter((to) =>
+      one.server.core.ownId.seen(organisationId, traces, to),
+    )
   }
   expect([marked(ours), marked(theirs)]).toEqual([['alice@corp.test', 'bob@corp.test'], ['zoe@other.test']])
   expect(one.primary.store.all().flatMap((mail) => mail.recipients)).toEqual(['alice@corp.test', 'bob@corp.test'])

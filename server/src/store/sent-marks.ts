@@ -17,14 +17,14 @@ export interface SentMark {
 const KEPT = '7 days'
 
 /**
- * True: `messageId` is to make the copy. A mark whose message was never stored (its commit failed, the process died) is
- * taken over after a minute, when it can no more be on its way.
+ * True: `messageId` is to make the copy. A mark whose message is not stored after some seconds (its commit failed, the process
+ * died) is taken over: should it be stored all the same, there are two copies, and not none.
  */
 export async function claimSentMark(sql: Sql, one: SentMark): Promise<boolean> {
   const rows = await sql.query(
     `INSERT INTO sent_mark AS s (organisation_id, person_id, mark, message_id) VALUES ($1, $2, $3, $4)
      ON CONFLICT (organisation_id, person_id, mark) DO UPDATE SET message_id = excluded.message_id, marked_at = now()
-     WHERE s.marked_at < now() - interval '1 minute' AND NOT EXISTS (
+     WHERE s.marked_at < now() - interval '5 seconds' AND NOT EXISTS (
        SELECT FROM message m WHERE m.organisation_id = s.organisation_id AND m.message_id = s.message_id)
      RETURNING 1`,
     [one.organisationId, one.personId, one.mark, one.messageId],

@@ -12,7 +12,7 @@ const enforce: Policy = { mode: 'enforce', mx: ['mx.corp.test'], maxAge: 86_400 
 const LATER = 300_001
 
 let clock: FakeClock
-let world: { id: string | null | Error; policy: Policy | Error; fetched: number; looked: number }
+let world: { id: string | null | Error | Promise<never>; policy: Policy | Error; fetched: number; looked: number }
 let stored: Map<string, KeptPolicy>
 beforeEach(() => {
   clock = fakeClock()
@@ -50,9 +50,34 @@ test('asked for once, looked at again after a while, fetched again when its id h
   expect(await modeOf(of)).toBe('enforce')
   expect([world.looked, world.fetched]).toEqual([2, 1])
   world.id = 'two'
-  world.policy = { mode: 'none', mx: [], maxAge: 60 }
+  world.policy = { mode: 'none', mx: [], maxAge: 600 }
   await clock.advance(LATER)
+  await modeOf(of)
+  await clock.advance(1)
   expect(await modeOf(of)).toBe('none')
+})
+
+test('renewed long before it ends: who holds back one answer at its end ends nothing', async () => {
+  const of = policies()
+  await modeOf(of)
+  await clock.advance(43_300_000)
+  await modeOf(of)
+  await clock.advance(1)
+  expect(world.fetched).toBe(2)
+  world.id = new Error('held back')
+  await clock.advance(43_200_000)
+  expect(await modeOf(of)).toBe('enforce')
+})
+
+test('what is known is the answer while it is looked at again; only the first message waits, and not for long', async () => {
+  const of = policies()
+  await modeOf(of)
+  world.id = new Promise<never>(() => undefined)
+  await clock.advance(LATER)
+  expect(await modeOf(of)).toBe('enforce')
+  const first = policies()('slow.test')
+  await clock.advance(15_001)
+  expect(await first).toBeNull()
 })
 
 test('a record that disappears, a server that is away, a policy that is broken: the one that is kept holds to its end', async () => {

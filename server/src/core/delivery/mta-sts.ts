@@ -4,7 +4,7 @@
  * a domain of which none is known is written to as if it had none. Never throws, and mail never waits longer than a fetch.
  */
 import type { PolicyHost } from '../../clients/mta-sts/fetch.ts'
-import type { Clock } from '../../platform/clock.ts'
+import { within, type Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Policy } from '../../protocols/mta-sts/policy.ts'
 
@@ -24,6 +24,8 @@ export type PolicyOf = (domain: string) => Promise<Policy | null>
 
 /** The record is looked at again after this, and so is a policy that could not be fetched (RFC 8461 section 3.3 suggests five minutes). */
 const LOOK_AGAIN_MS = 300_000
+/** So long the first message to a domain waits at most. */
+const FIRST_LOOK_MS = 15_000
 /** Domains remembered in memory; of the others the store knows. */
 const MOST_KNOWN = 20_000
 
@@ -56,7 +58,9 @@ export function createPolicies(deps: { host: PolicyHost; store: PolicyStore; clo
   async function ask(domain: string, before: KeptPolicy | null): Promise<KeptPolicy | null> {
     const id = await host.lookUpId(domain)
     // No record is no news (section 5.1): an attacker could make it disappear. The policy ends with its time, or says so itself.
-    if (id === null || id === before?.id) return before
+    if (id === null) return before
+    // Section 10.2: renewed long before it ends, or who can hold back one answer at that moment could end it.
+    if (before?.id === id && before.expiresAt - clock.now() > (before.maxAge * 1000) / 2) return before
     const policy = await host.fetch(domain)
     const kept = { ...policy, domain, id, expiresAt: clock.now() + policy.maxAge * 1000 }
     await store
@@ -68,11 +72,20 @@ export function createPolicies(deps: { host: PolicyHost; store: PolicyStore; clo
   return async (domain) => {
     const one = known.get(domain)
     if (one && clock.monotonic() < one.lookAt) return inForce(one.kept)
+    const asked = lookOnce(domain)
+    // What is known is the answer meanwhile: only the first message to a domain waits, and not for long.
+    if (one) return inForce(one.kept)
+    const none = { kept: null, lookAt: 0 }
+    const first = await within(clock, FIRST_LOOK_MS, asked, () => new Error('no answer')).catch(() => none)
+    return inForce(first.kept)
+  }
+
+  function lookOnce(domain: string): Promise<Known> {
     let asked = asking.get(domain)
     if (!asked) {
       asked = look(domain).finally(() => asking.delete(domain))
       asking.set(domain, asked)
     }
-    return inForce((await asked).kept)
+    return asked
   }
 }

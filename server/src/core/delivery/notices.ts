@@ -197,7 +197,7 @@ export function createNotices(deps: NoticeDeps): Notices {
       size: bytes.length,
       sha256: createHash('sha256').update(bytes).digest(),
       body: { kind: 'row', bytes },
-      prefix: Buffer.from(deps.ownId.header(messageId, [folded])),
+      prefix: Buffer.from(deps.ownId.header(organisationId, messageId, [folded])),
       headerFrom: `mailer-daemon@${host}`,
       subject: notice.subject,
       messageIdHeader: `<${messageId}@${host}>`,

@@ -18,6 +18,9 @@ export function claimOf(sources: readonly Source[], sender: Id | null, isNull: b
     const source = own.find(({ tenant }) => tenant === null)
     return source ? { kind: 'trusted', source, isOwnSender: true } : { kind: 'header', sources: own, isOwnSender: true }
   }
+  // Another organisation here would vouch for it with its own name: sent by us, it would look like theirs.
+  if (sender !== null)
+    return { kind: 'refused', detail: "the sender's domain belongs to another organisation, which must send it itself" }
   const dedicated = sources.filter(({ tenant }) => tenant === null)
   const [first] = dedicated
   if (first && dedicated.every(({ organisationId }) => organisationId === first.organisationId))

@@ -58,11 +58,15 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
     },
     begin(envelope, recipients) {
       deps.checkDisk()
-      if (!deps.outbound.isListed(envelope.clientIp)) return receive(deps, envelope, recipients, null)
+      // Listed no more since RCPT: what it was trusted with then is not taken.
+      if (!deps.outbound.isListed(envelope.clientIp) && !recipients.some(isOutside))
+        return receive(deps, envelope, recipients, null)
       return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
     },
   }
 }
+
+const isOutside = ({ recipient }: MxRecipient): boolean => recipient.standing === 'outside'
 
 /** Promise 13: a database that hangs is 451 as fast as one that is gone. */
 const inTime = <T>(deps: IntakeDeps, asked: Promise<T>): Promise<T> =>
@@ -119,7 +123,7 @@ function receive(
       if (header.received >= deps.config.smtp.hops)
         throw new WireError('too-many-hops', `${header.received} Received lines`)
       const looped = (one: MxRecipient): boolean =>
-        header.traces.length > 0 && deps.ownId.seen(header.traces, one.recipient.folded)
+        header.traces.length > 0 && deps.ownId.seen(one.recipient.organisationId, header.traces, one.recipient.folded)
       // The primary that sends back what it got from us would return it to the sender: it is parked instead.
       if (!listed && recipients.every(looped))
         throw new WireError('loop', 'it was accepted here for the same recipient before')
@@ -183,7 +187,7 @@ async function keepSent(
   const own = unit.find(({ organisationId }) => organisationId === author.organisationId)
   const copy = own && deps.routing.sent({ receivedAt: own.receivedAt, threadRoot: threadRootOf(header) }, author)
   if (!copy) return null
-  const claim = await deps.outbound.claimCopy(author, own.messageId, header.messageId)
+  const claim = await deps.outbound.claimCopy(author, own.messageId, header)
   if (claim) own.copies.push(copy)
   return claim
 }
@@ -222,6 +226,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
       at: receivedAt,
     }) +
     deps.ownId.header(
+      share.organisationId,
       share.messageId,
       share.recipients.map((one) => one.recipient.folded),
     )

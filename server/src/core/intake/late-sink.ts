@@ -2,13 +2,17 @@
  * A message whose place is decided when its header is there: its beginning is held back until then (the listener bounds a
  * header by smtp.headerBytes), the rest streams.
  */
+import { WireError } from '../../platform/errors.ts'
 import type { MxSink } from './door.ts'
 
 const END = Buffer.from('\r\n\r\n')
+/** Where the listener has no limit of its own. */
+const MOST_HELD = 1_048_576
 
 /** `decide` gets the header section, or all there is of a message without an end of it; what it throws is the reply. */
 export function lateSink(decide: (header: Buffer) => MxSink): MxSink {
   let parts: Buffer[] = []
+  let size = 0
   let tail = Buffer.alloc(0)
   let inner: MxSink | null = null
 
@@ -24,6 +28,8 @@ export function lateSink(decide: (header: Buffer) => MxSink): MxSink {
     write(chunk) {
       if (inner) return inner.write(chunk)
       parts.push(chunk)
+      size += chunk.length
+      if (size > MOST_HELD) throw new WireError('header-too-large')
       const seam = Buffer.concat([tail, chunk.subarray(0, END.length - 1)])
       if (!chunk.includes(END) && !seam.includes(END)) {
         tail = Buffer.concat([tail, chunk]).subarray(-(END.length - 1))

@@ -11,6 +11,7 @@ import { WireError } from '../../platform/errors.ts'
 import { RouteKind } from '../../platform/codes.ts'
 import { NIL_ID, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import type { HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import { parseStructure } from '../../protocols/mime/index.ts'
 import { claimSentMark, dropSentMark, type SentMark } from '../../store/sent-marks.ts'
 import type { ModeBoard } from '../continuity/index.ts'
@@ -41,10 +42,13 @@ export interface Outbound {
    */
   authorOf(envelope: MxEnvelope, way: Way): Promise<Recipient | Author | null>
   /** Whether this message makes the copy; null: another part of it has made it already. */
-  claimCopy(author: Recipient, messageId: Id, messageIdHeader: string | null): Promise<CopyClaim | null>
+  claimCopy(author: Recipient, messageId: Id, header: Parts): Promise<CopyClaim | null>
 }
 
 type Author = Pick<Recipient, 'personId' | 'routeId'>
+
+/** What the parts of one message have in common, also where a program gives all its messages one Message-ID. */
+type Parts = Pick<HeaderFacts, 'messageId' | 'date' | 'subject'>
 
 export interface CopyClaim {
   /** The message was surely not stored. Never throws. */
@@ -66,20 +70,26 @@ const NOWHERE = 'this organisation has no way out to the world: set `outboundRou
 const domainOf = (address: string): string | null =>
   address.includes('@') ? address.slice(address.lastIndexOf('@') + 1) : null
 
-/** Somebody in the world, written to in an organisation's name. */
-const outside = (address: string, source: Source | null): Recipient => ({
-  organisationId: source?.organisationId ?? NIL_ID,
-  domainId: NIL_ID,
-  address,
-  folded: address,
-  personId: null,
-  routeId: source?.outboundRouteId ?? NIL_ID,
-  filtering: false,
-  rollingCopy: false,
-  isProtected: false,
-  retentionDays: 0,
-  standing: 'outside',
-})
+/**
+ * Somebody in the world, written to in an organisation's name; null: it is not known yet in whose. The people of another
+ * organisation here are the world too: so the author's hold, the way out and the trace are the same for them.
+ */
+function outside(address: string, source: Source | null): Recipient {
+  if (source?.outboundRouteId === null) throw new WireError('config', NOWHERE)
+  return {
+    organisationId: source?.organisationId ?? NIL_ID,
+    domainId: NIL_ID,
+    address,
+    folded: address,
+    personId: null,
+    routeId: source?.outboundRouteId ?? NIL_ID,
+    filtering: false,
+    rollingCopy: false,
+    isProtected: false,
+    retentionDays: 0,
+    standing: 'outside',
+  }
+}
 
 export function createOutbound(deps: OutboundDeps): Outbound {
   const { directory, sources } = deps
@@ -118,20 +128,18 @@ export function createOutbound(deps: OutboundDeps): Outbound {
         claim.sources,
         fields.map(({ name, raw }) => ({ name, value: raw })),
       )
-      const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
       if (!source) {
+        const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
         // A stranger at the same provider writes to us: mail like any.
         if (!goesOut) return receive(recipients, null)
         throw new WireError('relay-denied', 'the header that names the tenant is missing or another')
       }
-      if (goesOut && source.outboundRouteId === null) throw new WireError('config', NOWHERE)
       const { organisationId } = source
-      return receive(
-        recipients.map((one) =>
-          one.recipient.standing === 'outside' ? { ...one, recipient: outside(one.recipient.address, source) } : one,
-        ),
-        { organisationId, isOwnSender: claim.isOwnSender },
-      )
+      const all = recipients.map((one) => {
+        const isOwn = one.recipient.standing !== 'outside' && one.recipient.organisationId === organisationId
+        return isOwn ? one : { ...one, recipient: outside(one.recipient.address, source) }
+      })
+      return receive(all, { organisationId, isOwnSender: claim.isOwnSender })
     })
   }
 
@@ -140,19 +148,25 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)
-      if (domain === null || (await directory.organisationOfDomain(domain))) return directory.resolve(address)
+      const owner = domain === null ? null : await directory.organisationOfDomain(domain)
+      const isForeign =
+        owner !== null &&
+        claim.kind === 'trusted' &&
+        claim.isOwnSender &&
+        owner.organisationId !== claim.source.organisationId
+      if (domain === null || (owner && !isForeign)) return directory.resolve(address)
       if (claim.kind === 'refused') throw new WireError('relay-denied', claim.detail)
-      if (claim.kind === 'header') return outside(address, null)
-      if (claim.source.outboundRouteId === null) throw new WireError('config', NOWHERE)
-      return outside(address, claim.source)
+      return outside(address, claim.kind === 'header' ? null : claim.source)
     },
     begin(envelope, recipients, receive) {
       const claim = claims.get(envelope)
+      const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
+      if (goesOut && (!claim || sources.of(envelope.clientIp).length === 0))
+        throw new WireError('relay-denied', 'this address may not send to the world any more')
       if (!claim || claim.kind === 'refused') return receive(recipients, null)
       if (claim.kind === 'header') return byHeader(claim, recipients, receive)
       const { source, isOwnSender } = claim
-      const goesOut = isOwnSender || recipients.some(({ recipient }) => recipient.standing === 'outside')
-      return receive(recipients, goesOut ? { organisationId: source.organisationId, isOwnSender } : null)
+      return receive(recipients, isOwnSender || goesOut ? { organisationId: source.organisationId, isOwnSender } : null)
     },
     async authorOf(envelope, { organisationId, isOwnSender }) {
       const author = isOwnSender ? await personOf(envelope.from) : null
@@ -165,13 +179,15 @@ export function createOutbound(deps: OutboundDeps): Outbound {
       )
       return held ? { personId: null, routeId: held.routeId } : null
     },
-    async claimCopy({ organisationId, personId }, messageId, messageIdHeader) {
+    async claimCopy({ organisationId, personId }, messageId, header) {
       const dropped: CopyClaim = { drop: () => undefined }
-      if (messageIdHeader === null) return dropped
+      if (header.messageId === null) return dropped
       const mark: SentMark = {
         organisationId,
         personId: personId!,
-        mark: createHash('sha256').update(messageIdHeader).digest(),
+        mark: createHash('sha256')
+          .update(JSON.stringify([header.messageId, header.date, header.subject]))
+          .digest(),
         messageId,
       }
       if (!(await claimSentMark(deps.db, mark))) return null

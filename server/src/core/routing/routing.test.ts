@@ -158,7 +158,7 @@ test('own mark: knows the same recipient again, not another, not another install
   const own = createOwnId(keys, 'installation-one')
   const people = Array.from({ length: 95 }, (_, i) => `p${i}@corp.test`)
   const values = own
-    .header('message-one', people)
+    .header('org', 'message-one', people)
     .split(/\r\n(?! )/)
     .filter(Boolean)
     .map((field) =>
@@ -168,21 +168,24 @@ test('own mark: knows the same recipient again, not another, not another install
         .trim(),
     )
   expect(values.length).toBe(3)
-  for (const person of people) expect(own.seen(values, person)).toBe(true)
-  expect(own.seen(values, 'other@corp.test')).toBe(false)
-  expect(createOwnId(keys, 'installation-two').seen(values, people[0]!)).toBe(false)
-  expect(own.seen(['installation-one message-one 0000000000000000'], people[0]!)).toBe(false)
+  for (const person of people) expect(own.seen('org', values, person)).toBe(true)
+  expect(own.seen('org', values, 'other@corp.test')).toBe(false)
+  // In another organisation's name it is another way, and no loop.
+  expect(own.seen('another', values, people[0]!)).toBe(false)
+  expect(createOwnId(keys, 'installation-two').seen('org', values, people[0]!)).toBe(false)
+  expect(own.seen('org', ['installation-one message-one 0000000000000000'], people[0]!)).toBe(false)
   // Another message, other marks: one that was learned from a message tells nothing about the next.
-  expect(own.header('message-two', ['p0@corp.test']).split(' ').at(-1)).not.toBe(
-    own.header('message-one', ['p0@corp.test']).split(' ').at(-1),
+  expect(own.header('org', 'message-two', ['p0@corp.test']).split(' ').at(-1)).not.toBe(
+    own.header('org', 'message-one', ['p0@corp.test']).split(' ').at(-1),
   )
   expect(
     own.seen(
+      'org',
       values.map((value) => value.replace('message-one', 'message-two')),
       people[0]!,
     ),
   ).toBe(false)
-  for (const line of own.header('message-one', people).split('\r\n')) expect(line.length).toBeLessThan(120)
+  for (const line of own.header('org', 'message-one', people).split('\r\n')) expect(line.length).toBeLessThan(120)
 })
 
 test('Received: what a peer calls itself cannot break the header', () => {

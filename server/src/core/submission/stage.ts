@@ -47,6 +47,7 @@ export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<
   // wrote, to everybody they write to, and some receivers hold a home's address against the mail. Who it was is in our log.
   const received = `Received: by ${deps.config.hostname} (Holdfast) with ${protocol} id ${messageId};\r\n\t${mailDate(receivedAt)}\r\n`
   const trace = deps.ownId.header(
+    organisationId,
     messageId,
     outgoing.recipients.flatMap((address) => foldAddress(address) ?? []),
   )

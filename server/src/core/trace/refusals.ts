@@ -32,15 +32,21 @@ export interface Refusals {
 
 const EVERY_MS = 2_000
 const MOST_WAITING = 2_000
-/** Rows a second in the long run, and at once. */
-const RATE = 5
-const BURST = 1_000
+/** Rows of one organisation a second in the long run, and at once: what floods one does not hide the others'. */
+const RATE = 2
+const BURST = 500
+/** Organisations whose rate is remembered. */
+const MOST_RATES = 10_000
 const LONGEST = 500
 
 const domainOf = (address: string): string | null =>
   address.includes('@') ? address.slice(address.lastIndexOf('@') + 1) : null
-/** PostgreSQL takes neither NUL nor half a surrogate pair. */
-const clean = (text: string): string => text.slice(0, LONGEST).toWellFormed().replaceAll('\0', '\ufffd')
+/** PostgreSQL takes neither NUL nor half a surrogate pair; and what strangers wrote is shown on terminals. */
+const clean = (text: string): string =>
+  text
+    .slice(0, LONGEST)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, '\ufffd')
 
 export function createRefusals(deps: {
   db: Database
@@ -51,8 +57,7 @@ export function createRefusals(deps: {
   const { db, clock, log, directory } = deps
   let waiting = new Map<string, { refused: Refused; at: number; times: number }>()
   let lost = 0
-  let tokens = BURST
-  let filledAt = clock.monotonic()
+  const rates = new Map<Id, { tokens: number; filledAt: number }>()
   let timer: Timer | null = null
   let flushing: Promise<void> | null = null
 
@@ -65,14 +70,14 @@ export function createRefusals(deps: {
     return null
   }
 
-  /** How many of `wanted` may be written now. */
-  function allowed(wanted: number): number {
+  /** One more row of this organisation. */
+  function isAllowed(organisationId: Id): boolean {
     const now = clock.monotonic()
-    tokens = Math.min(BURST, tokens + ((now - filledAt) / 1000) * RATE)
-    filledAt = now
-    const given = Math.min(wanted, Math.floor(tokens))
-    tokens -= given
-    return given
+    const { tokens, filledAt } = rates.get(organisationId) ?? { tokens: BURST, filledAt: now }
+    const left = Math.min(BURST, tokens + ((now - filledAt) / 1000) * RATE)
+    if (rates.size >= MOST_RATES) rates.clear()
+    rates.set(organisationId, { tokens: left >= 1 ? left - 1 : left, filledAt: now })
+    return left >= 1
   }
 
   async function write(): Promise<void> {
@@ -80,9 +85,13 @@ export function createRefusals(deps: {
     waiting = new Map()
     const rows: RefusalRow[] = []
     for (const { refused, at, times } of all) {
-      const organisationId = await ownerOf(refused)
+      const organisationId = await ownerOf(refused).catch(() => undefined)
       // Nobody's here: strangers who try to relay are a number in the metrics.
       if (organisationId === null) continue
+      if (organisationId === undefined || !isAllowed(organisationId)) {
+        lost++
+        continue
+      }
       const { clientIp, tls, helo, from, recipient, reply } = refused
       rows.push({
         organisationId,
@@ -97,9 +106,7 @@ export function createRefusals(deps: {
         times,
       })
     }
-    const count = allowed(rows.length)
-    lost += rows.length - count
-    if (count > 0) await insertRefusals(db, rows.slice(0, count))
+    if (rows.length > 0) await insertRefusals(db, rows)
     if (lost > 0) log.warn({ refusals: lost }, 'so many refusals are not in the trace')
     lost = 0
   }
