@@ -72,7 +72,7 @@ export async function openSmtpConnection(options: {
   target: SmtpTarget
   helo: string
   clock: Clock
-  timeouts?: Partial<typeof TIMEOUTS>
+  timeouts?: Partial<Record<keyof typeof TIMEOUTS, number>>
 }): Promise<SmtpConnection> {
   const { target, clock } = options
   const wait = { ...TIMEOUTS, ...options.timeouts }

@@ -115,7 +115,8 @@ function runnerTo(port: number, clock: Clock = systemClock, connections = 1, may
     helo: 'mx.test',
     connections,
     slowMs: 60_000,
-    findTargets: () => Promise.resolve({ targets: [{ host: '127.0.0.1', port, protocol: 'smtp', tls: 'none' }] }),
+    findTargets: () =>
+      Promise.resolve({ targets: [{ host: '127.0.0.1', port, priority: 0, protocol: 'smtp', tls: 'none' }] }),
     mailOf: () => ({
       from: 'a@outside.test',
       size: 3,

@@ -1,4 +1,4 @@
-/** Which hosts a transaction may go to: the route's own, by priority; or the MX of the recipient's domain. */
+/** Which hosts a transaction may go to: the route's own, or the MX of the recipient's domain. hosts.ts puts them in order. */
 import { domainToASCII } from 'node:url'
 import type { MxHost, MxLookup } from '../../clients/dns/mx.ts'
 import type { SmtpTarget } from '../../clients/smtp/result.ts'
@@ -8,14 +8,6 @@ import { namesHost, type Policy } from '../../protocols/mta-sts/policy.ts'
 import type { Route } from '../directory/index.ts'
 import type { PolicyOf } from './mta-sts.ts'
 import type { TargetList } from './runner.ts'
-
-/** Hosts of one priority in random order (RFC 5321 section 5.1), lower priority first. */
-export function inOrder<T extends { priority: number }>(hosts: readonly T[], random: () => number = Math.random): T[] {
-  return hosts
-    .map((host) => ({ host, key: random() }))
-    .sort((a, b) => a.host.priority - b.host.priority || a.key - b.key)
-    .map(({ host }) => host)
-}
 
 /** How the outside world is reached by routes of kind mx. */
 export interface World {
@@ -60,9 +52,10 @@ export async function findTargets(
             ...(route.secretSealed ? { password: openSecret(route.secretSealed, route.routeId) } : {}),
           }
     return {
-      targets: inOrder(settings.hosts).map(({ host, port }) => ({
+      targets: settings.hosts.map(({ host, port, priority }) => ({
         host,
         port,
+        priority,
         protocol: settings.protocol,
         tls: settings.tls,
         ...login,
@@ -79,9 +72,10 @@ export async function findTargets(
   const hosts = allowed(answer.hosts, domain, policy)
   if (!Array.isArray(hosts)) return hosts
   return {
-    targets: inOrder(hosts).map(({ host, address }) => ({
+    targets: hosts.map(({ host, address, priority }) => ({
       host,
       address,
+      priority,
       port: world.port,
       protocol: 'smtp',
       // Section 4.2: encrypted, with a certificate that is valid for the server's name, or not at all.
