@@ -28,6 +28,7 @@ import {
   createRouteBook,
   createSourceBook,
   type LiveDirectory,
+  type OpenSecret,
   type RouteBook,
   type SourceBook,
 } from '../core/directory/index.ts'
@@ -112,6 +113,8 @@ export function buildCore(base: Foundation): Core {
   const routes = createRouteBook({ db: db.vital, clock, log })
   const directory = createDirectory({ db: db.vital, clock, log })
   const sources = createSourceBook({ db: db.vital, clock, log })
+  const openSecret: OpenSecret = (column, sealed, routeId) =>
+    base.keys.open(`route.${column}:${routeId}`, sealed).toString()
   const continuity = createContinuity({
     db,
     clock,
@@ -121,6 +124,7 @@ export function buildCore(base: Foundation): Core {
     helo: config.hostname,
     metrics,
     judging: base.works,
+    openSecret,
   })
   const { board } = continuity
   const delivery = createDelivery({
@@ -148,7 +152,7 @@ export function buildCore(base: Foundation): Core {
       }),
       port: config.delivery.worldPort,
     },
-    openSecret: (sealed, routeId) => base.keys.open(`route.secret_sealed:${routeId}`, sealed).toString(),
+    openSecret,
     returnHeaders,
     onWithdrawn: (personIds) => {
       for (const personId of personIds) mailbox.hub.touch(personId)

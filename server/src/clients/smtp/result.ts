@@ -17,6 +17,18 @@ export interface RecipientResult {
 
 export type FailureKind = 'refused' | 'timeout' | 'tls' | 'dns' | 'dropped' | 'reply' | 'protocol' | 'local'
 
+/** Whom TLS believes, and what it shows of us. */
+export interface TlsTrust {
+  /** for `pinned`: SHA-256 of the SubjectPublicKeyInfo of the server's certificate, base64; one of them must fit */
+  pins?: readonly string[]
+  /** for `required`: certificates (PEM) that vouch for the server's, instead of the public ones */
+  ca?: string
+  /** for `required`: the name in the certificate, where it is another than the host's */
+  name?: string
+  /** our certificate with its chain and its key (PEM), shown where the server asks for one */
+  client?: string
+}
+
 export interface SmtpTarget {
   /** the name: certificates and the trace */
   host: string
@@ -25,7 +37,8 @@ export interface SmtpTarget {
   port: number
   protocol: 'smtp' | 'lmtp'
   /** with a username, opportunistic means encrypted as well (target.ts) */
-  tls: 'none' | 'opportunistic' | 'required'
+  tls: 'none' | 'opportunistic' | 'required' | 'pinned'
+  trust?: TlsTrust
   username?: string
   password?: string
 }

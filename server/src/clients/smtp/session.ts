@@ -6,13 +6,13 @@
  * host is asked once more in clear, and `tlsFailure` says why. Where encryption is a must (target.ts) nothing but EHLO is
  * ever said in clear. Failure: SmtpFailure with the stage it happened at; the socket is closed.
  */
-import { isIP } from 'node:net'
 import type { Clock } from '../../platform/clock.ts'
 import { parseCapabilities, type Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { SmtpFailure, type FailureKind, type SmtpTarget, type Stage } from './result.ts'
 import { connectSmtp, type SmtpSocket } from './socket.ts'
 import { mustEncrypt } from './target.ts'
+import { checkPin, tlsOptions } from './trust.ts'
 
 export interface Session {
   socket: SmtpSocket
@@ -56,10 +56,8 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
       socket.write('STARTTLS\r\n')
       const reply = await socket.reply(wait('command'), 'tls')
       if (!isGood(reply)) throw badReply('tls', 'tls', reply)
-      await socket.startTls(
-        { servername: isIP(target.host) ? '' : target.host, rejectUnauthorized: target.tls === 'required' },
-        wait('command'),
-      )
+      await socket.startTls(tlsOptions(target), wait('command'))
+      checkPin(target, socket.certificate())
       capabilities = await sayHello(socket, options).catch((error: unknown) => {
         // TLS 1.3: a server that does not like our side of the handshake says so only after ours is done.
         if (error instanceof SmtpFailure && error.kind === 'dropped') throw new SmtpFailure('tls', 'tls', error.message)

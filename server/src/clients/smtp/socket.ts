@@ -2,6 +2,7 @@
  * One client socket that speaks lines: commands out, whole replies in, each wait with its own time-out
  * (RFC 5321 section 4.5.3.2). A reply that nobody waits for is an error of the peer, except 421 before it closes.
  */
+import type { X509Certificate } from 'node:crypto'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { Clock, Timer } from '../../platform/clock.ts'
@@ -17,6 +18,8 @@ export interface SmtpSocket {
   answered(): boolean
   startTls(options: tls.ConnectionOptions, timeoutMs: number): Promise<void>
   tlsName(): string | null
+  /** the server's, where there is TLS */
+  certificate(): X509Certificate | null
   cork(): void
   uncork(): void
   /** True while bytes can still be handed over. */
@@ -142,7 +145,13 @@ export async function connectSmtp(
       if (pending.length > 0) throw new SmtpFailure('tls', 'protocol', 'the server spoke between STARTTLS and TLS')
       socket.removeAllListeners()
       const plain = socket
-      socket = tls.connect({ ...options, socket: plain })
+      try {
+        socket = tls.connect({ ...options, socket: plain })
+      } catch (error) {
+        // A certificate of ours that OpenSSL cannot read.
+        plain.destroy()
+        throw new SmtpFailure('tls', 'local', (error as Error).message)
+      }
       parser = createReplyReader()
       pending = []
       const handshake = { done: false }
@@ -163,6 +172,7 @@ export async function connectSmtp(
     },
     tlsName: () =>
       socket instanceof tls.TLSSocket ? `${socket.getProtocol() ?? 'TLS'} ${socket.getCipher().name}` : null,
+    certificate: () => (socket instanceof tls.TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
     open: () => broken === null && !socket.destroyed && socket.writable,

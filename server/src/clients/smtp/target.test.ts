@@ -15,6 +15,11 @@ test('a key is the same for the same target, another for every change that a kep
     { ...target, protocol: 'lmtp' },
     { ...target, tls: 'required' },
     { ...target, tls: 'none' },
+    { ...target, tls: 'pinned', trust: { pins: ['a'] } },
+    { ...target, tls: 'pinned', trust: { pins: ['a', 'b'] } },
+    { ...target, trust: { ca: 'a' } },
+    { ...target, trust: { name: 'a' } },
+    { ...target, trust: { client: 'a' } },
     login,
     { ...login, username: 'other' },
     { ...login, password: 'changed' },
@@ -28,6 +33,7 @@ test.each([
   ['none', false, false],
   ['opportunistic', false, true],
   ['required', true, true],
+  ['pinned', true, true],
 ] as const)('tls %s: must it be encrypted without a username %s, with one %s', (tls, without, withOne) => {
   expect(mustEncrypt({ tls })).toBe(without)
   expect(mustEncrypt({ tls, username: 'relay' })).toBe(withOne)

@@ -78,6 +78,7 @@ function scene(name: SensitivityName, options: { seed?: number; probes?: boolean
       probe: { enabled: options.probes ?? true },
     }),
     secretSealed: null,
+    clientTlsSealed: null,
     wayBack: 1,
     domain: 'example.test',
   }

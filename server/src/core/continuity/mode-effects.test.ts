@@ -95,6 +95,7 @@ test.each(modes.flatMap((mode) => (['good', 'bad'] as const).map((health) => [mo
           kind: RouteKind.primary,
           settings: routeSettingsSchema.parse({ hosts: [{ host: 'primary.test' }] }),
           secretSealed: null,
+          clientTlsSealed: null,
           wayBack: 1,
           domain: 'corp.test',
         }),

@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { ProbeResult, ProbeTarget } from '../../clients/smtp/probe.ts'
-import type { Route, RouteBook } from '../directory/index.ts'
+import { trustOf, type OpenSecret, type Route, type RouteBook } from '../directory/index.ts'
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { classifyAttempt } from './classify.ts'
 import { probingIn } from './mode-table.ts'
@@ -42,6 +42,9 @@ interface Chain {
 const isCancelled = (chain: Chain): boolean => chain.cancelled
 
 const MOST_HOSTS = 4
+const nothingSealed: OpenSecret = () => {
+  throw new Error('no keys here to open what is sealed')
+}
 const SYNC_MS = 500
 
 export function createProber(deps: {
@@ -56,6 +59,8 @@ export function createProber(deps: {
   onAnswer?: (routeId: Id) => void
   /** a made-up recipient was taken, or refused for good */
   onStranger?: (route: Route, isTaken: boolean) => void
+  /** a host that wants our certificate wants it from a probe too */
+  openSecret?: OpenSecret | undefined
   helo?: string
   random?: () => number
 }): Prober {
@@ -110,13 +115,21 @@ export function createProber(deps: {
     const deadline = clock.monotonic() + numbersOf(route).probeTimeout * 1000
     const asksStranger = route.domain !== null && --chain.untilStranger < 0
     let isTaken: boolean | null = null
+    let trust: ReturnType<typeof trustOf>
+    try {
+      trust = trustOf(route, deps.openSecret ?? nothingSealed)
+    } catch (error) {
+      // Sealed under another key: nobody's fault but ours, and known to the deliveries as well.
+      deps.evidence.report({ organisationId, routeId, kind: EvidenceKind.ours, text: `probe: ${String(error)}` })
+      return
+    }
     for (const [i, { host, port }] of hosts.entries()) {
       // The hosts share the time, so that several hanging ones are noticed no later than one.
       const share = (deadline - clock.monotonic()) / (hosts.length - i)
       const result = await deps.probe({
         host,
         port,
-        tls: route.settings.tls,
+        ...trust,
         // Not to sign in: a probe that is content with less encryption than a delivery would call a dead route alive.
         ...(route.settings.username === undefined ? {} : { username: route.settings.username }),
         protocol: route.settings.protocol,

@@ -6,7 +6,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
-import type { Route, RouteBook } from '../directory/index.ts'
+import type { OpenSecret, Route, RouteBook } from '../directory/index.ts'
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
 import type { Job } from './job.ts'
 import { createRunner, type AttemptReport, type Runner } from './runner.ts'
@@ -33,7 +33,7 @@ interface Deps {
   clock: Clock
   helo: string
   routes: Pick<RouteBook, 'get'>
-  openSecret: (sealed: Buffer, routeId: Id) => string
+  openSecret: OpenSecret
   world: World
   mailOf(job: Job): OutgoingMail
   mayGo(job: Job): boolean
@@ -55,7 +55,14 @@ interface Destination {
 }
 
 const markOf = (route: Route | undefined): string =>
-  route ? JSON.stringify([route.kind, route.settings, route.secretSealed?.toString('base64')]) : ''
+  route
+    ? JSON.stringify([
+        route.kind,
+        route.settings,
+        route.secretSealed?.toString('base64'),
+        route.clientTlsSealed?.toString('base64'),
+      ])
+    : ''
 
 export function createDestinations(deps: Deps): Destinations {
   const { routes } = deps

@@ -18,7 +18,7 @@ export interface RankedTarget extends SmtpTarget {
 export interface Hosts {
   /** The best first, those that rest last. */
   inOrder(targets: readonly RankedTarget[]): RankedTarget[]
-  isWell(target: RankedTarget): boolean
+  isWell: (target: RankedTarget) => boolean
   /** It is used now. The answer is what `failed` wants to know: when that was. */
   begin(target: RankedTarget): number
   /** What began at `begun` failed by the host's fault; one fault counts once, however many transactions it ended. */

@@ -3,9 +3,8 @@ import { domainToASCII } from 'node:url'
 import type { MxHost, MxLookup } from '../../clients/dns/mx.ts'
 import type { SmtpTarget } from '../../clients/smtp/result.ts'
 import { RouteKind } from '../../platform/codes.ts'
-import type { Id } from '../../platform/ids.ts'
 import { namesHost, type Policy } from '../../protocols/mta-sts/policy.ts'
-import type { Route } from '../directory/index.ts'
+import { trustOf, type OpenSecret, type Route } from '../directory/index.ts'
 import type { PolicyOf } from './mta-sts.ts'
 import type { TargetList } from './runner.ts'
 
@@ -29,7 +28,7 @@ function allowed(hosts: readonly MxHost[], domain: string, policy: Policy | null
 export async function findTargets(
   route: Route | undefined,
   domain: string,
-  openSecret: (sealed: Buffer, routeId: Id) => string,
+  openSecret: OpenSecret,
   world: World,
 ): Promise<TargetList> {
   if (!route)
@@ -49,15 +48,16 @@ export async function findTargets(
         ? {}
         : {
             username: settings.username,
-            ...(route.secretSealed ? { password: openSecret(route.secretSealed, route.routeId) } : {}),
+            ...(route.secretSealed ? { password: openSecret('secret_sealed', route.secretSealed, route.routeId) } : {}),
           }
+    const trust = trustOf(route, openSecret)
     return {
       targets: settings.hosts.map(({ host, port, priority }) => ({
         host,
         port,
         priority,
         protocol: settings.protocol,
-        tls: settings.tls,
+        ...trust,
         ...login,
       })),
     }

@@ -19,6 +19,7 @@ export interface Route {
   kind: (typeof RouteKind)[keyof typeof RouteKind]
   settings: RouteSettings
   secretSealed: Buffer | null
+  clientTlsSealed: Buffer | null
   wayBack: number
   domain: string | null
 }

@@ -26,10 +26,30 @@ export const routeSettingsSchema = z.strictObject({
     .default('smtp')
     .describe('lmtp: for a mail store that takes mail directly and answers for each recipient.'),
   tls: z
-    .enum(['none', 'opportunistic', 'required'])
+    .enum(['none', 'opportunistic', 'required', 'pinned'])
     .default('opportunistic')
     .describe(
-      'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. none: in clear, the password too.',
+      'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. pinned: a certificate with one of the keys in tlsPins or no mail, whoever signed it. none: in clear, the password too.',
+    ),
+  tlsPins: z
+    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'is not a SHA-256 in base64 (44 characters)'))
+    .max(20)
+    .default([])
+    .describe(
+      "For tls pinned: SHA-256, in base64, of the public key (SubjectPublicKeyInfo) of the server's certificate. Name the next key too, before the server changes to it.",
+    ),
+  tlsName: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe("For tls required: the name in the server's certificate, where it is another than the host's."),
+  tlsCa: z
+    .string()
+    .max(200_000)
+    .optional()
+    .describe(
+      'For tls required: certificates (PEM) that vouch for the server, instead of the public ones; better: caFile beside settings.',
     ),
   username: z.string().max(255).optional().describe('Name to sign in with (AUTH PLAIN or LOGIN).'),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
