@@ -26,6 +26,7 @@ function hostsOf(route: RouteRow) {
     host,
     port,
     ...trust,
+    ...(settings.data.clientAddress === 'proxy' ? { clientAddress: 'proxy' as const } : {}),
     protocol,
     rcpt: probe.recipient || `postmaster@${route.domain ?? host}`,
   }))

@@ -12,9 +12,10 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { isPlain, refuseBeforeMail } from './before-mail.ts'
+import { connectionOf, heloOf, xclientLine, xforwardLines, type ClientFacts } from './client-address.ts'
 import { mailLine, rcptLine, type OutgoingMail, type OutgoingRecipient } from './envelope.ts'
 import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
-import { isGood, openSession } from './session.ts'
+import { isGood, openSession, sayHello } from './session.ts'
 import { sendBody } from './send-body.ts'
 import { signIn } from './sign-in.ts'
 import { targetKey } from './target.ts'
@@ -72,15 +73,22 @@ export async function openSmtpConnection(options: {
   target: SmtpTarget
   helo: string
   clock: Clock
+  /** whose connection it is to be, where the target wants to know (client-address.ts) */
+  client?: ClientFacts | null
   timeouts?: Partial<Record<keyof typeof TIMEOUTS, number>>
 }): Promise<SmtpConnection> {
   const { target, clock } = options
   const wait = { ...TIMEOUTS, ...options.timeouts }
-  const session = await openSession({ target, helo: options.helo, clock, wait: (step) => wait[step] })
-  const { socket, capabilities, tlsFailure } = session
-  const { username, password = '' } = target
+  const { helo, client = null } = options
+  const session = await openSession({ target, helo, clock, client, wait: (step) => wait[step] })
+  const { socket, tlsFailure } = session
+  let { capabilities } = session
+  const { username, password = '', clientAddress } = target
+  const login = async (): Promise<void> => {
+    if (username !== undefined) await signIn({ socket, capabilities }, { username, password }, wait.command)
+  }
   try {
-    if (username !== undefined) await signIn(session, { username, password }, wait.command)
+    await login()
   } catch (error) {
     socket.destroy()
     throw error
@@ -98,6 +106,39 @@ export async function openSmtpConnection(options: {
   ]
   const together = (mail: OutgoingMail, recipients: readonly OutgoingRecipient[]): string =>
     `${commands(mail, recipients).join('\r\n')}\r\n`
+
+  let isIntroduced = clientAddress !== 'xclient'
+  /** XCLIENT, and all that follows from it: the conversation begins anew. The reply: the server does not want this client. */
+  async function introduce(): Promise<Reply | null> {
+    isIntroduced = true
+    const line = xclientLine(client, capabilities.all.get('XCLIENT'))
+    if (line === null || client === null) return null
+    socket.write(`${line}\r\n`)
+    const reply = await answer(wait.command, 'mail')
+    // 50x: it offers what it then does not take, and nothing has changed.
+    if (!isGood(reply)) return reply.code >= 500 && reply.code <= 504 ? null : reply
+    const hello = (name: string): Promise<Capabilities> =>
+      sayHello(socket, { target, helo: name, wait: () => wait.command })
+    const theirs = heloOf(client)
+    try {
+      capabilities = await hello(theirs ?? helo)
+    } catch (error) {
+      // What a stranger calls itself may not be to its taste; then it gets our name, as always.
+      if (theirs === null || !(error instanceof SmtpFailure) || error.code < 500) throw error
+      capabilities = await hello(helo)
+    }
+    await login()
+    return null
+  }
+  /** XFORWARD; a server that does not take it after all takes the message. */
+  async function forward(mail: OutgoingMail): Promise<Reply | null> {
+    for (const line of xforwardLines(mail.client, capabilities.all.get('XFORWARD'))) {
+      socket.write(`${line}\r\n`)
+      const reply = await answer(wait.command, 'mail')
+      if (reply.code === 421) return reply
+    }
+    return null
+  }
 
   async function answer(ms: number, stage: Stage): Promise<Reply> {
     if (!slow || socket.answered()) return socket.reply(ms, stage)
@@ -153,9 +194,20 @@ export async function openSmtpConnection(options: {
     if (ahead !== null && !wasSaid)
       throw new SmtpFailure('mail', 'local', 'the connection was kept for another message')
     ahead = null
+    const unwanted = isIntroduced ? null : await introduce()
+    if (unwanted) {
+      isIntroduced = false
+      done.fill(resultOf(verdict(unwanted.code), 'mail', unwanted))
+      return
+    }
     if (!wasSaid) for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
     const asked = mail.recipients.map((_, i) => i).filter((i) => done[i] === null)
     if (asked.length === 0) return
+    const goodbye = clientAddress === 'xforward' && !wasSaid ? await forward(mail) : null
+    if (goodbye) {
+      for (const i of asked) done[i] = resultOf('deferred', 'mail', goodbye)
+      return
+    }
     progress.said = true
     const recipients = asked.map((i) => mail.recipients[i]!)
     const rest = (outcome: RecipientResult): void => asked.forEach((i) => (done[i] ??= outcome))
@@ -195,7 +247,9 @@ export async function openSmtpConnection(options: {
 
   return {
     key: targetKey(target),
-    capabilities,
+    get capabilities() {
+      return capabilities
+    },
     tls: tlsFailure === null ? socket.tlsName() : `${CLEAR}${tlsFailure.slice(0, 200)}`,
     async send(mail, hooks) {
       const done: (RecipientResult | null)[] = mail.recipients.map(() => null)
@@ -230,7 +284,11 @@ export async function openSmtpConnection(options: {
       return done.map((one) => one!)
     },
     usable: (next) => (ahead === null ? socket.usable() : ahead === next && socket.open()),
-    mayFollow: (mail) => capabilities.pipelining && isPlain(mail, capabilities),
+    mayFollow: (mail) =>
+      capabilities.pipelining &&
+      isPlain(mail, capabilities) &&
+      connectionOf(clientAddress, mail.client) === connectionOf(clientAddress, client) &&
+      (clientAddress !== 'xforward' || xforwardLines(mail.client, capabilities.all.get('XFORWARD')).length === 0),
     cut() {
       if (!current.value) socket.destroy()
     },

@@ -11,7 +11,10 @@ import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
 import { badReply, isGood, openSession } from './session.ts'
 import type { SmtpSocket } from './socket.ts'
 
-export interface ProbeTarget extends Pick<SmtpTarget, 'host' | 'port' | 'tls' | 'trust' | 'username'> {
+export interface ProbeTarget extends Pick<
+  SmtpTarget,
+  'host' | 'port' | 'tls' | 'trust' | 'username' | 'clientAddress'
+> {
   protocol?: SmtpTarget['protocol']
   helo: string
   timeoutMs: number

@@ -1,5 +1,6 @@
 /** What became of a transaction at the next hop: per recipient, with the stage it was decided at and the reply's own words. */
 import type { Reply } from '../../protocols/smtp/reply.ts'
+import type { ClientAddress } from './client-address.ts'
 
 export type Stage = 'dns' | 'connect' | 'tls' | 'greeting' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'final'
 
@@ -41,6 +42,8 @@ export interface SmtpTarget {
   trust?: TlsTrust
   username?: string
   password?: string
+  /** how it is told the client's address; left out: not at all */
+  clientAddress?: ClientAddress
 }
 
 /** A server's words are kept up to here: enough for a person, bounded for whoever searches them. */

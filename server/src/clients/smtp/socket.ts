@@ -7,6 +7,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { createReplyReader, type Reply } from '../../protocols/smtp/reply.ts'
+import type { Ends } from './client-address.ts'
 import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
 
 export interface SmtpSocket {
@@ -18,6 +19,8 @@ export interface SmtpSocket {
   answered(): boolean
   startTls(options: tls.ConnectionOptions, timeoutMs: number): Promise<void>
   tlsName(): string | null
+  /** as they were when it was connected */
+  ends: Ends
   /** the server's, where there is TLS */
   certificate(): X509Certificate | null
   cork(): void
@@ -125,6 +128,10 @@ export async function connectSmtp(
     signal()
   })
   await until(() => (link.up ? true : undefined), timeoutMs, 'connect')
+  const ends: Ends = {
+    own: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+    peer: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? target.port },
+  }
 
   return {
     write: (data) => socket.write(data),
@@ -172,6 +179,7 @@ export async function connectSmtp(
     },
     tlsName: () =>
       socket instanceof tls.TLSSocket ? `${socket.getProtocol() ?? 'TLS'} ${socket.getCipher().name}` : null,
+    ends,
     certificate: () => (socket instanceof tls.TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),

@@ -24,6 +24,8 @@ test('a key is the same for the same target, another for every change that a kep
     { ...login, username: 'other' },
     { ...login, password: 'changed' },
     { ...target, username: 'relay' },
+    { ...target, clientAddress: 'proxy' },
+    { ...target, clientAddress: 'xclient' },
   ]
   expect(new Set(different.map(targetKey)).size).toBe(different.length)
   expect(targetKey(login)).not.toContain('secret')

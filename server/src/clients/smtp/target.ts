@@ -18,6 +18,7 @@ export const mustEncrypt = (target: Pick<SmtpTarget, 'tls' | 'username'>): boole
 export function targetKey(target: SmtpTarget): string {
   const { host, address, port, protocol, tls, trust = {}, username, password } = target
   const whom = [trust.pins ?? [], trust.ca ?? null, trust.name ?? null, trust.client ?? null]
-  const parts = [host.toLowerCase(), address ?? null, port, protocol, tls, whom, username ?? null, password ?? null]
+  const login = [username ?? null, password ?? null]
+  const parts = [host.toLowerCase(), address ?? null, port, protocol, tls, whom, login, target.clientAddress ?? null]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

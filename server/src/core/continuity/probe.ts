@@ -130,6 +130,8 @@ export function createProber(deps: {
         host,
         port,
         ...trust,
+        // Without the header such a server would take our EHLO for one.
+        ...(route.settings.clientAddress === 'proxy' ? { clientAddress: 'proxy' as const } : {}),
         // Not to sign in: a probe that is content with less encryption than a delivery would call a dead route alive.
         ...(route.settings.username === undefined ? {} : { username: route.settings.username }),
         protocol: route.settings.protocol,

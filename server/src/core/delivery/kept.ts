@@ -9,6 +9,8 @@ import type { RankedTarget } from './hosts.ts'
 export interface Kept {
   connection: SmtpConnection
   target: RankedTarget
+  /** connectionOf its client: it carries nothing of another */
+  client: string
   /** transactions begun on it */
   used: number
 }

@@ -13,6 +13,7 @@ const job: Job = {
   routeId: '00000000-0000-7000-8000-000000000003',
   direction: 1,
   envelopeFrom: 'a@outside.test',
+  client: null,
   acceptedAt: 0,
   size: 1,
   prefix: Buffer.alloc(0),

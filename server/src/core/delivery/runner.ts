@@ -15,6 +15,7 @@
  * After a failed connect the others do not storm the hosts: for a second they fail alike. Whether the way is still open
  * is asked when a transaction begins and again when its connection stands: a switch may have come in between.
  */
+import { connectionOf } from '../../clients/smtp/client-address.ts'
 import { openSmtpConnection, type OutgoingMail, type SendHooks } from '../../clients/smtp/connection.ts'
 import type { SmtpConnection } from '../../clients/smtp/connection.ts'
 import { SmtpFailure, type RecipientResult } from '../../clients/smtp/result.ts'
@@ -117,29 +118,33 @@ export function createRunner(deps: Deps): Runner {
   /** the hosts, as they were found last */
   let known: RankedTarget[] = []
 
+  /** All hosts of a destination want to know the client in the same way. */
+  const clientKey = (job: Job): string => connectionOf(known[0]?.clientAddress, job.client)
   const hasRoom = (): boolean => idle.count() + active.size + opening < deps.connections
   /** No well host would be preferred to this one. */
   const isBest = ({ priority }: RankedTarget): boolean =>
     !known.some((other) => other.priority < priority && hosts.isWell(other))
 
   /** A kept connection to the host whose turn it is; null: a new one is needed. */
-  function takeKept(): Kept | null {
+  function takeKept(job: Job): Kept | null {
+    const client = clientKey(job)
+    const isIts = (one: Kept): boolean => one.client === client
     const wanted = hosts.inOrder(known)[0]
-    if (wanted === undefined || known.length === 1) return idle.take()
-    const its = idle.take(({ target }) => nameOf(target) === nameOf(wanted) && hosts.isWell(target))
+    if (wanted === undefined || known.length === 1) return idle.take(isIts)
+    const its = idle.take((one) => isIts(one) && nameOf(one.target) === nameOf(wanted) && hosts.isWell(one.target))
     if (its || hasRoom()) return its
-    return idle.take(({ target }) => target.priority <= wanted.priority && hosts.isWell(target))
+    return idle.take((one) => isIts(one) && one.target.priority <= wanted.priority && hosts.isWell(one.target))
   }
 
-  async function open(target: RankedTarget, isOtherReady: boolean): Promise<Kept> {
+  async function open(job: Job, target: RankedTarget, isOtherReady: boolean): Promise<Kept> {
     while (!hasRoom() && idle.leaveOldest());
     opening++
     const begun = hosts.begin(target)
     const timeouts = isOtherReady ? OTHERS_READY : {}
     try {
-      const connection = await openSmtpConnection({ target, helo: deps.helo, clock, timeouts })
+      const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
       down = null
-      return { connection, target, used: 0 }
+      return { connection, target, client: clientKey(job), used: 0 }
     } catch (error) {
       hosts.failed(target, begun)
       throw error instanceof SmtpFailure ? error : new SmtpFailure('connect', 'dropped', (error as Error).message)
@@ -151,7 +156,7 @@ export function createRunner(deps: Deps): Runner {
   /** null: the way was closed before anything was sent. */
   async function attempt(turn: Turn): Promise<Attempt | null> {
     const { job, said } = turn
-    const kept = said ?? takeKept()
+    const kept = said ?? takeKept(job)
     let last: Attempt | null = null
     if (kept) {
       const report = await send(turn, kept)
@@ -209,12 +214,14 @@ export function createRunner(deps: Deps): Runner {
     target: RankedTarget,
     { isOtherReady, afresh }: { isOtherReady: boolean; afresh: boolean },
   ): Promise<Attempt | null> {
-    const kept = afresh ? null : idle.take((one) => placeOf(one.target) === placeOf(target))
+    const client = clientKey(turn.job)
+    const isFit = (one: Kept): boolean => one.client === client && placeOf(one.target) === placeOf(target)
+    const kept = afresh ? null : idle.take(isFit)
     if (kept) {
       const report = await send(turn, kept)
       if (!report.results.every(isOver)) return report
     }
-    const fresh = await open(target, isOtherReady)
+    const fresh = await open(turn.job, target, isOtherReady)
     if (!deps.mayGo(turn.job)) {
       release(fresh, [])
       return null

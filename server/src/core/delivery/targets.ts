@@ -58,6 +58,7 @@ export async function findTargets(
         priority,
         protocol: settings.protocol,
         ...trust,
+        ...(settings.clientAddress === 'none' ? {} : { clientAddress: settings.clientAddress }),
         ...login,
       })),
     }

@@ -52,6 +52,12 @@ export const routeSettingsSchema = z.strictObject({
       'For tls required: certificates (PEM) that vouch for the server, instead of the public ones; better: caFile beside settings.',
     ),
   username: z.string().max(255).optional().describe('Name to sign in with (AUTH PLAIN or LOGIN).'),
+  clientAddress: z
+    .enum(['none', 'xforward', 'xclient', 'proxy'])
+    .default('none')
+    .describe(
+      "How the hosts are told the address and name of the client that brought a message. xforward: for their log (Postfix). xclient: they treat it as that client's (Postfix; a connection for each client). proxy: PROXY header, version 1 (a connection for each address; every connection must be allowed to begin with it). The first two only where the server offers them.",
+    ),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
   unsureWait: seconds(
     900,

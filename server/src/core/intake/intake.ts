@@ -229,6 +229,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ret) facts.ret = envelope.ret
   if (envelope.envid) facts.envid = envelope.envid
   if (envelope.smtputf8) facts.smtputf8 = true
+  if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
   const routed = deps.routing.inbound(

@@ -125,6 +125,11 @@ function* contradictions(organisation: DeclaredOrganisation, path: string): Gene
       yield { path: `${path}.routes.${i}`, text: 'password or passwordFile, not both' }
     yield* signIn(route, `${path}.routes.${i}`)
     yield* trust(route, `${path}.routes.${i}`)
+    if (route.kind === 'mx' && route.settings.clientAddress !== 'none')
+      yield {
+        path: `${path}.routes.${i}.settings.clientAddress`,
+        text: "other people's servers are not told whom we had a message from",
+      }
   }
   for (const [i, domain] of organisation.domains.entries())
     if ((domain.kind === 'aliasOf') !== (domain.aliasOf !== undefined))
