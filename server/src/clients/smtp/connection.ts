@@ -12,10 +12,11 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { isPlain, refuseBeforeMail } from './before-mail.ts'
-import { connectionOf, heloOf, xclientLine, xforwardLines, type ClientFacts } from './client-address.ts'
+import { connectionOf, xforwardLines, type ClientFacts } from './client-address.ts'
 import { mailLine, rcptLine, type OutgoingMail, type OutgoingRecipient } from './envelope.ts'
 import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
 import { isGood, openSession, sayHello } from './session.ts'
+import { forward, introduce, sayHelloFor } from './tell-client.ts'
 import { sendBody } from './send-body.ts'
 import { signIn } from './sign-in.ts'
 import { targetKey } from './target.ts'
@@ -108,35 +109,21 @@ export async function openSmtpConnection(options: {
     `${commands(mail, recipients).join('\r\n')}\r\n`
 
   let isIntroduced = clientAddress !== 'xclient'
-  /** XCLIENT, and all that follows from it: the conversation begins anew. The reply: the server does not want this client. */
-  async function introduce(): Promise<Reply | null> {
-    isIntroduced = true
-    const line = xclientLine(client, capabilities.all.get('XCLIENT'))
-    if (line === null || client === null) return null
-    socket.write(`${line}\r\n`)
-    const reply = await answer(wait.command, 'mail')
-    // 50x: it offers what it then does not take, and nothing has changed.
-    if (!isGood(reply)) return reply.code >= 500 && reply.code <= 504 ? null : reply
-    const hello = (name: string): Promise<Capabilities> =>
-      sayHello(socket, { target, helo: name, wait: () => wait.command })
-    const theirs = heloOf(client)
-    try {
-      capabilities = await hello(theirs ?? helo)
-    } catch (error) {
-      // What a stranger calls itself may not be to its taste; then it gets our name, as always.
-      if (theirs === null || !(error instanceof SmtpFailure) || error.code < 500) throw error
-      capabilities = await hello(helo)
-    }
-    await login()
-    return null
-  }
-  /** XFORWARD; a server that does not take it after all takes the message. */
-  async function forward(mail: OutgoingMail): Promise<Reply | null> {
-    for (const line of xforwardLines(mail.client, capabilities.all.get('XFORWARD'))) {
+  /** Whom the message is from, where the target wants to know. The reply: it does not want it from there. */
+  async function tellClient(mail: OutgoingMail): Promise<Reply | null> {
+    const ask = (line: string): Promise<Reply> => {
       socket.write(`${line}\r\n`)
-      const reply = await answer(wait.command, 'mail')
-      if (reply.code === 421) return reply
+      return answer(wait.command, 'mail')
     }
+    if (clientAddress === 'xforward') return forward(ask, mail.client, capabilities)
+    if (isIntroduced || client === null) return null
+    const unwanted = await introduce(ask, client, capabilities)
+    isIntroduced = unwanted === null || unwanted === 'anew'
+    if (unwanted !== 'anew') return unwanted
+    capabilities = await sayHelloFor(client, helo, (name) =>
+      sayHello(socket, { target, helo: name, wait: () => wait.command }),
+    )
+    await login()
     return null
   }
 
@@ -194,20 +181,13 @@ export async function openSmtpConnection(options: {
     if (ahead !== null && !wasSaid)
       throw new SmtpFailure('mail', 'local', 'the connection was kept for another message')
     ahead = null
-    const unwanted = isIntroduced ? null : await introduce()
-    if (unwanted) {
-      isIntroduced = false
-      done.fill(resultOf(verdict(unwanted.code), 'mail', unwanted))
-      return
+    if (!wasSaid) {
+      const unwanted = await tellClient(mail)
+      if (unwanted) return void done.fill(resultOf(verdict(unwanted.code), 'mail', unwanted))
+      for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
     }
-    if (!wasSaid) for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
     const asked = mail.recipients.map((_, i) => i).filter((i) => done[i] === null)
     if (asked.length === 0) return
-    const goodbye = clientAddress === 'xforward' && !wasSaid ? await forward(mail) : null
-    if (goodbye) {
-      for (const i of asked) done[i] = resultOf('deferred', 'mail', goodbye)
-      return
-    }
     progress.said = true
     const recipients = asked.map((i) => mail.recipients[i]!)
     const rest = (outcome: RecipientResult): void => asked.forEach((i) => (done[i] ??= outcome))
