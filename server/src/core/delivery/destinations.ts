@@ -9,6 +9,7 @@ import type { Id } from '../../platform/ids.ts'
 import type { OpenSecret, Route, RouteBook } from '../directory/index.ts'
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
 import type { Job } from './job.ts'
+import { createPace, type Pace } from './pace.ts'
 import { createRunner, type AttemptReport, type Runner } from './runner.ts'
 import { findTargets, type World } from './targets.ts'
 
@@ -69,11 +70,23 @@ export function createDestinations(deps: Deps): Destinations {
   const open = new Map<string, Destination>()
   /** replaced, and still busy with what they had begun */
   const leaving = new Set<Destination>()
+  const paces = new Map<Id, { perSecond: number; pace: Pace }>()
 
   const keyOf = (routeId: Id, address: string): string =>
     routes.get(routeId)?.kind === RouteKind.mx
       ? `${routeId} ${address.slice(address.lastIndexOf('@') + 1).toLowerCase()}`
       : routeId
+
+  /** One for all destinations of a route: a host may serve many domains. */
+  function paceOf(route: Route | undefined): Pace | undefined {
+    const perSecond = route?.settings.messagesPerSecond ?? 0
+    if (!route || perSecond === 0) return undefined
+    const old = paces.get(route.routeId)
+    if (old?.perSecond === perSecond) return old.pace
+    const pace = createPace(deps.clock, perSecond)
+    paces.set(route.routeId, { perSecond, pace })
+    return pace
+  }
 
   function make(key: string, routeId: Id): Destination {
     const route = routes.get(routeId)
@@ -81,6 +94,8 @@ export function createDestinations(deps: Deps): Destinations {
     const runner = createRunner({
       ...deps,
       connections: route?.settings.connections ?? 1,
+      messagesPerConnection: route?.settings.messagesPerConnection ?? 0,
+      pace: paceOf(route),
       slowMs: SLOW_MS,
       findTargets: () => findTargets(routes.get(routeId), domain, deps.openSecret, deps.world),
     })

@@ -12,6 +12,9 @@
  * before it (SendHooks.next). If that one's answer takes long, the next goes back to the queue: one slow message holds up
  * nothing. A server that loses what was said ahead is spoken to in turns from then on, and the transaction repeated.
  *
+ * A host may take only so many messages a second (pace.ts): who is too early stays in the queue, so that it can still be
+ * taken back, and holds up no connection.
+ *
  * After a failed connect the others do not storm the hosts: for a second they fail alike. Whether the way is still open
  * is asked when a transaction begins and again when its connection stands: a switch may have come in between.
  */
@@ -33,6 +36,7 @@ import {
 import { createHosts, nameOf, placeOf, type RankedTarget } from './hosts.ts'
 import type { Job } from './job.ts'
 import { createKeptConnections, type Kept } from './kept.ts'
+import type { Pace } from './pace.ts'
 
 export interface TargetList {
   targets: RankedTarget[]
@@ -72,6 +76,10 @@ interface Deps {
   clock: Clock
   helo: string
   connections: number
+  /** messages on one connection at most; left out or 0: any number */
+  messagesPerConnection?: number
+  /** how fast its hosts take messages; left out: as fast as they can */
+  pace?: Pace | undefined
   slowMs: number
   findTargets(): Promise<TargetList>
   mailOf(job: Job): OutgoingMail
@@ -87,6 +95,8 @@ interface Deps {
 
 interface Turn {
   job: Job
+  /** nameOf the host whose pace has counted it */
+  paced?: string
   /** its commands have been said here */
   said?: Kept & { mail: OutgoingMail }
   /** set at its end: what was said on its connection is the next */
@@ -117,6 +127,7 @@ export function createRunner(deps: Deps): Runner {
   let down: { until: number; failure: SmtpFailure; host: string | null } | null = null
   /** the hosts, as they were found last */
   let known: RankedTarget[] = []
+  let wake: Timer | null = null
 
   /** All hosts of a destination want to know the client in the same way. */
   const clientKey = (job: Job): string => connectionOf(known[0]?.clientAddress, job.client)
@@ -125,11 +136,18 @@ export function createRunner(deps: Deps): Runner {
   const isBest = ({ priority }: RankedTarget): boolean =>
     !known.some((other) => other.priority < priority && hosts.isWell(other))
 
+  /** The best first; before them the one whose pace has counted this message. */
+  function inOrder({ paced }: Turn): RankedTarget[] {
+    const order = hosts.inOrder(known)
+    const first = order.findIndex((target) => nameOf(target) === paced && hosts.isWell(target))
+    return first > 0 ? [order[first]!, ...order.filter((_, i) => i !== first)] : order
+  }
+
   /** A kept connection to the host whose turn it is; null: a new one is needed. */
-  function takeKept(job: Job): Kept | null {
-    const client = clientKey(job)
+  function takeKept(turn: Turn): Kept | null {
+    const client = clientKey(turn.job)
     const isIts = (one: Kept): boolean => one.client === client
-    const wanted = hosts.inOrder(known)[0]
+    const wanted = inOrder(turn)[0]
     if (wanted === undefined || known.length === 1) return idle.take(isIts)
     const its = idle.take((one) => isIts(one) && nameOf(one.target) === nameOf(wanted) && hosts.isWell(one.target))
     if (its || hasRoom()) return its
@@ -156,7 +174,7 @@ export function createRunner(deps: Deps): Runner {
   /** null: the way was closed before anything was sent. */
   async function attempt(turn: Turn): Promise<Attempt | null> {
     const { job, said } = turn
-    const kept = said ?? takeKept(job)
+    const kept = said ?? takeKept(turn)
     let last: Attempt | null = null
     if (kept) {
       const report = await send(turn, kept)
@@ -170,9 +188,11 @@ export function createRunner(deps: Deps): Runner {
     const found = await deps.findTargets()
     if (found.refusal) return last ?? nowhere(job, found.refusal)
     known = found.targets
+    if (deps.pace && queue.length > 0) comeBackIn(0)
     if (!last && down && clock.monotonic() < down.until) return notConnected(job, down.failure, down.host, false)
     const used = kept ? placeOf(kept.target) : null
-    const others = last ? hosts.inOrder(known).filter((target) => placeOf(target) !== used) : hosts.inOrder(known)
+    const order = inOrder(turn)
+    const others = last ? order.filter((target) => placeOf(target) !== used) : order
     return askInTurn(turn, others, { last, used })
   }
 
@@ -233,6 +253,8 @@ export function createRunner(deps: Deps): Runner {
     const { job, said } = turn
     const { connection, target } = kept
     const isFresh = kept.used++ === 0
+    if (turn.paced !== nameOf(target)) deps.pace?.take(nameOf(target))
+    turn.paced = nameOf(target)
     const begun = hosts.begin(target)
     active.add(connection)
     let results: RecipientResult[] = []
@@ -272,11 +294,16 @@ export function createRunner(deps: Deps): Runner {
     }
   }
 
+  /** It has carried as much as one connection may. */
+  const isWorn = ({ used }: Kept): boolean => used >= (deps.messagesPerConnection || Infinity)
+
   /** What may be said ahead on this connection: where another one is free, it goes there. */
-  function chooseNext({ connection, target }: Kept): { job: Job; mail: OutgoingMail } | null {
+  function chooseNext(kept: Kept): { job: Job; mail: OutgoingMail } | null {
     const job = queue[0]
     if (!job || workers < deps.connections || retired || clock.monotonic() < aheadFrom || !deps.mayGo(job)) return null
-    if (!isBest(target)) return null
+    // A host with a pace is spoken to when it may take the next, not before.
+    if (deps.pace !== undefined || isWorn(kept) || !isBest(kept.target)) return null
+    const { connection } = kept
     const mail = deps.mailOf(job)
     if (!connection.mayFollow(mail)) return null
     queue.shift()
@@ -303,14 +330,44 @@ export function createRunner(deps: Deps): Runner {
       return { job: next.job, said: { ...kept, mail: next.mail } }
     }
     takeBackAhead(connection)
-    if (isFit && connection.usable()) idle.keep(kept)
+    if (isFit && !isWorn(kept) && connection.usable()) idle.keep(kept)
     else connection.quit()
     return null
   }
 
+  /** The next of the queue; null: there is none, or no host may take it yet, and somebody comes back for it then. */
   function oldest(): Turn | null {
-    const job = queue.shift()
-    return job ? { job } : null
+    if (queue.length === 0) return null
+    const { pace } = deps
+    if (pace === undefined) return { job: queue.shift()! }
+    // Nothing is known of the hosts before the first has asked for them.
+    if (known.length === 0) return workers > 1 ? null : { job: queue.shift()! }
+    const soonest = soonestHost(pace)
+    if (soonest.wait > 0) return comeBackIn(soonest.wait)
+    pace.take(soonest.host)
+    const turn = { job: queue.shift()!, paced: soonest.host }
+    if (queue.length > 0) comeBackIn(soonestHost(pace).wait)
+    return turn
+  }
+  /** Among the best: the load of one priority is not carried to the next because the first is asked to be slow. */
+  function soonestHost(pace: Pace): { host: string; wait: number } {
+    const [first, ...rest] = hosts.inOrder(known) as [RankedTarget, ...RankedTarget[]]
+    const isPeer = (other: RankedTarget): boolean =>
+      other.priority === first.priority && hosts.isWell(other) === hosts.isWell(first)
+    return [first, ...rest.filter(isPeer)]
+      .map((target) => ({ host: nameOf(target), wait: pace.wait(nameOf(target)) }))
+      .reduce((best, one) => (one.wait < best.wait ? one : best))
+  }
+  function comeBackIn(ms: number): null {
+    wake ??= clock.after(
+      ms,
+      () => {
+        wake = null
+        if (queue.length > 0 && workers < deps.connections) void work()
+      },
+      { hold: false },
+    )
+    return null
   }
 
   async function work(): Promise<void> {
@@ -338,7 +395,7 @@ export function createRunner(deps: Deps): Runner {
   return {
     push(job) {
       queue.push(job)
-      if (workers < deps.connections) void work()
+      if (workers < deps.connections && wake === null) void work()
     },
     load: () => queue.length + ahead.size + workers,
     isIdle: () => queue.length + workers + idle.count() === 0 && (down === null || clock.monotonic() >= down.until),

@@ -59,6 +59,21 @@ export const routeSettingsSchema = z.strictObject({
       "How the hosts are told the address and name of the client that brought a message. xforward: for their log (Postfix). xclient: they treat it as that client's (Postfix; a connection for each client). proxy: PROXY header, version 1 (a connection for each address; every connection must be allowed to begin with it). The first two only where the server offers them.",
     ),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
+  messagesPerConnection: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe('Messages sent over one connection at most; 0: no limit.'),
+  messagesPerSecond: z
+    .number()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe(
+      'Messages a second at most to each host, evenly spaced (0.5: one every two seconds), by each process that delivers; 0: no limit.',
+    ),
   unsureWait: seconds(
     900,
     'Seconds that a delivery whose last reply was lost waits before it is sent again (it may have arrived).',
