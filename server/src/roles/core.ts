@@ -25,6 +25,7 @@ import {
 } from '../core/delivery/index.ts'
 import {
   createDirectory,
+  createOffers,
   createRouteBook,
   createSourceBook,
   type LiveDirectory,
@@ -113,6 +114,7 @@ export function buildCore(base: Foundation): Core {
   const routes = createRouteBook({ db: db.vital, clock, log })
   const directory = createDirectory({ db: db.vital, clock, log })
   const sources = createSourceBook({ db: db.vital, clock, log })
+  const offers = createOffers({ db: db.vital, clock, log })
   const openSecret: OpenSecret = (column, sealed, routeId) =>
     base.keys.open(`route.${column}:${routeId}`, sealed).toString()
   const continuity = createContinuity({
@@ -125,6 +127,7 @@ export function buildCore(base: Foundation): Core {
     metrics,
     judging: base.works,
     openSecret,
+    offers,
   })
   const { board } = continuity
   const delivery = createDelivery({
@@ -153,6 +156,7 @@ export function buildCore(base: Foundation): Core {
       port: config.delivery.worldPort,
     },
     openSecret,
+    offers,
     returnHeaders,
     onWithdrawn: (personIds) => {
       for (const personId of personIds) mailbox.hub.touch(personId)
@@ -244,6 +248,7 @@ export function buildCore(base: Foundation): Core {
       clock,
       config,
       directory,
+      routes,
       routing,
       ownId,
       accept,

@@ -79,6 +79,8 @@ function scene(name: SensitivityName, options: { seed?: number; probes?: boolean
     }),
     secretSealed: null,
     clientTlsSealed: null,
+    offers: {},
+    offer: null,
     wayBack: 1,
     domain: 'example.test',
   }

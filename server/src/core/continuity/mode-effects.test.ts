@@ -96,6 +96,8 @@ test.each(modes.flatMap((mode) => (['good', 'bad'] as const).map((health) => [mo
           settings: routeSettingsSchema.parse({ hosts: [{ host: 'primary.test' }] }),
           secretSealed: null,
           clientTlsSealed: null,
+          offers: {},
+          offer: null,
           wayBack: 1,
           domain: 'corp.test',
         }),

@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { ProbeResult, ProbeTarget } from '../../clients/smtp/probe.ts'
-import { trustOf, type OpenSecret, type Route, type RouteBook } from '../directory/index.ts'
+import { trustOf, type Offers, type OpenSecret, type Route, type RouteBook } from '../directory/index.ts'
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { classifyAttempt } from './classify.ts'
 import { probingIn } from './mode-table.ts'
@@ -57,6 +57,8 @@ export function createProber(deps: {
   probe: ProbeSmtp
   /** it answered well just now */
   onAnswer?: (routeId: Id) => void
+  /** what a host offered at EHLO */
+  onOffer?: Offers['saw']
   /** a made-up recipient was taken, or refused for good */
   onStranger?: (route: Route, isTaken: boolean) => void
   /** a host that wants our certificate wants it from a probe too */
@@ -141,6 +143,7 @@ export function createProber(deps: {
         rcpt: route.settings.probe.recipient || `postmaster@${route.domain ?? host}`,
         ...(asksStranger ? { stranger: strangerAt(route.domain!) } : {}),
       })
+      if (result.offered) deps.onOffer?.(route, { host, port }, result.offered)
       // Not come so far, not asked: the next probe asks.
       if (asksStranger && result.stage === 'rcpt') {
         chain.untilStranger = STRANGER_EVERY - 1

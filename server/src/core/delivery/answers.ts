@@ -41,7 +41,13 @@ export function notConnected(job: Job, failure: SmtpFailure, host: string | null
 export function nowhere(job: Job, refusal: NonNullable<TargetList['refusal']>): Attempt {
   const { code, enhanced, text, failure } = refusal
   const outcome = failure ? 'deferred' : 'refused'
-  return { job, host: null, tls: null, confirms: false, results: same(job, { outcome, stage: 'dns', code, enhanced, text, failure }) }
+  return {
+    job,
+    host: null,
+    tls: null,
+    confirms: false,
+    results: same(job, { outcome, stage: 'dns', code, enhanced, text, failure }),
+  }
 }
 
 /** Ours, not the host's (a password that cannot be opened): the delivery waits and says why, the others go on. */

@@ -6,7 +6,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
-import type { OpenSecret, Route, RouteBook } from '../directory/index.ts'
+import type { Offers, OpenSecret, Route, RouteBook } from '../directory/index.ts'
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
 import type { Job } from './job.ts'
 import { createPace, type Pace } from './pace.ts'
@@ -35,6 +35,7 @@ interface Deps {
   helo: string
   routes: Pick<RouteBook, 'get'>
   openSecret: OpenSecret
+  offers: Offers
   world: World
   mailOf(job: Job): OutgoingMail
   mayGo(job: Job): boolean
@@ -96,6 +97,10 @@ export function createDestinations(deps: Deps): Destinations {
       connections: route?.settings.connections ?? 1,
       messagesPerConnection: route?.settings.messagesPerConnection ?? 0,
       pace: paceOf(route),
+      onOffer(target, offered) {
+        const now = routes.get(routeId)
+        if (now && now.kind !== RouteKind.mx) deps.offers.saw(now, target, offered)
+      },
       slowMs: SLOW_MS,
       findTargets: () => findTargets(routes.get(routeId), domain, deps.openSecret, deps.world),
     })

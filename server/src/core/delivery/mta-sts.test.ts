@@ -96,6 +96,9 @@ const mx: Route = {
   kind: RouteKind.mx,
   settings: routeSettingsSchema.parse({}),
   secretSealed: null,
+  clientTlsSealed: null,
+  offers: {},
+  offer: null,
   wayBack: 1,
   domain: null,
 }

@@ -22,6 +22,7 @@ import { connectionOf } from '../../clients/smtp/client-address.ts'
 import { openSmtpConnection, type OutgoingMail, type SendHooks } from '../../clients/smtp/connection.ts'
 import type { SmtpConnection } from '../../clients/smtp/connection.ts'
 import { SmtpFailure, type RecipientResult } from '../../clients/smtp/result.ts'
+import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import {
   blamesHost,
@@ -89,6 +90,8 @@ interface Deps {
   handBack(job: Job): void
   report(report: AttemptReport): void
   onSlow(job: Job, stage: string): void
+  /** what a host offered when a connection to it was opened */
+  onOffer?(target: RankedTarget, offered: Capabilities): void
   /** decides between equal hosts, 0 to 1 */
   random?: () => number
 }
@@ -162,6 +165,7 @@ export function createRunner(deps: Deps): Runner {
     try {
       const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
       down = null
+      deps.onOffer?.(target, connection.capabilities)
       return { connection, target, client: clientKey(job), used: 0 }
     } catch (error) {
       hosts.failed(target, begun)
