@@ -3,11 +3,12 @@
  * (RFC 5321 section 4.5.3.2). A reply that nobody waits for is an error of the peer, except 421 before it closes.
  */
 import type { X509Certificate } from 'node:crypto'
-import net from 'node:net'
+import type net from 'node:net'
 import tls from 'node:tls'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { createReplyReader, type Reply } from '../../protocols/smtp/reply.ts'
 import type { Ends } from './client-address.ts'
+import { dial } from './dial.ts'
 import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
 
 export interface SmtpSocket {
@@ -55,11 +56,12 @@ export async function connectSmtp(
   clock: Clock,
   timeoutMs: number,
 ): Promise<SmtpSocket> {
-  let socket: net.Socket = net.connect({
-    host: target.address ?? target.host,
-    port: target.port,
-    autoSelectFamily: true,
-  })
+  let socket: net.Socket
+  try {
+    socket = await dial(target.address ?? target.host, target.port, { clock, timeoutMs })
+  } catch (error) {
+    throw failureOf(error as Error, 'connect')
+  }
   socket.setNoDelay(true)
   let parser = createReplyReader()
   let pending: Reply[] = []
@@ -122,12 +124,6 @@ export async function connectSmtp(
     }
   }
 
-  const link = { up: false }
-  socket.once('connect', () => {
-    link.up = true
-    signal()
-  })
-  await until(() => (link.up ? true : undefined), timeoutMs, 'connect')
   const ends: Ends = {
     own: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
     peer: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? target.port },
