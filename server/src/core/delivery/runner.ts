@@ -1,5 +1,5 @@
 /**
- * One destination's work: a queue of transactions and up to `connections` kept connections that take from it. Kept
+ * One destination's work: a queue of transactions (line.ts) and up to `connections` kept connections that take from it. Kept
  * connections are what makes relaying cheap; one that the server closed meanwhile is replaced and its transaction repeated
  * (nothing of it had been sent). One whose server just said that the whole system fails is not kept, nor are those to the
  * same host: a session goes on with what it began with (Postfix after a reload), a new one sees the end of it.
@@ -11,9 +11,6 @@
  * Where all connections are busy and more waits, the commands of the next transaction travel with the final dot of the one
  * before it (SendHooks.next). If that one's answer takes long, the next goes back to the queue: one slow message holds up
  * nothing. A server that loses what was said ahead is spoken to in turns from then on, and the transaction repeated.
- *
- * A host may take only so many messages a second (pace.ts): who is too early stays in the queue, so that it can still be
- * taken back, and holds up no connection.
  *
  * After a failed connect the others do not storm the hosts: for a second they fail alike. Whether the way is still open
  * is asked when a transaction begins and again when its connection stands: a switch may have come in between.
@@ -37,6 +34,7 @@ import {
 import { createHosts, nameOf, placeOf, type RankedTarget } from './hosts.ts'
 import type { Job } from './job.ts'
 import { createKeptConnections, type Kept } from './kept.ts'
+import { createLine } from './line.ts'
 import type { Pace } from './pace.ts'
 
 export interface TargetList {
@@ -130,7 +128,17 @@ export function createRunner(deps: Deps): Runner {
   let down: { until: number; failure: SmtpFailure; host: string | null } | null = null
   /** the hosts, as they were found last */
   let known: RankedTarget[] = []
-  let wake: Timer | null = null
+  const line = createLine({
+    clock,
+    queue,
+    pace: deps.pace,
+    hosts,
+    known: () => known,
+    isAlone: () => workers <= 1,
+    wake: () => {
+      if (workers < deps.connections) void work()
+    },
+  })
 
   /** All hosts of a destination want to know the client in the same way. */
   const clientKey = (job: Job): string => connectionOf(known[0]?.clientAddress, job.client)
@@ -192,7 +200,7 @@ export function createRunner(deps: Deps): Runner {
     const found = await deps.findTargets()
     if (found.refusal) return last ?? nowhere(job, found.refusal)
     known = found.targets
-    if (deps.pace && queue.length > 0) comeBackIn(0)
+    line.goOn()
     if (!last && down && clock.monotonic() < down.until) return notConnected(job, down.failure, down.host, false)
     const used = kept ? placeOf(kept.target) : null
     const order = inOrder(turn)
@@ -339,45 +347,10 @@ export function createRunner(deps: Deps): Runner {
     return null
   }
 
-  /** The next of the queue; null: there is none, or no host may take it yet, and somebody comes back for it then. */
-  function oldest(): Turn | null {
-    if (queue.length === 0) return null
-    const { pace } = deps
-    if (pace === undefined) return { job: queue.shift()! }
-    // Nothing is known of the hosts before the first has asked for them.
-    if (known.length === 0) return workers > 1 ? null : { job: queue.shift()! }
-    const soonest = soonestHost(pace)
-    if (soonest.wait > 0) return comeBackIn(soonest.wait)
-    pace.take(soonest.host)
-    const turn = { job: queue.shift()!, paced: soonest.host }
-    if (queue.length > 0) comeBackIn(soonestHost(pace).wait)
-    return turn
-  }
-  /** Among the best: the load of one priority is not carried to the next because the first is asked to be slow. */
-  function soonestHost(pace: Pace): { host: string; wait: number } {
-    const [first, ...rest] = hosts.inOrder(known) as [RankedTarget, ...RankedTarget[]]
-    const isPeer = (other: RankedTarget): boolean =>
-      other.priority === first.priority && hosts.isWell(other) === hosts.isWell(first)
-    return [first, ...rest.filter(isPeer)]
-      .map((target) => ({ host: nameOf(target), wait: pace.wait(nameOf(target)) }))
-      .reduce((best, one) => (one.wait < best.wait ? one : best))
-  }
-  function comeBackIn(ms: number): null {
-    wake ??= clock.after(
-      ms,
-      () => {
-        wake = null
-        if (queue.length > 0 && workers < deps.connections) void work()
-      },
-      { hold: false },
-    )
-    return null
-  }
-
   async function work(): Promise<void> {
     workers++
     try {
-      for (let turn = oldest(); turn; turn = turn.next ?? oldest()) {
+      for (let turn: Turn | null = line.next(); turn; turn = turn.next ?? line.next()) {
         const { job, said } = turn
         const began = clock.monotonic()
         const isOpen = deps.mayGo(job)
@@ -399,7 +372,7 @@ export function createRunner(deps: Deps): Runner {
   return {
     push(job) {
       queue.push(job)
-      if (workers < deps.connections && wake === null) void work()
+      if (workers < deps.connections && !line.isPaused()) void work()
     },
     load: () => queue.length + ahead.size + workers,
     isIdle: () => queue.length + workers + idle.count() === 0 && (down === null || clock.monotonic() >= down.until),
