@@ -469,6 +469,7 @@ CREATE TABLE route (
   kind smallint NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   secret_sealed bytea,
+  client_tls_sealed bytea,
   way_back smallint DEFAULT 1 NOT NULL,
   last_ehlo jsonb,
   accepts_all boolean,

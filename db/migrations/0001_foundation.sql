@@ -62,6 +62,8 @@ CREATE TABLE route (
   settings         jsonb       NOT NULL DEFAULT '{}',
   -- Credentials sealed under the master key.
   secret_sealed    bytea,
+  -- Our certificate with its key, for hosts that ask for one; sealed as well.
+  client_tls_sealed  bytea,
   -- How mail goes home: codes.ts WayBack (smtp; imap comes later).
   way_back         smallint    NOT NULL DEFAULT 1,
   last_ehlo        jsonb,

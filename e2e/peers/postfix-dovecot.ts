@@ -27,8 +27,15 @@ export interface HeldMessage {
   queueId: string | null
 }
 
+export interface PrimaryOptions {
+  /** more lines of main.cf */
+  config?: string
+}
+
 export interface Primary {
   smtpPort: number
+  /** takes only connections that begin with a PROXY header */
+  proxiedPort: number
   imapPort: number
   folder: string
   start(): Promise<void>
@@ -43,6 +50,8 @@ export interface Primary {
   kill(): Promise<void>
   count(user: string): Promise<number>
   read(user: string): Promise<HeldMessage[]>
+  /** everything Postfix has logged */
+  log(): string
   /** messages still inside Postfix */
   queued(): number
   /** what is still inside Postfix and why, with the end of both logs: for the message of a test that waited in vain */
@@ -152,8 +161,10 @@ destination_concurrency_failed_cohort_limit = 100
 `
 }
 
-const masterCf = (smtpPort: number): string => `
+const masterCf = (smtpPort: number, proxiedPort: number): string => `
 127.0.0.1:${smtpPort} inet n - n - - smtpd
+127.0.0.1:${proxiedPort} inet n - n - - smtpd
+  -o smtpd_upstream_proxy_protocol=haproxy
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 5 1 qmgr
@@ -180,13 +191,13 @@ postlog unix-dgram n - n - 1 postlogd
 
 export const passwordOf = (address: string): string => `pw-${address.split('@')[0]}`
 
-export async function startPrimary(addresses: string[]): Promise<Primary> {
+export async function startPrimary(addresses: string[], options: PrimaryOptions = {}): Promise<Primary> {
   const domain = addresses[0]!.split('@')[1]!
   const folder = peerFolder('primary')
   const dovecot = join(folder, 'dovecot')
   const postfix = join(folder, 'postfix')
   const etc = join(postfix, 'etc')
-  const [smtpPort, imapPort, lmtpPort] = (await freePorts(3)) as [number, number, number]
+  const [smtpPort, imapPort, lmtpPort, proxiedPort] = (await freePorts(4)) as [number, number, number, number]
   const mail = accountOf('mail')
   for (const path of [`${dovecot}/run`, `${dovecot}/mail`, etc, `${postfix}/spool`, `${postfix}/data`])
     mkdirSync(path, { recursive: true, mode: 0o755 })
@@ -194,8 +205,8 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
   chownSync(`${postfix}/data`, accountOf('postfix').uid, accountOf('postfix').gid)
   writeFileSync(`${dovecot}/dovecot.conf`, dovecotConfig(dovecot, { imap: imapPort, lmtp: lmtpPort }))
   writeFileSync(`${dovecot}/users`, addresses.map((one) => `${one}:{PLAIN}${passwordOf(one)}::::::\n`).join(''))
-  writeFileSync(`${etc}/main.cf`, postfixConfig(postfix, addresses, domain, lmtpPort))
-  writeFileSync(`${etc}/master.cf`, masterCf(smtpPort))
+  writeFileSync(`${etc}/main.cf`, postfixConfig(postfix, addresses, domain, lmtpPort) + (options.config ?? ''))
+  writeFileSync(`${etc}/master.cf`, masterCf(smtpPort, proxiedPort))
   chmodSync(folder, 0o755)
 
   const dovecotPid = (): number | null => readPid(`${dovecot}/run/master.pid`)
@@ -266,6 +277,7 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
 
   const primary: Primary = {
     smtpPort,
+    proxiedPort,
     imapPort,
     folder,
     async start() {
@@ -322,6 +334,7 @@ export async function startPrimary(addresses: string[]): Promise<Primary> {
         }
         return held
       }),
+    log: () => readFileSync(`${postfix}/postfix.log`, 'utf8'),
     queued: () => queueLines().length,
     explain: () =>
       [

@@ -15,7 +15,7 @@ export interface HeardLine {
 export interface NextHopOptions {
   extensions?: readonly string[]
   /** STARTTLS is offered: `broken` says yes and then speaks no TLS */
-  tls?: { cert: string; key: string } | 'broken'
+  tls?: { cert: string; key: string; requestCert?: boolean; rejectUnauthorized?: boolean } | 'broken'
   /** the reply to a line, without its CRLF; undefined: by the book; null: the connection is closed */
   answer?: (heard: HeardLine) => string | null | undefined
 }

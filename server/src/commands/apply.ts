@@ -93,6 +93,17 @@ async function confirmed(options: ApplyOptions): Promise<boolean> {
 
 function depsOf(context: Context, file: string): ApplyDeps {
   const passwords = createPasswords()
+  const readNamed = (key: string, named: string): string => {
+    const path = resolve(dirname(file), named)
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (error) {
+      throw new CommandError(
+        `${key}: ${path} ${fileWords(error)}. Its path counts from the folder of ${file}; nothing was changed.`,
+        exitCodes.usage,
+      )
+    }
+  }
   return {
     db: context.db,
     clock: context.clock,
@@ -102,17 +113,9 @@ function depsOf(context: Context, file: string): ApplyDeps {
     hashPassword: (password) => passwords.hash(password),
     oneTimePassword,
     placeWaiting,
-    secretOf: ({ password, passwordFile }) => {
-      if (passwordFile === undefined) return password ?? null
-      try {
-        return readFileSync(resolve(dirname(file), passwordFile), 'utf8').replace(/\r?\n$/, '')
-      } catch (error) {
-        throw new CommandError(
-          `passwordFile: ${resolve(dirname(file), passwordFile)} ${fileWords(error)}. Its path counts from the folder of ${file}; nothing was changed.`,
-          exitCodes.usage,
-        )
-      }
-    },
+    secretOf: ({ password, passwordFile }) =>
+      passwordFile === undefined ? (password ?? null) : readNamed('passwordFile', passwordFile).replace(/\r?\n$/, ''),
+    readFile: readNamed,
   }
 }
 

@@ -1,7 +1,7 @@
 /** The part of `holdfast doctor` that looks at routes: does each host have an address, and does a mail server answer there? */
 import type { Finding } from './doctor.ts'
 import { probeSmtp } from '../clients/smtp/probe.ts'
-import { routeSettingsSchema } from '../core/directory/index.ts'
+import { routeSettingsSchema, trustOf } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { allRoutes, type RouteRow } from '../store/routes.ts'
@@ -12,20 +12,21 @@ const TIMEOUT_MS = 5_000
 
 export async function routeFindings(sql: Sql, helo: string): Promise<Finding[]> {
   const asked = (await allRoutes(sql)).flatMap((route) => hostsOf(route)).slice(0, MOST)
-  return Promise.all(
-    asked.map(({ name, host, port, tls, protocol, rcpt }) => ask(name, { host, port, tls, protocol, rcpt, helo })),
-  )
+  return Promise.all(asked.map(({ name, ...target }) => ask(name, { ...target, helo })))
 }
 
 function hostsOf(route: RouteRow) {
   const settings = routeSettingsSchema.safeParse(route.settings)
   if (!settings.success) return []
-  const { hosts, tls, protocol, probe } = settings.data
+  const { hosts, protocol, probe } = settings.data
+  // Without our certificate, whose key is sealed: a host that insists on it says so.
+  const trust = trustOf({ settings: settings.data, clientTlsSealed: null, routeId: route.routeId }, () => '')
   return hosts.map(({ host, port }) => ({
     name: `route ${route.name}`,
     host,
     port,
-    tls,
+    ...trust,
+    ...(settings.data.clientAddress === 'proxy' ? { clientAddress: 'proxy' as const } : {}),
     protocol,
     rcpt: probe.recipient || `postmaster@${route.domain ?? host}`,
   }))

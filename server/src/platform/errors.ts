@@ -96,6 +96,13 @@ export const errorSpecs = {
     'peer',
     'An address with non-ASCII characters needs SMTPUTF8 (RFC 6531 section 3.4)',
   ),
+  'smtputf8-not-taken': spec(
+    550,
+    '5.6.7',
+    400,
+    'peer',
+    "The recipient's mail system does not take addresses with non-ASCII characters (no SMTPUTF8)",
+  ),
   'message-too-large': spec(552, '5.3.4', 413, 'peer', 'The message is larger than we take'),
   // recipients
   'over-quota': spec(552, '5.2.2', 413, 'peer', 'There is no room left for what you add to your mailbox here'),

@@ -25,9 +25,11 @@ import {
 } from '../core/delivery/index.ts'
 import {
   createDirectory,
+  createOffers,
   createRouteBook,
   createSourceBook,
   type LiveDirectory,
+  type OpenSecret,
   type RouteBook,
   type SourceBook,
 } from '../core/directory/index.ts'
@@ -112,6 +114,9 @@ export function buildCore(base: Foundation): Core {
   const routes = createRouteBook({ db: db.vital, clock, log })
   const directory = createDirectory({ db: db.vital, clock, log })
   const sources = createSourceBook({ db: db.vital, clock, log })
+  const offers = createOffers({ db: db.vital, clock, log })
+  const openSecret: OpenSecret = (column, sealed, routeId) =>
+    base.keys.open(`route.${column}:${routeId}`, sealed).toString()
   const continuity = createContinuity({
     db,
     clock,
@@ -121,6 +126,8 @@ export function buildCore(base: Foundation): Core {
     helo: config.hostname,
     metrics,
     judging: base.works,
+    openSecret,
+    offers,
   })
   const { board } = continuity
   const delivery = createDelivery({
@@ -148,7 +155,8 @@ export function buildCore(base: Foundation): Core {
       }),
       port: config.delivery.worldPort,
     },
-    openSecret: (sealed, routeId) => base.keys.open(`route.secret_sealed:${routeId}`, sealed).toString(),
+    openSecret,
+    offers,
     returnHeaders,
     onWithdrawn: (personIds) => {
       for (const personId of personIds) mailbox.hub.touch(personId)
@@ -240,6 +248,7 @@ export function buildCore(base: Foundation): Core {
       clock,
       config,
       directory,
+      routes,
       routing,
       ownId,
       accept,

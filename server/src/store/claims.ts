@@ -33,7 +33,9 @@ export interface ClaimedDelivery {
   prefix: Buffer
   bodyStore: number
   blobKey: string | null
-  facts: { ret?: 'FULL' | 'HDRS'; envid?: string; smtputf8?: boolean; eightbit?: boolean }
+  clientIp: string | null
+  helo: string | null
+  facts: { ret?: 'FULL' | 'HDRS'; envid?: string; smtputf8?: boolean; eightbit?: boolean; clientName?: string }
 }
 
 /**
@@ -49,7 +51,7 @@ export const CLAIM_COLUMNS = `d.organisation_id AS "organisationId", d.delivery_
     AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}))) AS "wasUnsure",
   CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*)::int FROM attempt a WHERE a.organisation_id = d.organisation_id
     AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", m.direction, m.envelope_from AS "envelopeFrom", m.size,
-  m.prefix, m.body_store AS "bodyStore", m.blob_key AS "blobKey", m.facts`
+  m.prefix, m.body_store AS "bodyStore", m.blob_key AS "blobKey", m.client_ip AS "clientIp", m.helo, m.facts`
 
 export interface ClaimWish {
   routeIds: Id[]

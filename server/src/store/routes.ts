@@ -9,7 +9,10 @@ export interface RouteRow {
   kind: number
   settings: unknown
   secretSealed: Buffer | null
+  clientTlsSealed: Buffer | null
   wayBack: number
+  /** what its hosts offered, core/directory/route-offer.ts */
+  lastEhlo: unknown
   /** a domain of the route (first one whose recipients are learned), for the probe's recipients; null: none points here */
   domain: string | null
 }
@@ -18,10 +21,18 @@ export interface RouteRow {
 export async function allRoutes(sql: Sql): Promise<RouteRow[]> {
   return sql.query<RouteRow>(
     `SELECT r.organisation_id AS "organisationId", r.route_id AS "routeId", r.name, r.kind, r.settings,
-       r.secret_sealed AS "secretSealed", r.way_back AS "wayBack", d.name AS domain
+       r.secret_sealed AS "secretSealed", r.client_tls_sealed AS "clientTlsSealed", r.way_back AS "wayBack", r.last_ehlo AS "lastEhlo", d.name AS domain
      FROM route r LEFT JOIN (
        SELECT DISTINCT ON (organisation_id, route_id) organisation_id, route_id, name FROM domain
        WHERE route_id IS NOT NULL ORDER BY organisation_id, route_id, recipients_complete, name) d USING (organisation_id, route_id)`,
+  )
+}
+
+/** Notes what hosts of the route offered; what is known of its other hosts stays. */
+export async function writeOffers(sql: Sql, organisationId: Id, routeId: Id, offers: object): Promise<void> {
+  await sql.query(
+    `UPDATE route SET last_ehlo = coalesce(last_ehlo, '{}') || $3::jsonb WHERE organisation_id = $1 AND route_id = $2`,
+    [organisationId, routeId, JSON.stringify(offers)],
   )
 }
 

@@ -29,7 +29,7 @@ async function open(options: NextHopOptions = {}): Promise<void> {
     target: { host: '127.0.0.1', port: hop.port, protocol: 'smtp', tls: 'none' },
     helo: 'mx.test',
     clock: systemClock,
-    timeouts: { ahead: 300 } as never,
+    timeouts: { ahead: 300 },
   })
 }
 const heard = (): string[] => hop.heard.map(({ line }) => line)

@@ -12,9 +12,11 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { isPlain, refuseBeforeMail } from './before-mail.ts'
+import { connectionOf, xforwardLines, type ClientFacts } from './client-address.ts'
 import { mailLine, rcptLine, type OutgoingMail, type OutgoingRecipient } from './envelope.ts'
 import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
-import { isGood, openSession } from './session.ts'
+import { isGood, openSession, sayHello } from './session.ts'
+import { forward, introduce, sayHelloFor } from './tell-client.ts'
 import { sendBody } from './send-body.ts'
 import { signIn } from './sign-in.ts'
 import { targetKey } from './target.ts'
@@ -72,15 +74,22 @@ export async function openSmtpConnection(options: {
   target: SmtpTarget
   helo: string
   clock: Clock
-  timeouts?: Partial<typeof TIMEOUTS>
+  /** whose connection it is to be, where the target wants to know (client-address.ts) */
+  client?: ClientFacts | null
+  timeouts?: Partial<Record<keyof typeof TIMEOUTS, number>>
 }): Promise<SmtpConnection> {
   const { target, clock } = options
   const wait = { ...TIMEOUTS, ...options.timeouts }
-  const session = await openSession({ target, helo: options.helo, clock, wait: (step) => wait[step] })
-  const { socket, capabilities, tlsFailure } = session
-  const { username, password = '' } = target
+  const { helo, client = null } = options
+  const session = await openSession({ target, helo, clock, client, wait: (step) => wait[step] })
+  const { socket, tlsFailure } = session
+  let { capabilities } = session
+  const { username, password = '', clientAddress } = target
+  const login = async (): Promise<void> => {
+    if (username !== undefined) await signIn({ socket, capabilities }, { username, password }, wait.command)
+  }
   try {
-    if (username !== undefined) await signIn(session, { username, password }, wait.command)
+    await login()
   } catch (error) {
     socket.destroy()
     throw error
@@ -98,6 +107,25 @@ export async function openSmtpConnection(options: {
   ]
   const together = (mail: OutgoingMail, recipients: readonly OutgoingRecipient[]): string =>
     `${commands(mail, recipients).join('\r\n')}\r\n`
+
+  let isIntroduced = clientAddress !== 'xclient'
+  /** Whom the message is from, where the target wants to know. The reply: it does not want it from there. */
+  async function tellClient(mail: OutgoingMail): Promise<Reply | null> {
+    const ask = (line: string): Promise<Reply> => {
+      socket.write(`${line}\r\n`)
+      return answer(wait.command, 'mail')
+    }
+    if (clientAddress === 'xforward') return forward(ask, mail.client, capabilities)
+    if (isIntroduced || client === null) return null
+    const unwanted = await introduce(ask, client, capabilities)
+    isIntroduced = unwanted === null || unwanted === 'anew'
+    if (unwanted !== 'anew') return unwanted
+    capabilities = await sayHelloFor(client, helo, (name) =>
+      sayHello(socket, { target, helo: name, wait: () => wait.command }),
+    )
+    await login()
+    return null
+  }
 
   async function answer(ms: number, stage: Stage): Promise<Reply> {
     if (!slow || socket.answered()) return socket.reply(ms, stage)
@@ -153,7 +181,11 @@ export async function openSmtpConnection(options: {
     if (ahead !== null && !wasSaid)
       throw new SmtpFailure('mail', 'local', 'the connection was kept for another message')
     ahead = null
-    if (!wasSaid) for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
+    if (!wasSaid) {
+      const unwanted = await tellClient(mail)
+      if (unwanted) return void done.fill(resultOf(verdict(unwanted.code), 'mail', unwanted))
+      for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
+    }
     const asked = mail.recipients.map((_, i) => i).filter((i) => done[i] === null)
     if (asked.length === 0) return
     progress.said = true
@@ -195,7 +227,9 @@ export async function openSmtpConnection(options: {
 
   return {
     key: targetKey(target),
-    capabilities,
+    get capabilities() {
+      return capabilities
+    },
     tls: tlsFailure === null ? socket.tlsName() : `${CLEAR}${tlsFailure.slice(0, 200)}`,
     async send(mail, hooks) {
       const done: (RecipientResult | null)[] = mail.recipients.map(() => null)
@@ -230,7 +264,11 @@ export async function openSmtpConnection(options: {
       return done.map((one) => one!)
     },
     usable: (next) => (ahead === null ? socket.usable() : ahead === next && socket.open()),
-    mayFollow: (mail) => capabilities.pipelining && isPlain(mail, capabilities),
+    mayFollow: (mail) =>
+      capabilities.pipelining &&
+      isPlain(mail, capabilities) &&
+      connectionOf(clientAddress, mail.client) === connectionOf(clientAddress, client) &&
+      (clientAddress !== 'xforward' || xforwardLines(mail.client, capabilities.all.get('XFORWARD')).length === 0),
     cut() {
       if (!current.value) socket.destroy()
     },

@@ -37,7 +37,7 @@ async function open(
     target: { host: '127.0.0.1', port, protocol, tls: 'none' },
     helo: 'mx.test',
     clock: systemClock,
-    timeouts: { block: 5000 as never, final: 5000 as never },
+    timeouts: { block: 5000, final: 5000 },
   })
 }
 

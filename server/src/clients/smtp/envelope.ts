@@ -1,5 +1,6 @@
 /** One transaction as it is asked for, and its MAIL and RCPT lines with the parameters that the server offered. Pure. */
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
+import type { ClientFacts } from './client-address.ts'
 import { encodeOrcpt, encodeXtext } from '../../protocols/smtp/xtext.ts'
 
 export interface OutgoingMail {
@@ -12,6 +13,8 @@ export interface OutgoingMail {
   ret: 'FULL' | 'HDRS' | null
   envid: string | null
   recipients: OutgoingRecipient[]
+  /** whom we had it from; null or left out: it is our own */
+  client?: ClientFacts | null
   /** each call reads from the beginning */
   body(): AsyncIterable<Buffer> | Iterable<Buffer>
 }

@@ -6,12 +6,16 @@
  * Never throws: what went wrong is the answer, with the stage it happened at. `timeoutMs` is for the whole probe.
  */
 import type { Clock } from '../../platform/clock.ts'
+import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
 import { badReply, isGood, openSession } from './session.ts'
 import type { SmtpSocket } from './socket.ts'
 
-export interface ProbeTarget extends Pick<SmtpTarget, 'host' | 'port' | 'tls' | 'username'> {
+export interface ProbeTarget extends Pick<
+  SmtpTarget,
+  'host' | 'port' | 'tls' | 'trust' | 'username' | 'clientAddress'
+> {
   protocol?: SmtpTarget['protocol']
   helo: string
   timeoutMs: number
@@ -31,6 +35,8 @@ export interface ProbeResult {
   enhanced?: string
   text: string
   tookMs: number
+  /** what it offered, where it came to that */
+  offered?: Capabilities
   /** the code of the answer about the stranger, where there was one; decides nothing else */
   strangerCode?: number
 }
@@ -42,21 +48,24 @@ export async function probeSmtp(target: ProbeTarget, clock: Clock): Promise<Prob
   const left = (): number => Math.max(1, target.timeoutMs - (clock.monotonic() - began))
   const took = (): number => Math.round(clock.monotonic() - began)
   let socket: SmtpSocket | null = null
+  let offered: Capabilities | undefined
   try {
     const { helo, protocol = 'smtp' } = target
     const session = await openSession({ target: { ...target, protocol }, helo, clock, wait: left })
     socket = session.socket
+    offered = session.capabilities
     const reply = await askRecipient(socket, target.rcpt, left)
     const clear = session.tlsFailure === null ? '' : ` (in clear, TLS failed: ${session.tlsFailure})`
     const text = `${reply.code} ${reply.lines.join(' ')}${clear}`
     const good = { ok: true, stage: 'rcpt', code: reply.code, enhanced: reply.enhanced, text, tookMs: took() } as const
     const strangerCode = target.stranger === undefined ? null : await askStranger(socket, target.stranger, left)
-    return answerOf(strangerCode === null ? good : { ...good, strangerCode })
+    return { ...answerOf(strangerCode === null ? good : { ...good, strangerCode }), offered }
   } catch (error) {
     const { message: text } = error as Error
     const { stage, code, enhanced } =
       error instanceof SmtpFailure ? error : { stage: 'connect' as const, code: 0, enhanced: null }
-    return answerOf({ ok: false, stage, code, enhanced, text, tookMs: took() })
+    const bad = answerOf({ ok: false, stage, code, enhanced, text, tookMs: took() })
+    return offered ? { ...bad, offered } : bad
   } finally {
     const open = socket
     // Politely, without waiting: RFC 5321 section 4.1.1.10 lets the server close.

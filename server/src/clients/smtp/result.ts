@@ -1,5 +1,6 @@
 /** What became of a transaction at the next hop: per recipient, with the stage it was decided at and the reply's own words. */
 import type { Reply } from '../../protocols/smtp/reply.ts'
+import type { ClientAddress } from './client-address.ts'
 
 export type Stage = 'dns' | 'connect' | 'tls' | 'greeting' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'final'
 
@@ -17,6 +18,18 @@ export interface RecipientResult {
 
 export type FailureKind = 'refused' | 'timeout' | 'tls' | 'dns' | 'dropped' | 'reply' | 'protocol' | 'local'
 
+/** Whom TLS believes, and what it shows of us. */
+export interface TlsTrust {
+  /** for `pinned`: SHA-256 of the SubjectPublicKeyInfo of the server's certificate, base64; one of them must fit */
+  pins?: readonly string[]
+  /** for `required`: certificates (PEM) that vouch for the server's, instead of the public ones */
+  ca?: string
+  /** for `required`: the name in the certificate, where it is another than the host's */
+  name?: string
+  /** our certificate with its chain and its key (PEM), shown where the server asks for one */
+  client?: string
+}
+
 export interface SmtpTarget {
   /** the name: certificates and the trace */
   host: string
@@ -25,9 +38,12 @@ export interface SmtpTarget {
   port: number
   protocol: 'smtp' | 'lmtp'
   /** with a username, opportunistic means encrypted as well (target.ts) */
-  tls: 'none' | 'opportunistic' | 'required'
+  tls: 'none' | 'opportunistic' | 'required' | 'pinned'
+  trust?: TlsTrust
   username?: string
   password?: string
+  /** how it is told the client's address; left out: not at all */
+  clientAddress?: ClientAddress
 }
 
 /** A server's words are kept up to here: enough for a person, bounded for whoever searches them. */

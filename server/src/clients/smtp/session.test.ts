@@ -1,12 +1,14 @@
 /** How a conversation begins: TLS by the target's policy, with and without a password, and what a failure of it means. */
+import { X509Certificate } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startNextHop, type HeardLine, type NextHop, type NextHopOptions } from '../../../testkit/next-hop.ts'
 import { selfSigned } from '../../platform/certificate.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { openSmtpConnection, type OutgoingMail, type SmtpConnection } from './connection.ts'
 import { probeSmtp } from './probe.ts'
-import type { SmtpFailure, SmtpTarget } from './result.ts'
+import type { SmtpFailure, SmtpTarget, TlsTrust } from './result.ts'
 import { targetKey } from './target.ts'
+import { pinOf } from './trust.ts'
 
 const pem = selfSigned(['127.0.0.1'], Date.now())
 let hop: NextHop
@@ -97,6 +99,85 @@ describe('required TLS', () => {
     await start({ tls: pem })
     expect(await failure({ tls: 'required' })).toMatchObject({ stage: 'tls', kind: 'tls' })
     expect(hop.story()).toEqual(['clear EHLO', 'clear STARTTLS'])
+  })
+})
+
+describe('pinned TLS', () => {
+  const pinned = (...pins: string[]): Partial<SmtpTarget> => ({ tls: 'pinned', trust: { pins } })
+  const own = pinOf(new X509Certificate(pem.cert))
+  const other = pinOf(new X509Certificate(selfSigned(['other'], Date.now()).cert))
+
+  test('one of the pins fits: sent, whoever signed the certificate', async () => {
+    await start({ tls: pem })
+    await open(pinned(other, own))
+    expect((await connection!.send(mail))[0]!.outcome).toBe('delivered')
+    expect(hop.story().slice(2)).toEqual(['tls EHLO', 'tls MAIL', 'tls RCPT', 'tls DATA'])
+  })
+  test('another key: nothing is said, in TLS or in clear, and the text names the pin to look at', async () => {
+    await start({ tls: pem })
+    const failed = await failure(pinned(other))
+    expect(failed).toMatchObject({ stage: 'tls', kind: 'tls', code: 0 })
+    expect(failed.message).toContain(own)
+    expect(hop.story()).toEqual(['clear EHLO', 'clear STARTTLS'])
+    expect(hop.connections()).toBe(1)
+  })
+  test.each(brokenTls)('%s: nothing is sent', async (_, options) => {
+    await start(options)
+    expect(await failure(pinned(own))).toMatchObject({ stage: 'tls' })
+    expect(hop.story()).not.toContain('clear MAIL')
+  })
+  test('no STARTTLS on offer: nothing is sent', async () => {
+    await start({ answer: ({ line }) => (line === 'STARTTLS' ? '502 5.5.1 what?' : undefined) })
+    expect(await failure(pinned(own))).toMatchObject({ stage: 'tls' })
+    expect(hop.story()).toEqual(['clear EHLO', 'clear STARTTLS'])
+  })
+})
+
+describe('whom required TLS believes', () => {
+  const required = (trust: TlsTrust): Partial<SmtpTarget> => ({ tls: 'required', trust })
+  test("the route's own CA, for the host's address or the name it is told", async () => {
+    await start({ tls: pem })
+    expect((await open(required({ ca: pem.cert }))).tls).toMatch(/^TLS/)
+    connection!.destroy()
+    const named = selfSigned(['mail.corp.test'], Date.now())
+    await hop.close()
+    await start({ tls: named })
+    expect((await open(required({ ca: named.cert, name: 'mail.corp.test' }))).tls).toMatch(/^TLS/)
+  })
+  test('a CA that vouches for another name: nothing is sent', async () => {
+    await start({ tls: pem })
+    const failed = await failure(required({ ca: pem.cert, name: 'mail.corp.test' }))
+    expect(failed).toMatchObject({ stage: 'tls', kind: 'tls' })
+    expect(failed.message).toContain('mail.corp.test')
+    expect(hop.story()).toEqual(['clear EHLO', 'clear STARTTLS'])
+  })
+  test('another CA: nothing is sent', async () => {
+    await start({ tls: pem })
+    const { cert } = selfSigned(['127.0.0.1'], Date.now())
+    expect(await failure(required({ ca: cert }))).toMatchObject({ stage: 'tls', kind: 'tls' })
+  })
+})
+
+describe('our certificate', () => {
+  const ours = selfSigned(['relay.corp.test'], Date.now())
+  const strict = { ...pem, requestCert: true, rejectUnauthorized: true }
+  test('is shown to a host that insists on one', async () => {
+    await start({ tls: strict })
+    await open({ tls: 'pinned', trust: { pins: [pinOf(new X509Certificate(pem.cert))], client: ours.cert + ours.key } })
+    expect((await connection!.send(mail))[0]!.outcome).toBe('delivered')
+  })
+  test('without it such a host is not spoken to', async () => {
+    await start({ tls: strict })
+    expect(await failure({ tls: 'pinned', trust: { pins: [pinOf(new X509Certificate(pem.cert))] } })).toMatchObject({
+      stage: 'tls',
+    })
+  })
+  test('one that cannot be read is our own fault', async () => {
+    await start({ tls: pem })
+    expect(await failure({ tls: 'pinned', trust: { pins: [], client: 'no PEM' } })).toMatchObject({
+      stage: 'tls',
+      kind: 'local',
+    })
   })
 })
 

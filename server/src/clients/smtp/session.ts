@@ -6,13 +6,14 @@
  * host is asked once more in clear, and `tlsFailure` says why. Where encryption is a must (target.ts) nothing but EHLO is
  * ever said in clear. Failure: SmtpFailure with the stage it happened at; the socket is closed.
  */
-import { isIP } from 'node:net'
 import type { Clock } from '../../platform/clock.ts'
 import { parseCapabilities, type Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
+import { proxyHeader, type ClientFacts } from './client-address.ts'
 import { SmtpFailure, type FailureKind, type SmtpTarget, type Stage } from './result.ts'
 import { connectSmtp, type SmtpSocket } from './socket.ts'
 import { mustEncrypt } from './target.ts'
+import { checkPin, tlsOptions } from './trust.ts'
 
 export interface Session {
   socket: SmtpSocket
@@ -26,6 +27,8 @@ export interface SessionOptions {
   target: Omit<SmtpTarget, 'password'>
   helo: string
   clock: Clock
+  /** for targets that want the PROXY header: whose connection it is */
+  client?: ClientFacts | null
   /** milliseconds that the next step may take */
   wait: (step: 'connect' | 'greeting' | 'command') => number
 }
@@ -49,6 +52,7 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
   const { target, wait } = options
   const socket = await connectSmtp(target, options.clock, wait('connect'))
   try {
+    if (target.clientAddress === 'proxy') socket.write(proxyHeader(options.client, socket.ends))
     const greeting = await socket.reply(wait('greeting'), 'greeting')
     if (!isGood(greeting)) throw badReply('greeting', 'reply', greeting)
     let capabilities = await sayHello(socket, options)
@@ -56,10 +60,8 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
       socket.write('STARTTLS\r\n')
       const reply = await socket.reply(wait('command'), 'tls')
       if (!isGood(reply)) throw badReply('tls', 'tls', reply)
-      await socket.startTls(
-        { servername: isIP(target.host) ? '' : target.host, rejectUnauthorized: target.tls === 'required' },
-        wait('command'),
-      )
+      await socket.startTls(tlsOptions(target), wait('command'))
+      checkPin(target, socket.certificate())
       capabilities = await sayHello(socket, options).catch((error: unknown) => {
         // TLS 1.3: a server that does not like our side of the handshake says so only after ours is done.
         if (error instanceof SmtpFailure && error.kind === 'dropped') throw new SmtpFailure('tls', 'tls', error.message)
@@ -73,7 +75,11 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
   }
 }
 
-async function sayHello(socket: SmtpSocket, { target, helo, wait }: SessionOptions): Promise<Capabilities> {
+/** EHLO, or what stands for it. Throws SmtpFailure where the server takes none. */
+export async function sayHello(
+  socket: SmtpSocket,
+  { target, helo, wait }: Pick<SessionOptions, 'target' | 'helo' | 'wait'>,
+): Promise<Capabilities> {
   const isLmtp = target.protocol === 'lmtp'
   socket.write(`${isLmtp ? 'LHLO' : 'EHLO'} ${helo}\r\n`)
   let reply = await socket.reply(wait('command'), 'ehlo')

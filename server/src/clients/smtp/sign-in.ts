@@ -13,7 +13,11 @@ export interface Credentials {
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
-export async function signIn({ socket, capabilities }: Session, who: Credentials, timeoutMs: number): Promise<void> {
+export async function signIn(
+  { socket, capabilities }: Pick<Session, 'socket' | 'capabilities'>,
+  who: Credentials,
+  timeoutMs: number,
+): Promise<void> {
   const offered = capabilities.auth
   const lines = offered.includes('PLAIN')
     ? [`AUTH PLAIN ${base64(`\0${who.username}\0${who.password}`)}`]

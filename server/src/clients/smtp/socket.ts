@@ -2,10 +2,13 @@
  * One client socket that speaks lines: commands out, whole replies in, each wait with its own time-out
  * (RFC 5321 section 4.5.3.2). A reply that nobody waits for is an error of the peer, except 421 before it closes.
  */
-import net from 'node:net'
+import type { X509Certificate } from 'node:crypto'
+import type net from 'node:net'
 import tls from 'node:tls'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { createReplyReader, type Reply } from '../../protocols/smtp/reply.ts'
+import type { Ends } from './client-address.ts'
+import { dial } from './dial.ts'
 import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
 
 export interface SmtpSocket {
@@ -17,6 +20,10 @@ export interface SmtpSocket {
   answered(): boolean
   startTls(options: tls.ConnectionOptions, timeoutMs: number): Promise<void>
   tlsName(): string | null
+  /** as they were when it was connected */
+  ends: Ends
+  /** the server's, where there is TLS */
+  certificate(): X509Certificate | null
   cork(): void
   uncork(): void
   /** True while bytes can still be handed over. */
@@ -49,11 +56,12 @@ export async function connectSmtp(
   clock: Clock,
   timeoutMs: number,
 ): Promise<SmtpSocket> {
-  let socket: net.Socket = net.connect({
-    host: target.address ?? target.host,
-    port: target.port,
-    autoSelectFamily: true,
-  })
+  let socket: net.Socket
+  try {
+    socket = await dial(target.address ?? target.host, target.port, { clock, timeoutMs })
+  } catch (error) {
+    throw failureOf(error as Error, 'connect')
+  }
   socket.setNoDelay(true)
   let parser = createReplyReader()
   let pending: Reply[] = []
@@ -116,12 +124,10 @@ export async function connectSmtp(
     }
   }
 
-  const link = { up: false }
-  socket.once('connect', () => {
-    link.up = true
-    signal()
-  })
-  await until(() => (link.up ? true : undefined), timeoutMs, 'connect')
+  const ends: Ends = {
+    own: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+    peer: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? target.port },
+  }
 
   return {
     write: (data) => socket.write(data),
@@ -142,7 +148,13 @@ export async function connectSmtp(
       if (pending.length > 0) throw new SmtpFailure('tls', 'protocol', 'the server spoke between STARTTLS and TLS')
       socket.removeAllListeners()
       const plain = socket
-      socket = tls.connect({ ...options, socket: plain })
+      try {
+        socket = tls.connect({ ...options, socket: plain })
+      } catch (error) {
+        // A certificate of ours that OpenSSL cannot read.
+        plain.destroy()
+        throw new SmtpFailure('tls', 'local', (error as Error).message)
+      }
       parser = createReplyReader()
       pending = []
       const handshake = { done: false }
@@ -163,6 +175,8 @@ export async function connectSmtp(
     },
     tlsName: () =>
       socket instanceof tls.TLSSocket ? `${socket.getProtocol() ?? 'TLS'} ${socket.getCipher().name}` : null,
+    ends,
+    certificate: () => (socket instanceof tls.TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
     open: () => broken === null && !socket.destroyed && socket.writable,

@@ -15,10 +15,17 @@ test('a key is the same for the same target, another for every change that a kep
     { ...target, protocol: 'lmtp' },
     { ...target, tls: 'required' },
     { ...target, tls: 'none' },
+    { ...target, tls: 'pinned', trust: { pins: ['a'] } },
+    { ...target, tls: 'pinned', trust: { pins: ['a', 'b'] } },
+    { ...target, trust: { ca: 'a' } },
+    { ...target, trust: { name: 'a' } },
+    { ...target, trust: { client: 'a' } },
     login,
     { ...login, username: 'other' },
     { ...login, password: 'changed' },
     { ...target, username: 'relay' },
+    { ...target, clientAddress: 'proxy' },
+    { ...target, clientAddress: 'xclient' },
   ]
   expect(new Set(different.map(targetKey)).size).toBe(different.length)
   expect(targetKey(login)).not.toContain('secret')
@@ -28,6 +35,7 @@ test.each([
   ['none', false, false],
   ['opportunistic', false, true],
   ['required', true, true],
+  ['pinned', true, true],
 ] as const)('tls %s: must it be encrypted without a username %s, with one %s', (tls, without, withOne) => {
   expect(mustEncrypt({ tls })).toBe(without)
   expect(mustEncrypt({ tls, username: 'relay' })).toBe(withOne)

@@ -7,14 +7,18 @@ import type { SmtpTarget } from './result.ts'
  * where a password is to be sent "where offered" is not enough; only a route that says `none` sends it in clear.
  */
 export const mustEncrypt = (target: Pick<SmtpTarget, 'tls' | 'username'>): boolean =>
-  target.tls === 'required' || (target.tls === 'opportunistic' && target.username !== undefined)
+  target.tls === 'required' ||
+  target.tls === 'pinned' ||
+  (target.tls === 'opportunistic' && target.username !== undefined)
 
 /**
  * Equal exactly for targets that are the same host, reached in the same way with the same credentials: a kept connection
  * may carry only what is meant for its own key. A digest, so that the password is not in it.
  */
 export function targetKey(target: SmtpTarget): string {
-  const { host, address, port, protocol, tls, username, password } = target
-  const parts = [host.toLowerCase(), address ?? null, port, protocol, tls, username ?? null, password ?? null]
+  const { host, address, port, protocol, tls, trust = {}, username, password } = target
+  const whom = [trust.pins ?? [], trust.ca ?? null, trust.name ?? null, trust.client ?? null]
+  const login = [username ?? null, password ?? null]
+  const parts = [host.toLowerCase(), address ?? null, port, protocol, tls, whom, login, target.clientAddress ?? null]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

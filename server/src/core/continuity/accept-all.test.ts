@@ -68,6 +68,9 @@ test('the first probe that comes so far asks, then one of many; a route without 
     kind: RouteKind.primary,
     settings: routeSettingsSchema.parse({ hosts: [{ host: 'primary.test' }] }),
     secretSealed: null,
+    clientTlsSealed: null,
+    offers: {},
+    offer: null,
     wayBack: 1,
   }
   const routes = new Map<string, Route>([

@@ -9,7 +9,7 @@ import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { probeSmtp } from '../../clients/smtp/probe.ts'
-import type { RouteBook } from '../directory/index.ts'
+import type { Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import { noteAcceptsAll } from './accept-all.ts'
 import { createModeBoard, type LiveBoard } from './board.ts'
 import { createEvidenceSink, type RunningEvidence } from './evidence.ts'
@@ -42,6 +42,10 @@ export function createContinuity(deps: {
   helo: string
   metrics?: Metrics
   judging?: boolean
+  /** learns from probes */
+  offers?: Offers
+  /** left out where nothing is probed */
+  openSecret?: OpenSecret
   probe?: ProbeSmtp
 }): Continuity {
   const { clock, log, routes } = deps
@@ -60,7 +64,9 @@ export function createContinuity(deps: {
     evidence,
     judged: () => judge.judged(),
     probe: deps.probe ?? ((target) => probeSmtp(target, clock)),
+    openSecret: deps.openSecret,
     helo: deps.helo,
+    ...(deps.offers ? { onOffer: deps.offers.saw } : {}),
     onAnswer: (routeId) => answers.forEach((listener) => listener(routeId)),
     onStranger: (route, isTaken) => {
       noteAcceptsAll(db, route, isTaken).catch((error: unknown) =>

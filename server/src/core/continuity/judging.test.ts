@@ -78,6 +78,9 @@ function scene(name: SensitivityName, options: { seed?: number; probes?: boolean
       probe: { enabled: options.probes ?? true },
     }),
     secretSealed: null,
+    clientTlsSealed: null,
+    offers: {},
+    offer: null,
     wayBack: 1,
     domain: 'example.test',
   }

@@ -85,6 +85,9 @@ test('a route with a username is probed as strictly as it is delivered to: never
     name: 'primary',
     settings: routeSettingsSchema.parse({ hosts: [{ host: '127.0.0.1', port: server.port }], username: 'relay' }),
     secretSealed: null,
+    clientTlsSealed: null,
+    offers: {},
+    offer: null,
     wayBack: 1,
     domain: 'example.test',
   }

@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { ProbeResult, ProbeTarget } from '../../clients/smtp/probe.ts'
-import type { Route, RouteBook } from '../directory/index.ts'
+import { trustOf, type Offers, type OpenSecret, type Route, type RouteBook } from '../directory/index.ts'
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { classifyAttempt } from './classify.ts'
 import { probingIn } from './mode-table.ts'
@@ -42,6 +42,9 @@ interface Chain {
 const isCancelled = (chain: Chain): boolean => chain.cancelled
 
 const MOST_HOSTS = 4
+const nothingSealed: OpenSecret = () => {
+  throw new Error('no keys here to open what is sealed')
+}
 const SYNC_MS = 500
 
 export function createProber(deps: {
@@ -54,8 +57,12 @@ export function createProber(deps: {
   probe: ProbeSmtp
   /** it answered well just now */
   onAnswer?: (routeId: Id) => void
+  /** what a host offered at EHLO */
+  onOffer?: Offers['saw']
   /** a made-up recipient was taken, or refused for good */
   onStranger?: (route: Route, isTaken: boolean) => void
+  /** a host that wants our certificate wants it from a probe too */
+  openSecret?: OpenSecret | undefined
   helo?: string
   random?: () => number
 }): Prober {
@@ -110,13 +117,23 @@ export function createProber(deps: {
     const deadline = clock.monotonic() + numbersOf(route).probeTimeout * 1000
     const asksStranger = route.domain !== null && --chain.untilStranger < 0
     let isTaken: boolean | null = null
+    let trust: ReturnType<typeof trustOf>
+    try {
+      trust = trustOf(route, deps.openSecret ?? nothingSealed)
+    } catch (error) {
+      // Sealed under another key: nobody's fault but ours, and known to the deliveries as well.
+      deps.evidence.report({ organisationId, routeId, kind: EvidenceKind.ours, text: `probe: ${String(error)}` })
+      return
+    }
     for (const [i, { host, port }] of hosts.entries()) {
       // The hosts share the time, so that several hanging ones are noticed no later than one.
       const share = (deadline - clock.monotonic()) / (hosts.length - i)
       const result = await deps.probe({
         host,
         port,
-        tls: route.settings.tls,
+        ...trust,
+        // Without the header such a server would take our EHLO for one.
+        ...(route.settings.clientAddress === 'proxy' ? { clientAddress: 'proxy' as const } : {}),
         // Not to sign in: a probe that is content with less encryption than a delivery would call a dead route alive.
         ...(route.settings.username === undefined ? {} : { username: route.settings.username }),
         protocol: route.settings.protocol,
@@ -126,6 +143,7 @@ export function createProber(deps: {
         rcpt: route.settings.probe.recipient || `postmaster@${route.domain ?? host}`,
         ...(asksStranger ? { stranger: strangerAt(route.domain!) } : {}),
       })
+      if (result.offered) deps.onOffer?.(route, { host, port }, result.offered)
       // Not come so far, not asked: the next probe asks.
       if (asksStranger && result.stage === 'rcpt') {
         chain.untilStranger = STRANGER_EVERY - 1

@@ -25,7 +25,7 @@ async function start(connections: number, answer?: NextHopOptions['answer']) {
     connections,
     slowMs: 60_000,
     findTargets: () =>
-      Promise.resolve({ targets: [{ host: '127.0.0.1', port: hop.port, protocol: 'smtp', tls: 'none' }] }),
+      Promise.resolve({ targets: [{ host: '127.0.0.1', port: hop.port, priority: 0, protocol: 'smtp', tls: 'none' }] }),
     mailOf: ({ messageId }) => ({
       from: 'a@outside.test',
       size: 3,

@@ -15,7 +15,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { giveBack, type ClaimedDelivery } from '../../store/claims.ts'
 import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
-import type { LiveDirectory, RouteBook } from '../directory/index.ts'
+import type { LiveDirectory, Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
 import { createDestinations, SLOW_MS } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
@@ -79,7 +79,8 @@ export interface DeliveryDeps extends OutgoingMailDeps {
   board: Pick<LiveBoard, 'standing' | 'flow' | 'onChange' | 'personPin' | 'waitingPersons'>
   evidence: EvidenceSink
   directory: Pick<LiveDirectory, 'learn'>
-  openSecret: (sealed: Buffer, routeId: Id) => string
+  openSecret: OpenSecret
+  offers: Offers
   world: World
   /** a refused message was taken out of the mailboxes of these people */
   onWithdrawn: (personIds: readonly Id[]) => void
@@ -136,6 +137,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     helo: config.hostname,
     routes,
     openSecret: deps.openSecret,
+    offers: deps.offers,
     world: deps.world,
     mailOf: (job) => outgoingMail(deps, job),
     mayGo,

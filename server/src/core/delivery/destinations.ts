@@ -6,9 +6,10 @@
 import type { Clock } from '../../platform/clock.ts'
 import { RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
-import type { Route, RouteBook } from '../directory/index.ts'
+import type { Offers, OpenSecret, Route, RouteBook } from '../directory/index.ts'
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
 import type { Job } from './job.ts'
+import { createPace, type Pace } from './pace.ts'
 import { createRunner, type AttemptReport, type Runner } from './runner.ts'
 import { findTargets, type World } from './targets.ts'
 
@@ -33,7 +34,8 @@ interface Deps {
   clock: Clock
   helo: string
   routes: Pick<RouteBook, 'get'>
-  openSecret: (sealed: Buffer, routeId: Id) => string
+  openSecret: OpenSecret
+  offers: Offers
   world: World
   mailOf(job: Job): OutgoingMail
   mayGo(job: Job): boolean
@@ -55,18 +57,37 @@ interface Destination {
 }
 
 const markOf = (route: Route | undefined): string =>
-  route ? JSON.stringify([route.kind, route.settings, route.secretSealed?.toString('base64')]) : ''
+  route
+    ? JSON.stringify([
+        route.kind,
+        route.settings,
+        route.secretSealed?.toString('base64'),
+        route.clientTlsSealed?.toString('base64'),
+      ])
+    : ''
 
 export function createDestinations(deps: Deps): Destinations {
   const { routes } = deps
   const open = new Map<string, Destination>()
   /** replaced, and still busy with what they had begun */
   const leaving = new Set<Destination>()
+  const paces = new Map<Id, { perSecond: number; pace: Pace }>()
 
   const keyOf = (routeId: Id, address: string): string =>
     routes.get(routeId)?.kind === RouteKind.mx
       ? `${routeId} ${address.slice(address.lastIndexOf('@') + 1).toLowerCase()}`
       : routeId
+
+  /** One for all destinations of a route: a host may serve many domains. */
+  function paceOf(route: Route | undefined): Pace | undefined {
+    const perSecond = route?.settings.messagesPerSecond ?? 0
+    if (!route || perSecond === 0) return undefined
+    const old = paces.get(route.routeId)
+    if (old?.perSecond === perSecond) return old.pace
+    const pace = createPace(deps.clock, perSecond)
+    paces.set(route.routeId, { perSecond, pace })
+    return pace
+  }
 
   function make(key: string, routeId: Id): Destination {
     const route = routes.get(routeId)
@@ -74,6 +95,12 @@ export function createDestinations(deps: Deps): Destinations {
     const runner = createRunner({
       ...deps,
       connections: route?.settings.connections ?? 1,
+      messagesPerConnection: route?.settings.messagesPerConnection ?? 0,
+      pace: paceOf(route),
+      onOffer(target, offered) {
+        const now = routes.get(routeId)
+        if (now && now.kind !== RouteKind.mx) deps.offers.saw(now, target, offered)
+      },
       slowMs: SLOW_MS,
       findTargets: () => findTargets(routes.get(routeId), domain, deps.openSecret, deps.world),
     })

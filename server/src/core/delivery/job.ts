@@ -1,4 +1,5 @@
 /** One transaction to a next hop: one message, the recipients that go the same way, and where its bytes are. */
+import type { ClientFacts } from '../../clients/smtp/client-address.ts'
 import type { Incoming, MessageFacts } from '../queue/index.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { ClaimedDelivery } from '../../store/claims.ts'
@@ -21,6 +22,8 @@ export interface Job {
   routeId: Id
   direction: number
   envelopeFrom: string
+  /** whom we had it from; null: our own */
+  client: ClientFacts | null
   acceptedAt: number
   /** of the original; what is sent is longer by the prefix */
   size: number
@@ -56,6 +59,9 @@ function* groups<T>(items: readonly T[], keyOf: (item: T) => string): Generator<
       yield list.slice(at, at + RECIPIENTS_PER_TRANSACTION)
 }
 
+const clientOf = ({ clientIp, helo, facts }: Pick<Incoming, 'clientIp' | 'helo' | 'facts'>): ClientFacts | null =>
+  clientIp === null ? null : { ip: clientIp, helo, name: facts.clientName ?? null }
+
 function bodyOf(body: Incoming['body'], bodyStore: number): Job['body'] {
   if (body.kind === 'row') return { kind: 'memory', bytes: [body.bytes] }
   if (body.kind === 'chunks' && body.bytes) return { kind: 'memory', bytes: body.bytes }
@@ -76,6 +82,7 @@ export function jobsOfIncoming(
     routeId: list[0]!.routeId,
     direction: incoming.direction,
     envelopeFrom: incoming.envelopeFrom,
+    client: clientOf(incoming),
     acceptedAt: incoming.receivedAt,
     size: incoming.size,
     prefix: incoming.prefix,
@@ -116,6 +123,7 @@ export function jobsOfClaims(
         routeId: first.routeId,
         direction: first.direction,
         envelopeFrom: first.envelopeFrom,
+        client: clientOf(first),
         acceptedAt: first.acceptedAt.getTime(),
         size: first.size,
         prefix: first.prefix,

@@ -121,6 +121,9 @@ const mx: Route = {
   kind: RouteKind.mx,
   settings: routeSettingsSchema.parse({}),
   secretSealed: null,
+  clientTlsSealed: null,
+  offers: {},
+  offer: null,
   wayBack: 1,
   domain: null,
 }

@@ -30,6 +30,7 @@ export function outgoingMail(deps: OutgoingMailDeps, job: Job): OutgoingMail {
   const head = marks === '' ? job.prefix : Buffer.concat([Buffer.from(marks), job.prefix])
   return {
     from: job.envelopeFrom,
+    client: job.client,
     size: head.length + job.size,
     smtputf8: facts.smtputf8 ?? false,
     eightbit: facts.eightbit ?? false,

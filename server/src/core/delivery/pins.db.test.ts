@@ -64,6 +64,7 @@ beforeEach(async () => {
     evidence: { report: () => undefined },
     directory: { learn: async () => undefined },
     openSecret: () => '',
+    offers: { saw: () => undefined },
     world: { lookUpMx: () => Promise.reject(new Error('not asked')), policyOf: () => Promise.resolve(null), port: 25 },
     returnHeaders: () => '',
     onWithdrawn: () => undefined,

@@ -13,6 +13,7 @@ const job: Job = {
   routeId: '00000000-0000-7000-8000-000000000003',
   direction: 1,
   envelopeFrom: 'a@outside.test',
+  client: null,
   acceptedAt: 0,
   size: 1,
   prefix: Buffer.alloc(0),
@@ -115,7 +116,8 @@ function runnerTo(port: number, clock: Clock = systemClock, connections = 1, may
     helo: 'mx.test',
     connections,
     slowMs: 60_000,
-    findTargets: () => Promise.resolve({ targets: [{ host: '127.0.0.1', port, protocol: 'smtp', tls: 'none' }] }),
+    findTargets: () =>
+      Promise.resolve({ targets: [{ host: '127.0.0.1', port, priority: 0, protocol: 'smtp', tls: 'none' }] }),
     mailOf: () => ({
       from: 'a@outside.test',
       size: 3,

@@ -1,21 +1,12 @@
-/** Which hosts a transaction may go to: the route's own, by priority; or the MX of the recipient's domain. */
+/** Which hosts a transaction may go to: the route's own, or the MX of the recipient's domain. hosts.ts puts them in order. */
 import { domainToASCII } from 'node:url'
 import type { MxHost, MxLookup } from '../../clients/dns/mx.ts'
 import type { SmtpTarget } from '../../clients/smtp/result.ts'
 import { RouteKind } from '../../platform/codes.ts'
-import type { Id } from '../../platform/ids.ts'
 import { namesHost, type Policy } from '../../protocols/mta-sts/policy.ts'
-import type { Route } from '../directory/index.ts'
+import { trustOf, type OpenSecret, type Route } from '../directory/index.ts'
 import type { PolicyOf } from './mta-sts.ts'
 import type { TargetList } from './runner.ts'
-
-/** Hosts of one priority in random order (RFC 5321 section 5.1), lower priority first. */
-export function inOrder<T extends { priority: number }>(hosts: readonly T[], random: () => number = Math.random): T[] {
-  return hosts
-    .map((host) => ({ host, key: random() }))
-    .sort((a, b) => a.host.priority - b.host.priority || a.key - b.key)
-    .map(({ host }) => host)
-}
 
 /** How the outside world is reached by routes of kind mx. */
 export interface World {
@@ -37,7 +28,7 @@ function allowed(hosts: readonly MxHost[], domain: string, policy: Policy | null
 export async function findTargets(
   route: Route | undefined,
   domain: string,
-  openSecret: (sealed: Buffer, routeId: Id) => string,
+  openSecret: OpenSecret,
   world: World,
 ): Promise<TargetList> {
   if (!route)
@@ -57,14 +48,17 @@ export async function findTargets(
         ? {}
         : {
             username: settings.username,
-            ...(route.secretSealed ? { password: openSecret(route.secretSealed, route.routeId) } : {}),
+            ...(route.secretSealed ? { password: openSecret('secret_sealed', route.secretSealed, route.routeId) } : {}),
           }
+    const trust = trustOf(route, openSecret)
     return {
-      targets: inOrder(settings.hosts).map(({ host, port }) => ({
+      targets: settings.hosts.map(({ host, port, priority }) => ({
         host,
         port,
+        priority,
         protocol: settings.protocol,
-        tls: settings.tls,
+        ...trust,
+        ...(settings.clientAddress === 'none' ? {} : { clientAddress: settings.clientAddress }),
         ...login,
       })),
     }
@@ -79,9 +73,10 @@ export async function findTargets(
   const hosts = allowed(answer.hosts, domain, policy)
   if (!Array.isArray(hosts)) return hosts
   return {
-    targets: inOrder(hosts).map(({ host, address }) => ({
+    targets: hosts.map(({ host, address, priority }) => ({
       host,
       address,
+      priority,
       port: world.port,
       protocol: 'smtp',
       // Section 4.2: encrypted, with a certificate that is valid for the server's name, or not at all.

@@ -4,12 +4,13 @@
  * its last good ones and is named in the log: one bad row stops nobody else's mail.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
-import type { RouteKind } from '../../platform/codes.ts'
+import { RouteKind } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { readGeneration } from '../../store/directory.ts'
 import { allRoutes } from '../../store/routes.ts'
+import { commonOffer, readOffers, type HostOffers, type Offer } from './route-offer.ts'
 import { routeSettingsSchema, type RouteSettings } from './route-settings.ts'
 
 export interface Route {
@@ -19,7 +20,12 @@ export interface Route {
   kind: (typeof RouteKind)[keyof typeof RouteKind]
   settings: RouteSettings
   secretSealed: Buffer | null
+  clientTlsSealed: Buffer | null
   wayBack: number
+  /** what its hosts offered at their last EHLO; empty for ways to the world */
+  offers: HostOffers
+  /** what all of them take; null: never seen */
+  offer: Offer | null
   domain: string | null
 }
 
@@ -51,7 +57,9 @@ export function createRouteBook(deps: { db: Database; clock: Clock; log: Log; po
           'settings of a route are not valid',
         )
       const settings = parsed.success ? parsed.data : (old?.settings ?? routeSettingsSchema.parse({}))
-      next.set(row.routeId, { ...row, kind: row.kind as Route['kind'], settings })
+      const { lastEhlo, ...rest } = row
+      const offers = readOffers(lastEhlo, row.kind === RouteKind.mx ? [] : settings.hosts)
+      next.set(row.routeId, { ...rest, kind: row.kind as Route['kind'], settings, offers, offer: commonOffer(offers) })
     }
     routes = next
     generation = now

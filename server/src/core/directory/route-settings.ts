@@ -26,13 +26,54 @@ export const routeSettingsSchema = z.strictObject({
     .default('smtp')
     .describe('lmtp: for a mail store that takes mail directly and answers for each recipient.'),
   tls: z
-    .enum(['none', 'opportunistic', 'required'])
+    .enum(['none', 'opportunistic', 'required', 'pinned'])
     .default('opportunistic')
     .describe(
-      'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. none: in clear, the password too.',
+      'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. pinned: a certificate with one of the keys in tlsPins or no mail, whoever signed it. none: in clear, the password too.',
+    ),
+  tlsPins: z
+    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'is not a SHA-256 in base64 (44 characters)'))
+    .max(20)
+    .default([])
+    .describe(
+      "For tls pinned: SHA-256, in base64, of the public key (SubjectPublicKeyInfo) of the server's certificate. Name the next key too, before the server changes to it.",
+    ),
+  tlsName: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe("For tls required: the name in the server's certificate, where it is another than the host's."),
+  tlsCa: z
+    .string()
+    .max(200_000)
+    .optional()
+    .describe(
+      'For tls required: certificates (PEM) that vouch for the server, instead of the public ones; better: caFile beside settings.',
     ),
   username: z.string().max(255).optional().describe('Name to sign in with (AUTH PLAIN or LOGIN).'),
+  clientAddress: z
+    .enum(['none', 'xforward', 'xclient', 'proxy'])
+    .default('none')
+    .describe(
+      "How the hosts are told the address and name of the client that brought a message. xforward: for their log (Postfix). xclient: they treat it as that client's (Postfix; a connection for each client). proxy: PROXY header, version 1 (a connection for each address; every connection must be allowed to begin with it). The first two only where the server offers them.",
+    ),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
+  messagesPerConnection: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe('Messages sent over one connection at most; 0: no limit.'),
+  messagesPerSecond: z
+    .number()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe(
+      'Messages a second at most to each host, evenly spaced (0.5: one every two seconds), by each process that delivers; 0: no limit.',
+    ),
   unsureWait: seconds(
     900,
     'Seconds that a delivery whose last reply was lost waits before it is sent again (it may have arrived).',

@@ -15,6 +15,7 @@ async function factsOf(bodyType: '7BIT' | '8BITMIME', pieces: string[]): Promise
     clock: systemClock,
     config: configSchema.parse({ hostname: 'mx.test' }),
     directory: {} as never,
+    routes: { get: () => undefined },
     routing: { inbound: () => ({ deliveries: [], copies: [] }) } as never,
     ownId: { header: () => '', seen: () => false },
     accept: {

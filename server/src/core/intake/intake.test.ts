@@ -16,6 +16,7 @@ function fixture(resolve: Directory['resolve']) {
     clock,
     config: configSchema.parse({}),
     directory: { resolve, known: () => null },
+    routes: { get: () => undefined },
     outbound: notListed,
     checkDisk: () => undefined,
   }

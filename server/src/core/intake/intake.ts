@@ -17,16 +17,18 @@ import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import type { Watch } from '../delivery/index.ts'
-import type { Directory, Recipient } from '../directory/index.ts'
+import type { Directory, Recipient, RouteBook } from '../directory/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
+import { takenByRoute } from './mirror.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
 
 export interface IntakeDeps {
   clock: Clock
   config: Pick<Config, 'smtp' | 'hostname' | 'accept'>
   directory: Directory
+  routes: Pick<RouteBook, 'get'>
   routing: Routing
   ownId: OwnId
   accept: Accept
@@ -50,11 +52,12 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
     checkRecipient(address, envelope) {
       deps.checkDisk()
+      const taken = (recipient: Recipient): Recipient => takenByRoute(deps.routes, recipient, envelope)
       if (deps.outbound.isListed(envelope.clientIp))
-        return inTime(deps, deps.outbound.checkRecipient(address, envelope))
+        return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then(taken)
       const known = deps.directory.known(address)
-      if (known) return known
-      return inTime(deps, deps.directory.resolve(address))
+      if (known) return taken(known)
+      return inTime(deps, deps.directory.resolve(address)).then(taken)
     },
     begin(envelope, recipients) {
       deps.checkDisk()
@@ -234,6 +237,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ret) facts.ret = envelope.ret
   if (envelope.envid) facts.envid = envelope.envid
   if (envelope.smtputf8) facts.smtputf8 = true
+  if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
   const routed = deps.routing.inbound(

@@ -109,6 +109,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
     clock,
     config,
     directory,
+    routes: { get: () => undefined },
     routing: createRouting({
       directory,
       clock,

@@ -74,6 +74,8 @@ export interface MessageFacts {
   eightbit?: boolean
   /** outbound, and its sender is none of ours: a primary forwards it */
   forwarded?: boolean
+  /** of the client's address, where it was looked up */
+  clientName?: string
   /** what the DSN is about, for direction dsn */
   about?: Id
 }

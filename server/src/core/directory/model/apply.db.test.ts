@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { FreshDatabase } from '../../../../testkit/database.ts'
 import { freshDatabase } from '../../../../testkit/database.ts'
 import { systemClock } from '../../../platform/clock.ts'
+import { selfSigned } from '../../../platform/certificate.ts'
 import { silentLog } from '../../../platform/log.ts'
 import { keysFrom } from '../../../platform/keys.ts'
 import { newId } from '../../../platform/ids.ts'
@@ -9,7 +10,7 @@ import { ownPolicy } from '../../../store/mta-sts.ts'
 import { allOutboundSources } from '../../../store/outbound-sources.ts'
 import { verifyAuditChain } from '../../audit/index.ts'
 import type { ApplyDeps } from '../index.ts'
-import { ApplyError, applyDeclaration, checkDeclaration, createDirectory } from '../index.ts'
+import { ApplyError, applyDeclaration, checkDeclaration, createDirectory, createRouteBook, trustOf } from '../index.ts'
 
 let fresh: FreshDatabase
 let deps: ApplyDeps
@@ -27,6 +28,7 @@ beforeAll(async () => {
     hashPassword: async (password) => `hash of ${password}`,
     oneTimePassword: () => 'abcd-efgh-jkmn',
     secretOf: (entry) => entry.password ?? null,
+    readFile: (_, path) => files.get(path)!,
     placeWaiting: async (sql, organisationId) => {
       // In the transaction: it sees what was just written.
       const people = await sql.query<{ name: string }>(
@@ -38,6 +40,9 @@ beforeAll(async () => {
   }
 })
 afterAll(() => fresh.drop())
+
+/** the files a declaration names */
+const files = new Map<string, string>()
 
 /** who was found with an emergency mailbox of their own whenever waiting mail was to be placed */
 const placed: string[][] = []
@@ -125,6 +130,54 @@ test('secrets are sealed where they belong and nowhere else', async () => {
     /^-----BEGIN PRIVATE KEY-----/,
   )
   expect(row!.text).not.toMatch(/secret|long enough/)
+})
+
+test("a route's certificates come from files: the CA into its settings, ours sealed with its key, done again nothing changes", async () => {
+  const ours = selfSigned(['relay.test'], Date.now())
+  files.set('ca.pem', selfSigned(['mail.test'], Date.now()).cert)
+  files.set('own.pem', ours.cert)
+  files.set('own.key', ours.key)
+  const route = {
+    name: 'primary',
+    settings: { hosts: [{ host: '127.0.0.1' }], tls: 'required', tlsName: 'mail.test' },
+    caFile: 'ca.pem',
+    clientCertificateFile: 'own.pem',
+    clientKeyFile: 'own.key',
+  }
+  const declared = (change: object = {}) =>
+    file({
+      routes: [
+        { ...route, ...change },
+        { name: 'out', kind: 'mx' },
+      ],
+    })
+  await apply(declared())
+  expect((await apply(declared())).changed).toBe(false)
+  const book = createRouteBook({ db: fresh.db, clock: systemClock, log: silentLog })
+  await book.refresh()
+  const [stored] = await fresh.db.query<{ id: string }>(
+    `SELECT route_id AS id FROM route JOIN organisation USING (organisation_id) WHERE slug = $1 AND route.name = 'primary'`,
+    [`o${n}`],
+  )
+  const trust = trustOf(book.get(stored!.id)!, (column, sealed, id) =>
+    deps.keys().open(`route.${column}:${id}`, sealed).toString(),
+  )
+  expect(trust).toEqual({
+    tls: 'required',
+    trust: { name: 'mail.test', ca: files.get('ca.pem'), client: `${ours.cert.trimEnd()}\n${ours.key.trimEnd()}\n` },
+  })
+  for (const [key, text] of [
+    ['clientKeyFile', 'ca.pem'],
+    ['clientCertificateFile', 'own.key'],
+    ['caFile', 'own.key'],
+  ] as const)
+    await expect(apply(declared({ [key]: text }))).rejects.toMatchObject({
+      problems: [{ path: expect.stringContaining(key) as string }],
+    })
+  files.set('other.key', selfSigned(['relay.test'], Date.now()).key)
+  await expect(apply(declared({ clientKeyFile: 'other.key' }))).rejects.toThrow('is not the key of the certificate')
+  const changed = await apply(declared({ clientCertificateFile: undefined, clientKeyFile: undefined }))
+  expect(changed.items.find(({ name }) => name === 'primary')!.detail).toBe('client certificate')
 })
 
 test('changes are shown field by field; what is not named stays without --prune', async () => {

@@ -36,6 +36,8 @@ export interface ApplyDeps {
   hashPassword: (password: string) => Promise<string>
   oneTimePassword: () => string
   secretOf: (entry: { password?: string | undefined; passwordFile?: string | undefined }) => string | null
+  /** the text of a file that the declaration names under this key; throws with a sentence */
+  readFile: (key: string, path: string) => string
   /** what waits for people who have an emergency mailbox now becomes visible there */
   placeWaiting: (sql: Sql, organisationId: Id) => Promise<unknown>
 }
@@ -100,7 +102,11 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     newId: () => newId(deps.clock.now()),
     keys: deps.keys,
     secretOf: deps.secretOf,
+    readFile: deps.readFile,
     makeDkimKey,
+    refuseRoute: (index, key, text) => {
+      throw new ApplyError([{ path: `${work.path}.routes.${index}.${key}`, text }])
+    },
   })
   const organisationId = desired.organisation.id
   const { outboundRouteId } = desired.organisation

@@ -15,6 +15,7 @@ import type {
 } from '../../../store/model.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import type { DkimKey } from './dkim-key.ts'
+import { readRouteFiles } from './route-files.ts'
 import type { DeclaredOrganisation, DeclaredPerson } from './schema.ts'
 
 export interface Current {
@@ -30,7 +31,11 @@ export interface Tools {
   keys: () => Keys
   /** passwords of the file and of the files it names, by path */
   secretOf: (entry: { password?: string | undefined; passwordFile?: string | undefined }) => string | null
+  /** the text of a file that the declaration names under this key */
+  readFile: (key: string, path: string) => string
   makeDkimKey: () => DkimKey
+  /** what the file says of a route cannot be: throws */
+  refuseRoute: (index: number, key: string, text: string) => never
 }
 export interface Desired {
   organisation: OrganisationModel
@@ -51,7 +56,7 @@ const scopesOf = (scopes: Scopes) => ({
 
 export function desiredOf(declared: DeclaredOrganisation, current: Current, tools: Tools): Desired {
   const id = current.organisation?.id ?? tools.newId()
-  const routes = declared.routes.map((route) => routeOf(route, current, tools))
+  const routes = declared.routes.map((route, index) => routeOf(route, index, current, tools))
   // What the file does not name is as it was.
   const routeId = (name: string | undefined): Id | null =>
     [...routes, ...current.routes].find((route) => route.name === name)?.id ?? null
@@ -87,22 +92,28 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
   }
 }
 
-function routeOf(route: DeclaredOrganisation['routes'][number], current: Current, tools: Tools): RouteModel {
+function routeOf(
+  route: DeclaredOrganisation['routes'][number],
+  index: number,
+  current: Current,
+  tools: Tools,
+): RouteModel {
+  const files = readRouteFiles(route, tools.readFile, (key, text) => tools.refuseRoute(index, key, text))
   const old = current.routes.find((each) => each.name === route.name)
   const id = old?.id ?? tools.newId()
   return {
     id,
     name: route.name,
     kind: RouteKind[route.kind],
-    settings: route.settings,
-    secret: sealed(tools.secretOf(route), id, old?.secret ?? null, tools),
+    settings: files.ca === undefined ? route.settings : { ...route.settings, tlsCa: files.ca },
+    secret: sealed(tools.secretOf(route), `route.secret_sealed:${id}`, old?.secret ?? null, tools),
+    clientTls: sealed(files.client, `route.client_tls_sealed:${id}`, old?.clientTls ?? null, tools),
   }
 }
 
-/** Sealing is never the same twice: an unchanged password keeps its sealed form. */
-function sealed(secret: string | null, routeId: Id, before: string | null, tools: Tools): string | null {
+/** Sealing is never the same twice: an unchanged secret keeps its sealed form. */
+function sealed(secret: string | null, place: string, before: string | null, tools: Tools): string | null {
   if (secret === null) return null
-  const place = `route.secret_sealed:${routeId}`
   if (before !== null) {
     try {
       if (tools.keys().open(place, Buffer.from(before, 'hex')).toString() === secret) return before

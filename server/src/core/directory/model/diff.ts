@@ -11,6 +11,8 @@ export interface PlanItem {
   detail: string
 }
 
+const SECRETS: Record<string, string> = { secret: 'password', clientTls: 'client certificate' }
+
 /** `field: old -> new` for every field that differs; secrets are only named. */
 export function changedFields<T extends object>(before: T, after: T, ignored: readonly string[] = []): string[] {
   const changes: string[] = []
@@ -18,7 +20,7 @@ export function changedFields<T extends object>(before: T, after: T, ignored: re
     if (ignored.includes(key)) continue
     const [old, now] = [canonicalJson(before[key]), canonicalJson(after[key])]
     if (old === now) continue
-    changes.push(key === 'secret' ? 'password' : old.length + now.length > 120 ? key : `${key}: ${old} -> ${now}`)
+    changes.push(SECRETS[key] ?? (old.length + now.length > 120 ? key : `${key}: ${old} -> ${now}`))
   }
   return changes
 }

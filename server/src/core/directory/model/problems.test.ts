@@ -135,3 +135,25 @@ test('any value gets an answer', () => {
     }),
   )
 })
+
+test.each<[object, object, string, string]>([
+  [{ tls: 'pinned' }, {}, '.settings.tlsPins', 'at least one pin'],
+  [{ tls: 'pinned', tlsPins: ['abc'] }, {}, '.settings.tlsPins[abc]', 'is not a SHA-256 in base64'],
+  [{ tlsPins: [`${'A'.repeat(43)}=`] }, {}, '.settings.tlsPins', 'belongs to tls pinned'],
+  [{ tlsName: 'mail.test' }, {}, '.settings.tlsName', 'belongs to tls required'],
+  [{}, { caFile: 'ca.pem' }, '.caFile', 'belongs to tls required'],
+  [{ tls: 'required', tlsCa: 'x' }, { caFile: 'ca.pem' }, '.caFile', 'not both'],
+  [{}, { clientKeyFile: 'key.pem' }, '', 'go together'],
+  [
+    { tls: 'none' },
+    { clientKeyFile: 'key.pem', clientCertificateFile: 'own.pem' },
+    '.clientCertificateFile',
+    'nobody would see it',
+  ],
+  [{ tls: 'pinned' }, { kind: 'mx' }, '.settings.tls', 'whose keys nobody knows'],
+])('TLS settings %j beside %j are named', (settings, more, path, text) => {
+  const [route] = good.routes
+  const found = check({ routes: [{ ...route, settings: { ...route!.settings, ...settings }, ...more }] })
+  expect(found.map((problem) => problem.path)).toContain(`organisations[harbour].routes[primary]${path}`)
+  expect(found.map((problem) => problem.text).join('\n')).toContain(text)
+})

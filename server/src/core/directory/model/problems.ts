@@ -95,6 +95,26 @@ function* signIn({ kind, settings, password, passwordFile }: DeclaredOrganisatio
     yield { path, text: 'a password is for signing in: settings.username is missing' }
 }
 
+/** TLS settings that would not be looked at, or that nothing could meet. */
+function* trust({ kind, settings, ...route }: DeclaredOrganisation['routes'][number], path: string) {
+  const { tls, tlsPins, tlsName, tlsCa } = settings
+  const at = (key: string, text: string): Problem => ({ path: `${path}.${key}`, text })
+  const isCheckedByUs = tls === 'required' && kind !== 'mx'
+  if (kind === 'mx' && tls === 'pinned')
+    yield at('settings.tls', "a route of kind mx speaks to other people's servers, whose keys nobody knows beforehand")
+  if (tls === 'pinned' && tlsPins.length === 0) yield at('settings.tlsPins', 'tls pinned needs at least one pin')
+  if (tls !== 'pinned' && tlsPins.length > 0) yield at('settings.tlsPins', 'belongs to tls pinned, and only there')
+  const where = 'belongs to tls required, for hosts of the route'
+  if (!isCheckedByUs && tlsName !== undefined) yield at('settings.tlsName', where)
+  if (!isCheckedByUs && tlsCa !== undefined) yield at('settings.tlsCa', where)
+  if (!isCheckedByUs && route.caFile !== undefined) yield at('caFile', where)
+  if (tlsCa !== undefined && route.caFile !== undefined) yield at('caFile', 'caFile or settings.tlsCa, not both')
+  if ((route.clientCertificateFile === undefined) !== (route.clientKeyFile === undefined))
+    yield { path, text: 'clientCertificateFile and clientKeyFile go together' }
+  else if (route.clientKeyFile !== undefined && (kind === 'mx' || tls === 'none'))
+    yield at('clientCertificateFile', 'nobody would see it: it is for hosts of the route, over TLS')
+}
+
 function* contradictions(organisation: DeclaredOrganisation, path: string): Generator<Problem> {
   const unique = { route: uniqueness(), group: uniqueness() }
   for (const [i, route] of organisation.routes.entries()) {
@@ -104,6 +124,12 @@ function* contradictions(organisation: DeclaredOrganisation, path: string): Gene
     if (route.password !== undefined && route.passwordFile !== undefined)
       yield { path: `${path}.routes.${i}`, text: 'password or passwordFile, not both' }
     yield* signIn(route, `${path}.routes.${i}`)
+    yield* trust(route, `${path}.routes.${i}`)
+    if (route.kind === 'mx' && route.settings.clientAddress !== 'none')
+      yield {
+        path: `${path}.routes.${i}.settings.clientAddress`,
+        text: "other people's servers are not told whom we had a message from",
+      }
   }
   for (const [i, domain] of organisation.domains.entries())
     if ((domain.kind === 'aliasOf') !== (domain.aliasOf !== undefined))

@@ -42,6 +42,13 @@ export const routeSchema = z.strictObject({
     .describe("primary: the organisation's own mail system; smarthost or mx: the way to the outside."),
   settings: routeSettingsSchema.prefault({}).describe('How mail reaches it.'),
   ...secret('Password for settings.username'),
+  caFile: label(4096)
+    .optional()
+    .describe('File with certificates (PEM) that vouch for the hosts, for tls required; kept as settings.tlsCa.'),
+  clientCertificateFile: label(4096)
+    .optional()
+    .describe('File with our certificate and its chain (PEM), shown to hosts that ask for one; needs clientKeyFile.'),
+  clientKeyFile: label(4096).optional().describe('File with its key (PEM); kept sealed, like the password.'),
 })
 
 export const domainSchema = z.strictObject({

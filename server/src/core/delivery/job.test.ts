@@ -1,0 +1,28 @@
+/** What a transaction knows about its message, whether it comes from memory or from the queue. */
+import { expect, test } from 'vitest'
+import type { Incoming } from '../queue/index.ts'
+import type { ClaimedDelivery } from '../../store/claims.ts'
+import { jobsOfClaims, jobsOfIncoming } from './job.ts'
+
+const how = { returnEventId: null, byReturn: false, isTrial: false }
+
+test.each([
+  [
+    '192.0.2.7',
+    'mail.outside.test',
+    { clientName: 'outside.test' },
+    { ip: '192.0.2.7', helo: 'mail.outside.test', name: 'outside.test' },
+  ],
+  ['192.0.2.7', null, {}, { ip: '192.0.2.7', helo: null, name: null }],
+  [null, null, {}, null],
+])('the client %s %s %j is known on both ways', (clientIp, helo, facts, client) => {
+  const message = { clientIp, helo, facts, messageId: 'm', routeId: 'r' }
+  const incoming = {
+    ...message,
+    deliveries: [{ routeId: 'r', recipient: 'a@corp.test', hot: true }],
+    body: { kind: 'row', bytes: Buffer.from('x') },
+  } as unknown as Incoming
+  const claim = { ...message, recipient: 'a@corp.test', acceptedAt: new Date(0) } as unknown as ClaimedDelivery
+  expect(jobsOfIncoming(incoming, (routeId) => routeId, 1)[0]!.client).toEqual(client)
+  expect(jobsOfClaims([claim], (routeId) => routeId, how)[0]!.client).toEqual(client)
+})

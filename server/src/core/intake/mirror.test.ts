@@ -1,0 +1,80 @@
+/** What is refused at RCPT for the recipient's mail system, and what is not. */
+import { describe, expect, test } from 'vitest'
+import { notListed } from '../../../testkit/not-listed.ts'
+import { fakeClock } from '../../../testkit/fake-clock.ts'
+import { configSchema } from '../../platform/config/config.ts'
+import { WireError } from '../../platform/errors.ts'
+import type { Recipient, RouteBook } from '../directory/index.ts'
+import type { MxEnvelope } from './door.ts'
+import { createMxDoor, type IntakeDeps } from './intake.ts'
+import { takenByRoute } from './mirror.ts'
+
+type Offered = { size?: number; smtputf8?: boolean } | null | undefined
+
+const recipient = (address: string): Recipient => ({ address, routeId: 'r' }) as Recipient
+const routes = (offer: Offered): Pick<RouteBook, 'get'> => ({
+  get: () => (offer === undefined ? undefined : ({ offer } as never)),
+})
+const envelope = (change: Partial<MxEnvelope> = {}): MxEnvelope =>
+  ({ from: 's@outside.test', declaredSize: null, smtputf8: false, clientIp: '192.0.2.1', ...change }) as MxEnvelope
+
+function answer(offer: Offered, change: Partial<MxEnvelope>, address = 'alice@corp.test'): string {
+  try {
+    expect(takenByRoute(routes(offer), recipient(address), envelope(change)).address).toBe(address)
+    return 'taken'
+  } catch (error) {
+    const { smtp, enhanced } = (error as WireError).spec
+    return `${smtp} ${enhanced}`
+  }
+}
+
+describe('SIZE', () => {
+  test.each<[Offered, number | null, string]>([
+    [{ size: 1000 }, 1001, '552 5.3.4'],
+    [{ size: 1000 }, 1000, 'taken'],
+    [{ size: 1000 }, null, 'taken'],
+    [{ size: 0 }, 1e9, 'taken'],
+    [null, 1e9, 'taken'],
+    [undefined, 1e9, 'taken'],
+  ])('offered %j, declared %s: %s', (offer, declaredSize, result) => {
+    expect(answer(offer, { declaredSize })).toBe(result)
+  })
+})
+
+describe('SMTPUTF8', () => {
+  const lacks = { size: 0, smtputf8: false }
+  test.each<[Offered, Partial<MxEnvelope>, string, string]>([
+    [lacks, {}, 'grüße@corp.test', '550 5.6.7'],
+    [lacks, { from: 'ü@outside.test' }, 'alice@corp.test', '550 5.6.7'],
+    [lacks, {}, 'alice@corp.test', 'taken'],
+    [{ size: 0, smtputf8: true }, { from: 'ü@outside.test' }, 'grüße@corp.test', 'taken'],
+    [null, {}, 'grüße@corp.test', 'taken'],
+    [undefined, {}, 'grüße@corp.test', 'taken'],
+  ])('offered %j, %j to %s: %s', (offer, change, address, result) => {
+    expect(answer(offer, { smtputf8: true, ...change }, address)).toBe(result)
+  })
+})
+
+describe('at the door', () => {
+  const door = (known: Recipient | null) =>
+    createMxDoor({
+      clock: fakeClock(),
+      config: configSchema.parse({}),
+      directory: { known: () => known, resolve: (address: string) => Promise.resolve(recipient(address)) },
+      routes: routes({ size: 10, smtputf8: false }),
+      outbound: notListed,
+      checkDisk: () => undefined,
+    } as unknown as IntakeDeps)
+
+  test('a known recipient is answered at once, either way', () => {
+    const alice = recipient('alice@corp.test')
+    expect(door(alice).checkRecipient(alice.address, envelope())).toBe(alice)
+    expect(() => door(alice).checkRecipient(alice.address, envelope({ declaredSize: 11 }))).toThrow(WireError)
+  })
+  test('one that must be looked up as well', async () => {
+    expect(await door(null).checkRecipient('alice@corp.test', envelope())).toMatchObject({ address: 'alice@corp.test' })
+    await expect(
+      Promise.resolve(door(null).checkRecipient('alice@corp.test', envelope({ declaredSize: 11 }))),
+    ).rejects.toMatchObject({ code: 'message-too-large' })
+  })
+})

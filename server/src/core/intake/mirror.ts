@@ -1,0 +1,27 @@
+/**
+ * What the recipient's mail system is known not to take is refused at RCPT, where the sender's server can still tell its
+ * author, and not after our 250: a message larger than the smallest limit of the route's hosts (RFC 1870 section 6.1), and
+ * addresses beyond ASCII for hosts that do not speak of them (RFC 6531 section 3.5). A route that was never spoken to takes
+ * everything. A declared size is the sender's word: what is too large all the same is refused by the hosts.
+ */
+import { WireError } from '../../platform/errors.ts'
+import type { Recipient, RouteBook } from '../directory/index.ts'
+import type { MxEnvelope } from './door.ts'
+
+const isInternational = (address: string): boolean => /[^\0-\x7f]/.test(address)
+
+/** The recipient, or a WireError. */
+export function takenByRoute(
+  routes: Pick<RouteBook, 'get'>,
+  recipient: Recipient,
+  { declaredSize, smtputf8, from }: MxEnvelope,
+): Recipient {
+  const offer = routes.get(recipient.routeId)?.offer
+  if (!offer) return recipient
+  if (offer.size > 0 && declaredSize !== null && declaredSize > offer.size)
+    throw new WireError('message-too-large', `the recipient's mail system takes ${offer.size} octets at most`)
+  // Many senders say SMTPUTF8 for messages that do not need it.
+  if (smtputf8 && !offer.smtputf8 && (isInternational(from) || isInternational(recipient.address)))
+    throw new WireError('smtputf8-not-taken')
+  return recipient
+}
