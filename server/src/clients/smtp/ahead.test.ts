@@ -23,10 +23,10 @@ const mail = (text: string, change: Partial<OutgoingMail> = {}): OutgoingMail =>
   ...change,
 })
 
-async function open(options: NextHopOptions = {}): Promise<void> {
+async function open(options: NextHopOptions = {}, protocol: 'smtp' | 'lmtp' = 'smtp'): Promise<void> {
   hop = await startNextHop(options)
   connection = await openSmtpConnection({
-    target: { host: '127.0.0.1', port: hop.port, protocol: 'smtp', tls: 'none' },
+    target: { host: '127.0.0.1', port: hop.port, protocol, tls: 'none' },
     helo: 'mx.test',
     clock: systemClock,
     timeouts: { ahead: 300 },
@@ -97,4 +97,18 @@ test.each<[string, NextHopOptions, OutgoingMail, boolean]>([
 ])('%s: may it follow another?', async (_, options, one, may) => {
   await open(options)
   expect(connection.mayFollow(one)).toBe(may)
+})
+
+test('over LMTP nothing follows: one reply for a whole message would be followed by those of the next', async () => {
+  await open({}, 'lmtp')
+  expect(connection.mayFollow(mail('x'))).toBe(false)
+})
+
+test('what is wrong with the next message does not make this one unsure', async () => {
+  await open()
+  const next = (): OutgoingMail => {
+    throw new Error('it cannot be read')
+  }
+  expect((await connection.send(mail('one'), { next }))[0]!.outcome).toBe('delivered')
+  expect(connection.usable()).toBe(true)
 })

@@ -35,8 +35,8 @@ export interface SmtpConnection {
   usable(next?: OutgoingMail): boolean
   /** It may be given to follow another (`SendHooks.next`). */
   mayFollow(mail: OutgoingMail): boolean
-  /** Ends a transaction whose final dot has not been sent, as deferred; one that waits for its last reply goes on. */
-  cut(): void
+  /** Ends a transaction whose final dot has not been sent, as deferred; one that waits for its last reply goes on: false. */
+  cut(): boolean
   destroy(): void
   quit(): void
 }
@@ -61,7 +61,7 @@ export const TIMEOUTS = {
   block: 180_000,
   final: 600_000,
   /** for the first answer to what was said ahead: the server has it since the last final dot */
-  ahead: 5_000,
+  ahead: 20_000,
 } as const
 
 const verdict = (code: number): RecipientResult['outcome'] =>
@@ -151,7 +151,12 @@ export async function openSmtpConnection(options: {
   ): Promise<void> {
     const isLmtp = target.protocol === 'lmtp'
     const early = await sendBody(socket, mail.body(), wait.block, dotSent, () => {
-      ahead = next?.() ?? null
+      // The dot is said: what is wrong with the next message must not make this one unsure.
+      try {
+        ahead = next?.() ?? null
+      } catch {
+        ahead = null
+      }
       return ahead === null ? '' : together(ahead, ahead.recipients)
     })
     if (early.length > 0) {
@@ -264,13 +269,16 @@ export async function openSmtpConnection(options: {
       return done.map((one) => one!)
     },
     usable: (next) => (ahead === null ? socket.usable() : ahead === next && socket.open()),
+    // Over LMTP a server that gives one reply for the whole message would have the next one's replies taken for more of them.
     mayFollow: (mail) =>
+      target.protocol === 'smtp' &&
       capabilities.pipelining &&
       isPlain(mail, capabilities) &&
       connectionOf(clientAddress, mail.client) === connectionOf(clientAddress, client) &&
       (clientAddress !== 'xforward' || xforwardLines(mail.client, capabilities.all.get('XFORWARD')).length === 0),
     cut() {
       if (!current.value) socket.destroy()
+      return !current.value
     },
     destroy: () => socket.destroy(),
     quit() {

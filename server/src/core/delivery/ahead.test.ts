@@ -1,7 +1,8 @@
 /** A destination that is busier than its connections says the next transaction ahead; nothing waits for it, nothing is lost. */
 import { afterEach, expect, test } from 'vitest'
+import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { startNextHop, type NextHop, type NextHopOptions } from '../../../testkit/next-hop.ts'
-import { systemClock } from '../../platform/clock.ts'
+import { systemClock, type Clock } from '../../platform/clock.ts'
 import type { Job } from './job.ts'
 import { createRunner, type AttemptReport, type Runner } from './runner.ts'
 
@@ -14,13 +15,13 @@ afterEach(async () => {
 
 const job = (name: string): Job => ({ messageId: name, recipients: [{ address: `${name}@corp.test` }] }) as never
 
-async function start(connections: number, answer?: NextHopOptions['answer']) {
+async function start(connections: number, answer?: NextHopOptions['answer'], clock: Clock = systemClock) {
   hop = await startNextHop(answer ? { answer } : {})
   const reports: AttemptReport[] = []
   const back: string[] = []
   const closed = new Set<string>()
   runner = createRunner({
-    clock: systemClock,
+    clock,
     helo: 'mx.test',
     connections,
     slowMs: 60_000,
@@ -91,12 +92,19 @@ test.each([
 ])(
   'a server that %s: the message goes by another connection, and nothing is said ahead again',
   async (_, answer) => {
-    const { ends } = await start(1, ({ line, connection }) => {
-      const isAhead = connection === 1 && heard().includes('.') && /^(MAIL|RCPT|DATA)/.test(line)
-      return isAhead ? answer : undefined
-    })
+    const clock = fakeClock()
+    const { ends } = await start(
+      1,
+      ({ line, connection }) => {
+        const isAhead = connection === 1 && heard().includes('.') && /^(MAIL|RCPT|DATA)/.test(line)
+        return isAhead ? answer : undefined
+      },
+      clock,
+    )
     for (const name of 'abcd') runner.push(job(name))
-    await expect.poll(ends, { timeout: 15_000 }).toEqual('abcd'.split('').map((name) => `${name} delivered`))
+    await expect.poll(() => ends()[0]).toBe('a delivered')
+    if (answer === '') await clock.advance(20_001)
+    await expect.poll(ends).toEqual('abcd'.split('').map((name) => `${name} delivered`))
     expect(sent()).toEqual('abcd'.split(''))
     expect(hop.connections()).toBe(2)
   },

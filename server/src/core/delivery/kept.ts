@@ -13,6 +13,8 @@ export interface Kept {
   client: string
   /** transactions begun on it */
   used: number
+  /** monotonic milliseconds */
+  openedAt: number
 }
 
 export interface KeptConnections {

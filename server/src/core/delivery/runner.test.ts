@@ -236,7 +236,7 @@ test('an idle connection is closed after a while; then the runner holds nothing'
 test('a route that closes while its connection is being made: nothing is sent, the work is handed back', async () => {
   const { seen, port } = await nextHop()
   let asked = 0
-  const { runner, reports, back } = runnerTo(port, systemClock, 1, () => ++asked === 1)
+  const { runner, reports, back } = runnerTo(port, systemClock, 1, () => ++asked <= 2)
   runner.push(job)
   runner.push(job)
   await expect.poll(() => back.length).toBe(2)
@@ -253,4 +253,16 @@ test('stopped with a server that never answers the final dot: unsure at once, no
   runner.stop()
   await expect.poll(() => outcomes()).toEqual(['unsure'])
   expect(runner.load()).toBe(0)
+})
+
+test('a busy connection is not kept for ever: what its host must be may have changed', async () => {
+  const { seen, port } = await nextHop()
+  const clock = fakeClock()
+  const { runner, reports } = runnerTo(port, clock)
+  for (let i = 1; i <= 34; i++) {
+    runner.push(job)
+    await expect.poll(() => reports.length, { interval: 2 }).toBe(i)
+    await clock.advance(10_000)
+  }
+  expect(seen).toMatchObject({ connections: 2, accepted: 34 })
 })

@@ -108,6 +108,10 @@ interface Turn {
 const AHEAD_MS = 2_000
 /** So long nothing is said ahead to a server that was slow. */
 const SLOW_REST_MS = 60_000
+/** So long nothing is said ahead to a server that did not understand it. */
+const CONFUSED_REST_MS = 600_000
+/** So long a connection is kept, however busy it is. */
+const LONGEST_MS = 300_000
 const COOL_DOWN_MS = 1_000
 /** So long a host is waited for while another stands ready; RFC 5321 section 4.5.3.2 has minutes, for the last one. */
 const OTHERS_READY = { connect: 10_000, greeting: 30_000, command: 30_000 }
@@ -174,7 +178,7 @@ export function createRunner(deps: Deps): Runner {
       const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
       down = null
       deps.onOffer?.(target, connection.capabilities)
-      return { connection, target, client: clientKey(job), used: 0 }
+      return { connection, target, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
     } catch (error) {
       hosts.failed(target, begun)
       throw error instanceof SmtpFailure ? error : new SmtpFailure('connect', 'dropped', (error as Error).message)
@@ -191,12 +195,13 @@ export function createRunner(deps: Deps): Runner {
     if (kept) {
       const report = await send(turn, kept)
       const { results } = report
-      if (said !== undefined && results.every(isConfused)) aheadFrom = Infinity
+      if (said !== undefined && results.every(isConfused)) aheadFrom = clock.monotonic() + CONFUSED_REST_MS
       else if (!results.every(isOver)) {
         if (known.length < 2 || !isHostsFault(report)) return report
         last = report
       }
     }
+    if (!deps.mayGo(job)) return last
     const found = await deps.findTargets()
     if (found.refusal) return last ?? nowhere(job, found.refusal)
     known = found.targets
@@ -306,8 +311,9 @@ export function createRunner(deps: Deps): Runner {
     }
   }
 
-  /** It has carried as much as one connection may. */
-  const isWorn = ({ used }: Kept): boolean => used >= (deps.messagesPerConnection || Infinity)
+  /** It has carried as much as one connection may, or for as long: what its host must be (TLS, MTA-STS) may be another by now. */
+  const isWorn = ({ used, openedAt }: Kept): boolean =>
+    used >= (deps.messagesPerConnection || Infinity) || clock.monotonic() - openedAt > LONGEST_MS
 
   /** What may be said ahead on this connection: where another one is free, it goes there. */
   function chooseNext(kept: Kept): { job: Job; mail: OutgoingMail } | null {
@@ -382,10 +388,7 @@ export function createRunner(deps: Deps): Runner {
       return queue.splice(0)
     },
     cut() {
-      for (const connection of active) {
-        wasCut.add(connection)
-        connection.cut()
-      }
+      for (const connection of active) if (connection.cut()) wasCut.add(connection)
     },
     retire,
     stop() {
