@@ -11,6 +11,7 @@ import { WireError } from '../../server/src/platform/errors.ts'
 import { createVerifier, type DnsMap, type Question } from './verify.ts'
 
 export type * from '../../server/src/core/intake/door.ts'
+export { createOutbound, type Outbound } from '../../server/src/core/intake/outbound.ts'
 export type { IntakeDeps } from '../../server/src/core/intake/intake.ts'
 
 type Verify = (question: Question) => Promise<boolean>
@@ -58,6 +59,7 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
   if (!verify) return door
   return {
     checkRecipient: (address, envelope) => door.checkRecipient(address, envelope),
+    mends: (clientIp) => door.mends(clientIp),
     begin(envelope, recipients) {
       const sink = door.begin(envelope, recipients)
       const parts: Buffer[] = []

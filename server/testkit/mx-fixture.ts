@@ -43,6 +43,8 @@ export interface MxFixtureOptions {
   named?: () => readonly NamedCertificate[]
   onRecipient?: (address: string) => Promise<void> | void
   onBegin?: () => void
+  /** the client is one of an organisation's own systems */
+  mends?: boolean
   onWrite?: (chunk: Buffer) => void | Promise<void>
   onFinish?: () => Promise<void> | void
 }
@@ -66,6 +68,7 @@ export async function mxFixture(options: MxFixtureOptions = {}): Promise<MxFixtu
       if (address.endsWith('@elsewhere.example')) throw new WireError('relay-denied')
       return recipientOf(address)
     },
+    mends: () => options.mends ?? false,
     begin(envelope, recipients) {
       options.onBegin?.()
       const message: SeenMessage = { envelope, recipients: [...recipients], chunks: [], outcome: 'open' }

@@ -136,3 +136,21 @@ test('a name that does not exist', async () => {
   await expect(to({ lookUp })).rejects.toMatchObject({ code: 'ENOTFOUND' })
   await expect(to({ found: [] })).rejects.toMatchObject({ code: 'ENOTFOUND' })
 })
+
+describe('from an address of ours', () => {
+  const seenFrom = async (from: string[], found = [six, four]): Promise<string> => {
+    const came = once(server, 'connection') as Promise<[net.Socket]>
+    await to({ from, found })
+    return (await came)[0].remoteAddress!
+  }
+  test('the one that was asked for', async () => {
+    expect(await seenFrom(['127.0.0.2'])).toBe('127.0.0.2')
+    expect(await seenFrom(['127.0.0.3', '::1'], [four])).toBe('127.0.0.3')
+  })
+  test('a host of another family alone is not tried', async () => {
+    await expect(to({ from: ['127.0.0.2'], found: [six] })).rejects.toThrow('no address of the family we come from')
+  })
+  test('one that is not ours says so', async () => {
+    await expect(to({ from: ['192.0.2.1'], found: [four] })).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' })
+  })
+})

@@ -12,6 +12,8 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 export interface DialOptions {
   clock: Clock
   timeoutMs: number
+  /** addresses of ours to come from, one of each family; hosts of a family without one are not tried. None: the system's choice */
+  from?: readonly string[]
   /** for tests */
   lookUp?: (host: string) => Promise<{ address: string; family: number }[]>
   open?: (address: string, port: number) => net.Socket
@@ -40,7 +42,10 @@ export function inTurns(found: readonly { address: string; family: number }[]): 
 export function dial(host: string, port: number, options: DialOptions): Promise<net.Socket> {
   const { clock, timeoutMs } = options
   const lookUp = options.lookUp ?? ((name) => lookup(name, { all: true }))
-  const open = options.open ?? ((address, to) => net.connect({ host: address, port: to }))
+  const from = options.from ?? []
+  const ownFor = (address: string): string | undefined => from.find((own) => net.isIP(own) === net.isIP(address))
+  const open =
+    options.open ?? ((address, to) => net.connect({ host: address, port: to, localAddress: ownFor(address) }))
   return new Promise((resolve, reject) => {
     const trying = new Set<net.Socket>()
     const failures: Error[] = []
@@ -87,9 +92,11 @@ export function dial(host: string, port: number, options: DialOptions): Promise<
     const found = family === 0 ? lookUp(host) : Promise.resolve([{ address: host, family }])
     found.then(
       (all) => {
-        waiting = inTurns(all)
-        if (waiting.length === 0)
-          return end(() => reject(Object.assign(new Error(`${host} has no address`), { code: 'ENOTFOUND' })))
+        waiting = inTurns(from.length === 0 ? all : all.filter(({ address }) => ownFor(address) !== undefined))
+        if (waiting.length === 0) {
+          const text = all.length === 0 ? `${host} has no address` : `${host} has no address of the family we come from`
+          return end(() => reject(Object.assign(new Error(text), { code: 'ENOTFOUND' })))
+        }
         tryNext()
       },
       (error: unknown) => end(() => reject(error)),

@@ -42,6 +42,8 @@ export interface SmtpTarget {
   trust?: TlsTrust
   username?: string
   password?: string
+  /** our own addresses to come from, one of each family; left out: the system's choice */
+  localAddresses?: readonly string[]
   /** how it is told the client's address; left out: not at all */
   clientAddress?: ClientAddress
 }

@@ -52,13 +52,17 @@ function failureOf(error: Error & { code?: string; reason?: string }, stage: Sta
 
 /** Connects; throws SmtpFailure (connect: refused, timeout, dns). */
 export async function connectSmtp(
-  target: Pick<SmtpTarget, 'host' | 'address' | 'port'>,
+  target: Pick<SmtpTarget, 'host' | 'address' | 'port' | 'localAddresses'>,
   clock: Clock,
   timeoutMs: number,
 ): Promise<SmtpSocket> {
   let socket: net.Socket
   try {
-    socket = await dial(target.address ?? target.host, target.port, { clock, timeoutMs })
+    socket = await dial(target.address ?? target.host, target.port, {
+      clock,
+      timeoutMs,
+      ...(target.localAddresses ? { from: target.localAddresses } : {}),
+    })
   } catch (error) {
     throw failureOf(error as Error, 'connect')
   }

@@ -19,6 +19,16 @@ export function targetKey(target: SmtpTarget): string {
   const { host, address, port, protocol, tls, trust = {}, username, password } = target
   const whom = [trust.pins ?? [], trust.ca ?? null, trust.name ?? null, trust.client ?? null]
   const login = [username ?? null, password ?? null]
-  const parts = [host.toLowerCase(), address ?? null, port, protocol, tls, whom, login, target.clientAddress ?? null]
+  const parts = [
+    host.toLowerCase(),
+    address ?? null,
+    port,
+    protocol,
+    tls,
+    whom,
+    login,
+    target.clientAddress ?? null,
+    target.localAddresses ?? [],
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

@@ -42,6 +42,7 @@ export async function findTargets(
       },
     }
   const { settings } = route
+  const origin = settings.sourceAddresses.length > 0 ? { localAddresses: settings.sourceAddresses } : {}
   if (route.kind !== RouteKind.mx) {
     const login: Partial<SmtpTarget> =
       settings.username === undefined
@@ -58,6 +59,7 @@ export async function findTargets(
         priority,
         protocol: settings.protocol,
         ...trust,
+        ...origin,
         ...(settings.clientAddress === 'none' ? {} : { clientAddress: settings.clientAddress }),
         ...login,
       })),
@@ -81,6 +83,7 @@ export async function findTargets(
       protocol: 'smtp',
       // Section 4.2: encrypted, with a certificate that is valid for the server's name, or not at all.
       tls: policy?.mode === 'enforce' ? 'required' : settings.tls,
+      ...origin,
     })),
   }
 }

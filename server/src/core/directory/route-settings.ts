@@ -1,5 +1,6 @@
 /** The settings of a route (jsonb in table route): validated when they are applied and when they are read. */
 import { z } from 'zod'
+import { parseNetwork } from './outbound-source.ts'
 
 const seconds = (value: number, meaning: string) => z.number().min(0.05).max(604_800).default(value).describe(meaning)
 
@@ -57,6 +58,13 @@ export const routeSettingsSchema = z.strictObject({
     .default('none')
     .describe(
       "How the hosts are told the address and name of the client that brought a message. xforward: for their log (Postfix). xclient: they treat it as that client's (Postfix; a connection for each client). proxy: PROXY header, version 1 (a connection for each address; every connection must be allowed to begin with it). The first two only where the server offers them.",
+    ),
+  sourceAddresses: z
+    .array(z.string().refine((text) => !text.includes('/') && parseNetwork(text) !== null, 'is not an IP address'))
+    .max(2)
+    .default([])
+    .describe(
+      'Addresses of this machine to send from, at most one of each family: where each organisation has its own. Hosts of another family are not tried.',
     ),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
   messagesPerConnection: z

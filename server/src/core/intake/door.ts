@@ -35,6 +35,8 @@ export interface MxRecipient {
 export interface MxDoor {
   /** Called at RCPT; throws WireError. At once where the answer is at hand. */
   checkRecipient(address: string, envelope: MxEnvelope): Recipient | Promise<Recipient>
+  /** Bare CR and LF of this client become whole line ends instead of a refusal. */
+  mends(clientIp: string): boolean
   /** Called at DATA, before 354; may throw WireError. */
   begin(envelope: MxEnvelope, recipients: MxRecipient[]): MxSink
 }

@@ -59,6 +59,7 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
       if (known) return taken(known)
       return inTime(deps, deps.directory.resolve(address)).then(taken)
     },
+    mends: (clientIp) => deps.outbound.isListed(clientIp),
     begin(envelope, recipients) {
       deps.checkDisk()
       // Listed no more since RCPT: what it was trusted with then is not taken.

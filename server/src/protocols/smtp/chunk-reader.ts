@@ -19,8 +19,11 @@ export interface ChunkReader extends DataReader {
 const MOST_PIECES = 8
 
 /** Limits in octets; 0 is no limit. `read` never finds an end. */
-export function createChunkReader(limits: { messageBytes: number; headerBytes: number }): ChunkReader {
-  const reader = createDataReader(limits)
+export function createChunkReader(
+  limits: { messageBytes: number; headerBytes: number },
+  createReader: typeof createDataReader = createDataReader,
+): ChunkReader {
+  const reader = createReader(limits)
   const stuffer = createDotStuffer()
   let taken = 0
   return {

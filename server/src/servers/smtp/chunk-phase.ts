@@ -9,7 +9,7 @@
  */
 import { toWireError, WireError } from '../../platform/errors.ts'
 import { createChunkReader } from '../../protocols/smtp/chunk-reader.ts'
-import { endData, openIncoming, passOn, refuse } from './data-phase.ts'
+import { endData, openIncoming, passOn, readerFor, refuse } from './data-phase.ts'
 import { close, expectCommand, fail, reply, resetTransaction, SessionState, type Session } from './session.ts'
 import type { Chunking, Incoming } from './incoming.ts'
 
@@ -65,7 +65,7 @@ function whyNot(session: Session, size: number): unknown {
     return new WireError('message-too-large', `at most ${messageBytes} octets`)
   try {
     if (chunking.reader === null) {
-      const reader = createChunkReader({ messageBytes, headerBytes })
+      const reader = createChunkReader({ messageBytes, headerBytes }, readerFor(session))
       session.incoming = openIncoming(session, reader)
       chunking.reader = reader
     }

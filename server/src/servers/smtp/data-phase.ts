@@ -9,15 +9,23 @@
  */
 import { WireError } from '../../platform/errors.ts'
 import { createDataReader, type DataReader } from '../../protocols/smtp/data-reader.ts'
+import { createMendingReader } from '../../protocols/smtp/mending-reader.ts'
 import { broken, close, expectCommand, fail, reply, resetTransaction, SessionState, type Session } from './session.ts'
 import type { Incoming } from './incoming.ts'
 
 export function beginData(session: Session): void {
   const { messageBytes, headerBytes } = session.context.config
-  session.incoming = openIncoming(session, createDataReader({ messageBytes, headerBytes }))
+  session.incoming = openIncoming(session, readerFor(session)({ messageBytes, headerBytes }))
   session.state = SessionState.data
   reply(session, 354, null, 'End data with <CR><LF>.<CR><LF>')
 }
+
+/**
+ * An organisation's own systems and people who have signed in may send bare CR and LF, which are mended (RFC 6409 section 8);
+ * of anybody else they are refused.
+ */
+export const readerFor = ({ context, clientIp }: Session): typeof createDataReader =>
+  context.sending || context.door?.mends(clientIp) ? createMendingReader : createDataReader
 
 /** Opens the door's sink for the message of this transaction; throws what the door throws. */
 export function openIncoming(session: Session, reader: DataReader): Incoming {

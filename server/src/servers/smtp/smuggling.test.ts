@@ -100,3 +100,23 @@ describe('only CR LF . CR LF ends a message', () => {
     expect(bytesOf(mx.seen.at(-1))).toBe(text)
   })
 })
+
+describe('of an own system every look-alike is mended, and ends nothing', () => {
+  let own: MxFixture
+  beforeAll(async () => {
+    own = await mxFixture({ mends: true })
+  })
+  afterAll(() => own.close())
+
+  test.each(lookAlikes)('%j', async (end) => {
+    const inner = `MAIL FROM:<evil@x>\r\nRCPT TO:<evil@d.example>\r\nDATA\r\nforged\r\n`
+    const client = await own.greeted()
+    for (const line of ['MAIL FROM:<a@b>', 'RCPT TO:<c@d.example>', 'DATA']) await client.command(line)
+    client.send(Buffer.from(`From: a@b\r\n\r\nx${end}${inner}.\r\n`, 'latin1'))
+    expect((await client.reply()).code).toBe(250)
+    const text = bytesOf(own.seen.at(-1))
+    expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
+    expect(text).toContain('MAIL FROM:<evil@x>')
+    expect(own.asked).not.toContain('evil@d.example')
+  })
+})
