@@ -4,7 +4,8 @@ import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { startNextHop, type NextHop, type NextHopOptions } from '../../../testkit/next-hop.ts'
 import { systemClock, type Clock } from '../../platform/clock.ts'
 import type { Job } from './job.ts'
-import { createRunner, type AttemptReport, type Runner } from './runner.ts'
+import { createRunner } from './runner.ts'
+import type { AttemptReport, Runner } from './runner-ports.ts'
 
 let hop: NextHop
 let runner: Runner

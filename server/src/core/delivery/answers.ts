@@ -2,7 +2,7 @@
 import { MOST_TEXT, type RecipientResult, type SmtpFailure } from '../../clients/smtp/result.ts'
 import { classifyAttempt, isBad } from '../continuity/index.ts'
 import type { Job } from './job.ts'
-import type { AttemptReport, TargetList } from './runner.ts'
+import type { AttemptReport, TargetList } from './runner-ports.ts'
 
 /** `tried` left out: it was. */
 export type Attempt = Omit<AttemptReport, 'tookMs' | 'tried'> & { tried?: boolean }

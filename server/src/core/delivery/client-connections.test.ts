@@ -4,7 +4,8 @@ import { startNextHop, type NextHop } from '../../../testkit/next-hop.ts'
 import type { ClientAddress } from '../../clients/smtp/client-address.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Job } from './job.ts'
-import { createRunner, type AttemptReport, type Runner } from './runner.ts'
+import { createRunner } from './runner.ts'
+import type { AttemptReport, Runner } from './runner-ports.ts'
 
 let hop: NextHop
 let runner: Runner

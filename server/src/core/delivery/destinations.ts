@@ -10,7 +10,8 @@ import type { Offers, OpenSecret, Route, RouteBook } from '../directory/index.ts
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
 import type { Job } from './job.ts'
 import { createPace, type Pace } from './pace.ts'
-import { createRunner, type AttemptReport, type Runner } from './runner.ts'
+import { createRunner } from './runner.ts'
+import type { AttemptReport, Runner } from './runner-ports.ts'
 import { findTargets, type World } from './targets.ts'
 
 export interface Destinations {

@@ -5,7 +5,8 @@ import { startNextHop, type NextHop, type NextHopOptions } from '../../../testki
 import { systemClock, type Clock } from '../../platform/clock.ts'
 import type { Job } from './job.ts'
 import { createPace, type Pace } from './pace.ts'
-import { createRunner, type AttemptReport, type Runner } from './runner.ts'
+import { createRunner } from './runner.ts'
+import type { AttemptReport, Runner } from './runner-ports.ts'
 
 const hops: NextHop[] = []
 const runners: Runner[] = []

@@ -21,7 +21,7 @@ import type { RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
 import { RECIPIENTS_PER_TRANSACTION } from './job.ts'
 import { isRefusal, replyOf } from './refusal.ts'
-import type { AttemptReport } from './runner.ts'
+import type { AttemptReport } from './runner-ports.ts'
 import type { Tell, Telling } from './tell.ts'
 
 /** What one sender waits for. */

@@ -5,7 +5,8 @@ import { afterEach, expect, test } from 'vitest'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { systemClock, type Clock } from '../../platform/clock.ts'
 import type { Job } from './job.ts'
-import { createRunner, type AttemptReport } from './runner.ts'
+import { createRunner } from './runner.ts'
+import type { AttemptReport } from './runner-ports.ts'
 
 const job: Job = {
   organisationId: '00000000-0000-7000-8000-000000000001',

@@ -1,108 +1,23 @@
 /**
  * One destination's work: a queue of transactions (line.ts) and up to `connections` kept connections that take from it. Kept
- * connections are what makes relaying cheap; one that the server closed meanwhile is replaced and its transaction repeated
- * (nothing of it had been sent). One whose server just said that the whole system fails is not kept, nor are those to the
- * same host: a session goes on with what it began with (Postfix after a reload), a new one sees the end of it.
- *
- * Several hosts (hosts.ts): what one of them fails to take as a whole goes to the next at once, and only when all have failed
- * is it the destination's failure; a host is not waited for as long while another stands ready. A kept connection to a
- * host of a worse priority carries nothing more once a better one is well.
+ * connections are what makes relaying cheap. One whose server just said that the whole system fails is not kept, nor are
+ * those to the same host: a session goes on with what it began with (Postfix after a reload), a new one sees the end of it.
+ * A kept connection to a host of a worse priority carries nothing more once a better one is well. Which host is asked: ask.ts.
  *
  * Where all connections are busy and more waits, the commands of the next transaction travel with the final dot of the one
  * before it (SendHooks.next). If that one's answer takes long, the next goes back to the queue: one slow message holds up
  * nothing. A server that loses what was said ahead is spoken to in turns from then on, and the transaction repeated.
- *
- * After a failed connect the others do not storm the hosts: for a second they fail alike. Whether the way is still open
- * is asked when a transaction begins and again when its connection stands: a switch may have come in between.
  */
-import { connectionOf } from '../../clients/smtp/client-address.ts'
-import { openSmtpConnection, type OutgoingMail, type SendHooks } from '../../clients/smtp/connection.ts'
-import type { SmtpConnection } from '../../clients/smtp/connection.ts'
-import { SmtpFailure, type RecipientResult } from '../../clients/smtp/result.ts'
-import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
-import type { Clock, Timer } from '../../platform/clock.ts'
-import {
-  blamesHost,
-  isConfused,
-  isHostsFault,
-  isOver,
-  notConnected,
-  notTried,
-  nowhere,
-  type Attempt,
-} from './answers.ts'
-import { createHosts, nameOf, placeOf, type RankedTarget } from './hosts.ts'
+import type { OutgoingMail, SendHooks, SmtpConnection } from '../../clients/smtp/connection.ts'
+import type { RecipientResult } from '../../clients/smtp/result.ts'
+import type { Timer } from '../../platform/clock.ts'
+import { blamesHost, isConfused, isHostsFault, isOver, notTried, type Attempt } from './answers.ts'
+import { createAsk } from './ask.ts'
+import { createHosts, nameOf, placeOf } from './hosts.ts'
 import type { Job } from './job.ts'
 import { createKeptConnections, type Kept } from './kept.ts'
 import { createLine } from './line.ts'
-import type { Pace } from './pace.ts'
-
-export interface TargetList {
-  targets: RankedTarget[]
-  /** instead of targets: the domain takes no mail (5xx) or cannot be looked up just now */
-  refusal?: { code: number; enhanced: string; text: string; failure: 'dns' | null }
-}
-
-export interface AttemptReport {
-  job: Job
-  results: RecipientResult[]
-  host: string | null
-  tls: string | null
-  /** the host was told whom to notify of success (DSN, RFC 3461): nobody else needs to */
-  confirms: boolean
-  tookMs: number
-  /** false: nothing was asked of the host (it had just failed for another, or we cut it ourselves): no evidence */
-  tried: boolean
-}
-
-export interface Runner {
-  push(job: Job): void
-  /** transactions waiting and under way */
-  load(): number
-  /** no work, no kept connection, no failure to remember: it may be forgotten and made anew */
-  isIdle(): boolean
-  /** takes back what has not begun */
-  takeBack(): Job[]
-  /** cuts transactions whose final dot has not been sent: they end as deferred */
-  cut(): void
-  /** no kept connections any more; what is under way ends in its time */
-  retire(): void
-  /** what is under way ends now: deferred, or unsure where the final dot was sent */
-  stop(): void
-}
-
-interface Deps {
-  clock: Clock
-  helo: string
-  connections: number
-  /** messages on one connection at most; left out or 0: any number */
-  messagesPerConnection?: number
-  /** how fast its hosts take messages; left out: as fast as they can */
-  pace?: Pace | undefined
-  slowMs: number
-  findTargets(): Promise<TargetList>
-  mailOf(job: Job): OutgoingMail
-  /** false: its route was closed meanwhile */
-  mayGo(job: Job): boolean
-  /** nothing of it was tried */
-  handBack(job: Job): void
-  report(report: AttemptReport): void
-  onSlow(job: Job, stage: string): void
-  /** what a host offered when a connection to it was opened */
-  onOffer?(target: RankedTarget, offered: Capabilities): void
-  /** decides between equal hosts, 0 to 1 */
-  random?: () => number
-}
-
-interface Turn {
-  job: Job
-  /** nameOf the host whose pace has counted it */
-  paced?: string
-  /** its commands have been said here */
-  said?: Kept & { mail: OutgoingMail }
-  /** set at its end: what was said on its connection is the next */
-  next?: Turn | null
-}
+import type { Runner, RunnerDeps, Turn } from './runner-ports.ts'
 
 /** So long the next transaction waits for the answer to the one before it. */
 const AHEAD_MS = 2_000
@@ -112,11 +27,8 @@ const SLOW_REST_MS = 60_000
 const CONFUSED_REST_MS = 600_000
 /** So long a connection is kept, however busy it is. */
 const LONGEST_MS = 300_000
-const COOL_DOWN_MS = 1_000
-/** So long a host is waited for while another stands ready; RFC 5321 section 4.5.3.2 has minutes, for the last one. */
-const OTHERS_READY = { connect: 10_000, greeting: 30_000, command: 30_000 }
 
-export function createRunner(deps: Deps): Runner {
+export function createRunner(deps: RunnerDeps): Runner {
   const { clock } = deps
   const queue: Job[] = []
   const hosts = createHosts(clock, deps.random)
@@ -127,144 +39,34 @@ export function createRunner(deps: Deps): Runner {
   const ahead = new Map<SmtpConnection, { job: Job; mail: OutgoingMail }>()
   let aheadFrom = -Infinity
   let workers = 0
-  let opening = 0
   let retired = false
-  let down: { until: number; failure: SmtpFailure; host: string | null } | null = null
-  /** the hosts, as they were found last */
-  let known: RankedTarget[] = []
+
+  const asking = createAsk({
+    clock,
+    hosts,
+    idle,
+    deps,
+    active: () => active.size,
+    send,
+    release: (kept) => release(kept, []),
+    onFound: () => line.goOn(),
+    isConfused({ said }, { results }) {
+      if (said === undefined || !results.every(isConfused)) return false
+      aheadFrom = clock.monotonic() + CONFUSED_REST_MS
+      return true
+    },
+  })
   const line = createLine({
     clock,
     queue,
     pace: deps.pace,
     hosts,
-    known: () => known,
+    known: () => asking.known(),
     isAlone: () => workers <= 1,
     wake: () => {
       if (workers < deps.connections) void work()
     },
   })
-
-  /** All hosts of a destination want to know the client in the same way. */
-  const clientKey = (job: Job): string => connectionOf(known[0]?.clientAddress, job.client)
-  const hasRoom = (): boolean => idle.count() + active.size + opening < deps.connections
-  /** No well host would be preferred to this one. */
-  const isBest = ({ priority }: RankedTarget): boolean =>
-    !known.some((other) => other.priority < priority && hosts.isWell(other))
-
-  /** The best first; before them the one whose pace has counted this message. */
-  function inOrder({ paced }: Turn): RankedTarget[] {
-    const order = hosts.inOrder(known)
-    const first = order.findIndex((target) => nameOf(target) === paced && hosts.isWell(target))
-    return first > 0 ? [order[first]!, ...order.filter((_, i) => i !== first)] : order
-  }
-
-  /** A kept connection to the host whose turn it is; null: a new one is needed. */
-  function takeKept(turn: Turn): Kept | null {
-    const client = clientKey(turn.job)
-    const isIts = (one: Kept): boolean => one.client === client
-    const wanted = inOrder(turn)[0]
-    if (wanted === undefined || known.length === 1) return idle.take(isIts)
-    const its = idle.take((one) => isIts(one) && nameOf(one.target) === nameOf(wanted) && hosts.isWell(one.target))
-    if (its || hasRoom()) return its
-    return idle.take((one) => isIts(one) && one.target.priority <= wanted.priority && hosts.isWell(one.target))
-  }
-
-  async function open(job: Job, target: RankedTarget, isOtherReady: boolean): Promise<Kept> {
-    while (!hasRoom() && idle.leaveOldest());
-    opening++
-    const begun = hosts.begin(target)
-    const timeouts = isOtherReady ? OTHERS_READY : {}
-    try {
-      const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
-      down = null
-      deps.onOffer?.(target, connection.capabilities)
-      return { connection, target, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
-    } catch (error) {
-      hosts.failed(target, begun)
-      throw error instanceof SmtpFailure ? error : new SmtpFailure('connect', 'dropped', (error as Error).message)
-    } finally {
-      opening--
-    }
-  }
-
-  /** null: the way was closed before anything was sent. */
-  async function attempt(turn: Turn): Promise<Attempt | null> {
-    const { job, said } = turn
-    const kept = said ?? takeKept(turn)
-    let last: Attempt | null = null
-    if (kept) {
-      const report = await send(turn, kept)
-      const { results } = report
-      if (said !== undefined && results.every(isConfused)) aheadFrom = clock.monotonic() + CONFUSED_REST_MS
-      else if (!results.every(isOver)) {
-        if (known.length < 2 || !isHostsFault(report)) return report
-        last = report
-      }
-    }
-    if (!deps.mayGo(job)) return last
-    const found = await deps.findTargets()
-    if (found.refusal) return last ?? nowhere(job, found.refusal)
-    known = found.targets
-    line.goOn()
-    if (!last && down && clock.monotonic() < down.until) return notConnected(job, down.failure, down.host, false)
-    const used = kept ? placeOf(kept.target) : null
-    const order = inOrder(turn)
-    const others = last ? order.filter((target) => placeOf(target) !== used) : order
-    return askInTurn(turn, others, { last, used })
-  }
-
-  /**
-   * One host after the other until one has something to say about this message. `last`: what one has said already; `used`:
-   * by a kept connection it was tried there.
-   */
-  async function askInTurn(
-    turn: Turn,
-    targets: RankedTarget[],
-    { last, used }: { last: Attempt | null; used: string | null },
-  ): Promise<Attempt | null> {
-    const { job } = turn
-    let answer = last
-    let failure = new SmtpFailure('dns', 'dns', 'no host is configured for this route')
-    let host: string | null = null
-    for (const [i, target] of targets.entries()) {
-      if (answer && !deps.mayGo(job)) return answer
-      try {
-        const isOtherReady = targets.slice(i + 1).some(hosts.isWell)
-        const report = await ask(turn, target, { isOtherReady, afresh: placeOf(target) === used })
-        if (report === null) return answer
-        if (!isHostsFault(report)) return report
-        answer = report
-      } catch (error) {
-        if (!(error instanceof SmtpFailure)) throw error
-        failure = error
-        host = nameOf(target)
-      }
-    }
-    if (answer) return answer
-    down = { until: clock.monotonic() + COOL_DOWN_MS, failure, host }
-    return notConnected(job, failure, host, true)
-  }
-
-  /** Throws SmtpFailure where there is no connection. null: the way was closed meanwhile. */
-  async function ask(
-    turn: Turn,
-    target: RankedTarget,
-    { isOtherReady, afresh }: { isOtherReady: boolean; afresh: boolean },
-  ): Promise<Attempt | null> {
-    const client = clientKey(turn.job)
-    const isFit = (one: Kept): boolean => one.client === client && placeOf(one.target) === placeOf(target)
-    const kept = afresh ? null : idle.take(isFit)
-    if (kept) {
-      const report = await send(turn, kept)
-      if (!report.results.every(isOver)) return report
-    }
-    const fresh = await open(turn.job, target, isOtherReady)
-    if (!deps.mayGo(turn.job)) {
-      release(fresh, [])
-      return null
-    }
-    return send(turn, fresh)
-  }
 
   async function send(turn: Turn, kept: Kept): Promise<Attempt> {
     const { job, said } = turn
@@ -280,7 +82,7 @@ export function createRunner(deps: Deps): Runner {
       slowMs: deps.slowMs,
       onSlow(stage) {
         hosts.failed(target, begun)
-        if (!known.some(hosts.isWell)) deps.onSlow(job, stage)
+        if (!asking.known().some(hosts.isWell)) deps.onSlow(job, stage)
       },
       next() {
         const next = chooseNext(kept)
@@ -320,7 +122,7 @@ export function createRunner(deps: Deps): Runner {
     const job = queue[0]
     if (!job || workers < deps.connections || retired || clock.monotonic() < aheadFrom || !deps.mayGo(job)) return null
     // A host with a pace is spoken to when it may take the next, not before.
-    if (deps.pace !== undefined || isWorn(kept) || !isBest(kept.target)) return null
+    if (deps.pace !== undefined || isWorn(kept) || !asking.isBest(kept.target)) return null
     const { connection } = kept
     const mail = deps.mailOf(job)
     if (!connection.mayFollow(mail)) return null
@@ -360,7 +162,7 @@ export function createRunner(deps: Deps): Runner {
         const { job, said } = turn
         const began = clock.monotonic()
         const isOpen = deps.mayGo(job)
-        const report = isOpen ? await attempt(turn).catch((error: unknown) => notTried(job, error)) : null
+        const report = isOpen ? await asking.ask(turn).catch((error: unknown) => notTried(job, error)) : null
         if (!isOpen) said?.connection.quit()
         if (report === null) deps.handBack(job)
         else deps.report({ tried: true, ...report, tookMs: clock.monotonic() - began })
@@ -381,7 +183,7 @@ export function createRunner(deps: Deps): Runner {
       if (workers < deps.connections && !line.isPaused()) void work()
     },
     load: () => queue.length + ahead.size + workers,
-    isIdle: () => queue.length + workers + idle.count() === 0 && (down === null || clock.monotonic() >= down.until),
+    isIdle: () => queue.length + workers + idle.count() === 0 && !asking.isDown(),
     takeBack() {
       for (const { job } of ahead.values()) queue.unshift(job)
       ahead.clear()

@@ -1,6 +1,6 @@
 /** What one transaction means for a sender who asked to hear of success: told by the next server, or by us. */
 import { expect, test } from 'vitest'
-import type { AttemptReport } from './runner.ts'
+import type { AttemptReport } from './runner-ports.ts'
 import { settle } from './settle.ts'
 
 const reasonOf = (change: { confirms: boolean; notify: number; wasUnsure?: boolean; outcome?: string }) => {

@@ -6,7 +6,7 @@ import type { RecipientResult, Stage } from '../../clients/smtp/result.ts'
 import { EvidenceKind, Notify, type Reason } from '../../platform/codes.ts'
 import { classifyAttempt, isBad } from '../continuity/index.ts'
 import type { JobRecipient } from './job.ts'
-import type { AttemptReport } from './runner.ts'
+import type { AttemptReport } from './runner-ports.ts'
 import { judge, type Verdict, type Waits } from './verdict.ts'
 
 export interface Settled {

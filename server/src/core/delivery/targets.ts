@@ -6,7 +6,7 @@ import { RouteKind } from '../../platform/codes.ts'
 import { namesHost, type Policy } from '../../protocols/mta-sts/policy.ts'
 import { trustOf, type OpenSecret, type Route } from '../directory/index.ts'
 import type { PolicyOf } from './mta-sts.ts'
-import type { TargetList } from './runner.ts'
+import type { TargetList } from './runner-ports.ts'
 
 /** How the outside world is reached by routes of kind mx. */
 export interface World {
