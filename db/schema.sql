@@ -171,9 +171,10 @@ CREATE TABLE evidence (
   route_id uuid NOT NULL,
   second timestamp with time zone NOT NULL,
   kind smallint NOT NULL,
+  probe text COLLATE "C" DEFAULT ''::text NOT NULL,
   seen integer NOT NULL,
   last_text text,
-  PRIMARY KEY (organisation_id, route_id, second, kind)
+  PRIMARY KEY (organisation_id, route_id, second, kind, probe)
 );
 
 CREATE TABLE folder (
@@ -470,6 +471,7 @@ CREATE TABLE route (
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   secret_sealed bytea,
   client_tls_sealed bytea,
+  reach_sealed bytea,
   way_back smallint DEFAULT 1 NOT NULL,
   last_ehlo jsonb,
   accepts_all boolean,

@@ -64,6 +64,8 @@ CREATE TABLE route (
   secret_sealed    bytea,
   -- Our certificate with its key, for hosts that ask for one; sealed as well.
   client_tls_sealed  bytea,
+  -- Passwords of the probes in settings.reach: JSON by name, sealed as well.
+  reach_sealed     bytea,
   -- How mail goes home: codes.ts WayBack (smtp; imap comes later).
   way_back         smallint    NOT NULL DEFAULT 1,
   last_ehlo        jsonb,
@@ -565,9 +567,11 @@ CREATE TABLE evidence (
   route_id         uuid        NOT NULL,
   second           timestamptz NOT NULL,
   kind             smallint    NOT NULL,              -- codes.ts EvidenceKind
+  -- Which of the route's reach probes says so; '' where it is about taking mail.
+  probe            text COLLATE "C" NOT NULL DEFAULT '',
   seen             integer     NOT NULL,
   last_text        text,
-  PRIMARY KEY (organisation_id, route_id, second, kind)
+  PRIMARY KEY (organisation_id, route_id, second, kind, probe)
 );
 
 -- One outage of one route, from the first held message to the last one home.

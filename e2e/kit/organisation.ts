@@ -13,6 +13,8 @@ export interface OrganisationWish {
   probe?: boolean
   /** more settings of the primary's route */
   route?: object
+  /** passwords of its reach probes, by name */
+  reachPasswords?: Record<string, string>
   slug?: string
   /** more of the organisation itself */
   organisation?: object
@@ -38,6 +40,9 @@ export function organisationFile(wish: OrganisationWish): object {
               ...(wish.probe === false ? { probe: { enabled: false } } : {}),
               ...wish.route,
             },
+            ...(wish.reachPasswords && {
+              reachPasswords: Object.entries(wish.reachPasswords).map(([probe, password]) => ({ probe, password })),
+            }),
           },
           {
             name: 'outside',

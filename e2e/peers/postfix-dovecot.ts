@@ -17,7 +17,17 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { ImapFlow } from 'imapflow'
-import { freePorts, isAlive, killFamily, peerFolder, readPid, sleep, stopPid, waitForPort } from './processes.ts'
+import {
+  familyOf,
+  freePorts,
+  isAlive,
+  killFamily,
+  peerFolder,
+  readPid,
+  sleep,
+  stopPid,
+  waitForPort,
+} from './processes.ts'
 
 export interface HeldMessage {
   mailbox: string
@@ -30,6 +40,8 @@ export interface HeldMessage {
 export interface PrimaryOptions {
   /** more lines of main.cf */
   config?: string
+  /** PEM: IMAP over TLS too */
+  imaps?: { cert: string; key: string }
 }
 
 export interface Primary {
@@ -37,6 +49,8 @@ export interface Primary {
   /** takes only connections that begin with a PROXY header */
   proxiedPort: number
   imapPort: number
+  /** 0: there is none */
+  imapsPort: number
   folder: string
   start(): Promise<void>
   stop(): Promise<void>
@@ -48,6 +62,8 @@ export interface Primary {
   /** From here on it takes mail to the world and hands it to this smart host, at most so many recipients at once. */
   relayThrough(port: number, recipients: number): Promise<void>
   kill(): Promise<void>
+  /** The part of Dovecot that knows passwords hangs, while the rest and Postfix go on; or goes on again. */
+  hangSignIn(hangs: boolean): void
   count(user: string): Promise<number>
   read(user: string): Promise<HeldMessage[]>
   /** everything Postfix has logged */
@@ -68,14 +84,14 @@ const accountOf = (name: string): { uid: number; gid: number } => {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-function dovecotConfig(at: string, ports: { imap: number; lmtp: number }): string {
+function dovecotConfig(at: string, ports: { imap: number; imaps: number; lmtp: number }): string {
   return `
 base_dir = ${at}/run
 state_dir = ${at}/run
 log_path = ${at}/dovecot.log
 protocols = imap lmtp
 listen = 127.0.0.1
-ssl = no
+${ports.imaps === 0 ? 'ssl = no' : `ssl = yes\nssl_cert = <${at}/cert.pem\nssl_key = <${at}/key.pem`}
 disable_plaintext_auth = no
 auth_mechanisms = plain
 mail_location = maildir:${at}/mail/%d/%n
@@ -102,7 +118,7 @@ service imap-login {
     port = ${ports.imap}
   }
   inet_listener imaps {
-    port = 0
+    port = ${ports.imaps}
   }
 }
 service imap-urlauth-login {
@@ -197,13 +213,16 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
   const dovecot = join(folder, 'dovecot')
   const postfix = join(folder, 'postfix')
   const etc = join(postfix, 'etc')
-  const [smtpPort, imapPort, lmtpPort, proxiedPort] = (await freePorts(4)) as [number, number, number, number]
+  const ports = await freePorts(5)
+  const [smtpPort, imapPort, lmtpPort, proxiedPort] = ports as [number, number, number, number]
+  const imapsPort = options.imaps ? ports[4]! : 0
   const mail = accountOf('mail')
   for (const path of [`${dovecot}/run`, `${dovecot}/mail`, etc, `${postfix}/spool`, `${postfix}/data`])
     mkdirSync(path, { recursive: true, mode: 0o755 })
   chownSync(`${dovecot}/mail`, mail.uid, mail.gid)
   chownSync(`${postfix}/data`, accountOf('postfix').uid, accountOf('postfix').gid)
-  writeFileSync(`${dovecot}/dovecot.conf`, dovecotConfig(dovecot, { imap: imapPort, lmtp: lmtpPort }))
+  writeFileSync(`${dovecot}/dovecot.conf`, dovecotConfig(dovecot, { imap: imapPort, imaps: imapsPort, lmtp: lmtpPort }))
+  for (const [name, text] of Object.entries(options.imaps ?? {})) writeFileSync(`${dovecot}/${name}.pem`, text)
   writeFileSync(`${dovecot}/users`, addresses.map((one) => `${one}:{PLAIN}${passwordOf(one)}::::::\n`).join(''))
   writeFileSync(`${etc}/main.cf`, postfixConfig(postfix, addresses, domain, lmtpPort) + (options.config ?? ''))
   writeFileSync(`${etc}/master.cf`, masterCf(smtpPort, proxiedPort))
@@ -258,6 +277,7 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
       host: '127.0.0.1',
       port: imapPort,
       secure: false,
+      tls: { rejectUnauthorized: false },
       auth: { user, pass: passwordOf(user) },
       logger: false,
     })
@@ -279,6 +299,7 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     smtpPort,
     proxiedPort,
     imapPort,
+    imapsPort,
     folder,
     async start() {
       await startDovecot()
@@ -310,6 +331,11 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     },
     async kill() {
       await Promise.all([killFamily(postfixPid()), killFamily(dovecotPid())])
+    },
+    hangSignIn(hangs) {
+      const auth = familyOf(dovecotPid()!).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'auth')
+      if (auth.length === 0) throw new Error('Dovecot has no process that knows passwords')
+      for (const pid of auth) process.kill(pid, hangs ? 'SIGSTOP' : 'SIGCONT')
     },
     count: (user) =>
       imap(user, async (client) => ((await client.status('INBOX', { messages: true })) || {}).messages ?? 0),

@@ -1,7 +1,8 @@
 /** The part of `holdfast doctor` that looks at routes: does each host have an address, and does a mail server answer there? */
 import type { Finding } from './doctor.ts'
 import { probeSmtp } from '../clients/smtp/probe.ts'
-import { routeSettingsSchema, trustOf } from '../core/directory/index.ts'
+import { askReachBy } from '../core/continuity/index.ts'
+import { routeSettingsSchema, trustOf, type ReachProbe } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { allRoutes, type RouteRow } from '../store/routes.ts'
@@ -10,9 +11,33 @@ import { allRoutes, type RouteRow } from '../store/routes.ts'
 const MOST = 100
 const TIMEOUT_MS = 5_000
 
-export async function routeFindings(sql: Sql, helo: string): Promise<Finding[]> {
-  const asked = (await allRoutes(sql)).flatMap((route) => hostsOf(route)).slice(0, MOST)
-  return Promise.all(asked.map(({ name, ...target }) => ask(name, { ...target, helo })))
+export async function routeFindings(sql: Sql, helo: string, dnsServers: readonly string[]): Promise<Finding[]> {
+  const routes = await allRoutes(sql)
+  const asked = routes.flatMap((route) => hostsOf(route)).slice(0, MOST)
+  const probes = routes.flatMap((route) => probesOf(route)).slice(0, MOST)
+  return Promise.all([
+    ...asked.map(({ name, ...target }) => ask(name, { ...target, helo })),
+    ...probes.map(({ name, probe }) => askProbe(name, probe, dnsServers)),
+  ])
+}
+
+/** Those that sign in are asked by the server alone: their passwords are sealed. */
+function probesOf(route: RouteRow) {
+  const settings = routeSettingsSchema.safeParse(route.settings)
+  const reach = settings.success ? settings.data.reach : []
+  return reach
+    .filter(({ kind }) => kind !== 'imap')
+    .map((probe) => ({ name: `route ${route.name}, probe ${probe.name}`, probe }))
+}
+
+async function askProbe(name: string, probe: ReachProbe, dnsServers: readonly string[]): Promise<Finding> {
+  const { outcome, text } = await askReachBy(systemClock, dnsServers)(probe, { timeoutMs: TIMEOUT_MS, password: '' })
+  if (outcome === 'good') return { name, standing: 'ok', text, remedy: '' }
+  const remedy =
+    outcome === 'ours'
+      ? 'Holdfast cannot see from here: look at the resolver and the network of this machine.'
+      : 'People can reach their mail? Then correct the probe (settings.reach of the route): while it fails, Holdfast takes it for an outage.'
+  return { name, standing: 'warning', text, remedy }
 }
 
 function hostsOf(route: RouteRow) {

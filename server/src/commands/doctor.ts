@@ -163,7 +163,8 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
           'Bring it back from a backup, or from the recovery sheet: holdfast doctor --restore-master-key FILE',
         ),
       )
-    if (pending.length === 0) findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost')))
+    if (pending.length === 0)
+      findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost', config.dns.servers)))
     return findings
   } finally {
     await storage.close()

@@ -82,6 +82,11 @@ export const EvidenceKind = {
   probeBad: 11,
   /** our own trouble (no uplink, no resolver, no file handles): nobody's health; much of it means that we cannot see */
   ours: 12,
+  /** people can reach their mail there, as far as this probe can tell */
+  reachGood: 13,
+  reachBad: 14,
+  /** a probe's own name or password was refused: to be put right, and nobody's health */
+  probeRefused: 15,
 } as const
 export type EvidenceKind = Values<typeof EvidenceKind>
 
@@ -129,6 +134,8 @@ export const reasons = [
   'local-copy-only',
   'evidence-bad',
   'evidence-worse',
+  'reach-lost',
+  'reach-back',
   'evidence-good',
   'probe-good',
   'return-drained',

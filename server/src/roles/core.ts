@@ -128,6 +128,7 @@ export function buildCore(base: Foundation): Core {
     judging: base.works,
     openSecret,
     offers,
+    dnsServers: config.dns.servers,
   })
   const { board } = continuity
   const delivery = createDelivery({

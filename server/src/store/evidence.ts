@@ -11,6 +11,8 @@ export interface EvidenceBucket {
   organisationId: Id
   routeId: Id
   kind: EvidenceKind
+  /** name of the reach probe; '' where it is about taking mail */
+  probe: string
   seen: number
   lastText: string | null
 }
@@ -18,11 +20,11 @@ export interface EvidenceBucket {
 /** Adds counts to the second in which they arrive: the database's clock is the only one that stamps evidence. */
 export async function addEvidence(sql: Sql, buckets: readonly EvidenceBucket[]): Promise<void> {
   await sql.query(
-    `INSERT INTO evidence AS e (organisation_id, route_id, second, kind, seen, last_text)
-     SELECT o, r, date_trunc('second', clock_timestamp()), k, s, t
-     FROM unnest($1::uuid[], $2::uuid[], $3::int2[], $4::int4[], $5::text[]) AS b(o, r, k, s, t)
-     ORDER BY 1, 2, 4
-     ON CONFLICT (organisation_id, route_id, second, kind)
+    `INSERT INTO evidence AS e (organisation_id, route_id, second, kind, probe, seen, last_text)
+     SELECT o, r, date_trunc('second', clock_timestamp()), k, p, s, t
+     FROM unnest($1::uuid[], $2::uuid[], $3::int2[], $4::int4[], $5::text[], $6::text[]) AS b(o, r, k, s, t, p)
+     ORDER BY 1, 2, 4, 5
+     ON CONFLICT (organisation_id, route_id, second, kind, probe)
      DO UPDATE SET seen = e.seen + excluded.seen, last_text = coalesce(excluded.last_text, e.last_text)`,
     [
       uuidArray(buckets.map((b) => b.organisationId)),
@@ -30,6 +32,7 @@ export async function addEvidence(sql: Sql, buckets: readonly EvidenceBucket[]):
       int2Array(buckets.map((b) => b.kind)),
       int4Array(buckets.map((b) => b.seen)),
       textArray(buckets.map((b) => b.lastText)),
+      textArray(buckets.map((b) => b.probe)),
     ],
     'evidence-add',
   )
@@ -39,6 +42,7 @@ export interface EvidenceRow {
   routeId: Id
   second: Date
   kind: EvidenceKind
+  probe: string
   seen: number
   text: string | null
 }
@@ -50,7 +54,7 @@ export async function evidenceOf(
   seconds: number,
 ): Promise<EvidenceRow[]> {
   return sql.query<EvidenceRow>(
-    `SELECT e.route_id AS "routeId", e.second, e.kind, e.seen, e.last_text AS text
+    `SELECT e.route_id AS "routeId", e.second, e.kind, e.probe, e.seen, e.last_text AS text
      FROM unnest($1::uuid[], $2::uuid[]) AS w(o, r)
      JOIN evidence e ON e.organisation_id = w.o AND e.route_id = w.r
      WHERE e.second > now() - make_interval(secs => $3) ORDER BY e.second`,
@@ -78,13 +82,30 @@ export async function evidenceSummary(
   sql: Sql,
   organisationId: Id,
   minutes: number,
-): Promise<{ routeId: Id; kind: EvidenceKind; count: number; lastText: string | null; lastAt: Date }[]> {
+): Promise<{ routeId: Id; kind: EvidenceKind; probe: string; count: number; lastText: string | null; lastAt: Date }[]> {
   return sql.query(
-    `SELECT route_id AS "routeId", kind, sum(seen)::int AS count, max(second) AS "lastAt",
+    `SELECT route_id AS "routeId", kind, probe, sum(seen)::int AS count, max(second) AS "lastAt",
        (array_agg(last_text ORDER BY second DESC) FILTER (WHERE last_text IS NOT NULL))[1] AS "lastText"
      FROM evidence WHERE organisation_id = $1 AND second > now() - make_interval(mins => $2)
-     GROUP BY route_id, kind ORDER BY route_id, kind`,
+     GROUP BY route_id, kind, probe ORDER BY route_id, kind, probe`,
     [organisationId, minutes],
+  )
+}
+
+/** The last answer of each of these probes within two hours, for the admin's page. */
+export async function lastOfProbes(
+  sql: Sql,
+  organisationId: Id,
+  probes: readonly { routeId: Id; name: string }[],
+): Promise<{ routeId: Id; probe: string; kind: EvidenceKind; at: Date; text: string | null }[]> {
+  if (probes.length === 0) return []
+  return sql.query(
+    `SELECT w.r AS "routeId", w.p AS probe, e.kind, e.second AS at, e.last_text AS text
+     FROM unnest($2::uuid[], $3::text[]) AS w(r, p)
+     CROSS JOIN LATERAL (SELECT kind, second, last_text FROM evidence
+       WHERE organisation_id = $1 AND route_id = w.r AND probe = w.p AND second > now() - interval '2 hours'
+       ORDER BY second DESC LIMIT 1) AS e`,
+    [organisationId, uuidArray(probes.map((p) => p.routeId)), textArray(probes.map((p) => p.name))],
   )
 }
 

@@ -28,6 +28,7 @@ export interface RouteModel {
   /** sealed, hex; null = none */
   secret: string | null
   clientTls: string | null
+  reachSecrets: string | null
 }
 export interface DomainModel extends ScopeColumns {
   id: Id
@@ -91,7 +92,8 @@ export async function readOrganisation(sql: Sql, slug: string): Promise<Organisa
 export const readRoutes = (sql: Sql, organisationId: Id): Promise<RouteModel[]> =>
   sql.query<RouteModel>(
     `SELECT route_id AS id, name, kind, settings, encode(secret_sealed, 'hex') AS secret,
-            encode(client_tls_sealed, 'hex') AS "clientTls" FROM route WHERE organisation_id = $1 ORDER BY name`,
+            encode(client_tls_sealed, 'hex') AS "clientTls",
+            encode(reach_sealed, 'hex') AS "reachSecrets" FROM route WHERE organisation_id = $1 ORDER BY name`,
     [organisationId],
   )
 
@@ -203,11 +205,12 @@ const SCOPE_SET =
 
 export async function writeRoutes(sql: Sql, organisationId: Id, rows: readonly RouteModel[]): Promise<void> {
   await sql.query(
-    `INSERT INTO route (organisation_id, route_id, name, kind, settings, secret_sealed, client_tls_sealed)
-     SELECT $1, id, name, kind, settings, decode(secret, 'hex'), decode("clientTls", 'hex')
-     ${recordset('id uuid, name text, kind smallint, settings jsonb, secret text, "clientTls" text')}
+    `INSERT INTO route (organisation_id, route_id, name, kind, settings, secret_sealed, client_tls_sealed, reach_sealed)
+     SELECT $1, id, name, kind, settings, decode(secret, 'hex'), decode("clientTls", 'hex'), decode("reachSecrets", 'hex')
+     ${recordset('id uuid, name text, kind smallint, settings jsonb, secret text, "clientTls" text, "reachSecrets" text')}
      ON CONFLICT (organisation_id, route_id) DO UPDATE SET name = excluded.name, kind = excluded.kind, settings = excluded.settings,
-       secret_sealed = excluded.secret_sealed, client_tls_sealed = excluded.client_tls_sealed`,
+       secret_sealed = excluded.secret_sealed, client_tls_sealed = excluded.client_tls_sealed,
+       reach_sealed = excluded.reach_sealed`,
     [organisationId, JSON.stringify(rows)],
   )
 }

@@ -10,6 +10,8 @@ export interface RouteRow {
   settings: unknown
   secretSealed: Buffer | null
   clientTlsSealed: Buffer | null
+  /** passwords of the probes in settings.reach */
+  reachSealed: Buffer | null
   wayBack: number
   /** what its hosts offered, core/directory/route-offer.ts */
   lastEhlo: unknown
@@ -21,7 +23,7 @@ export interface RouteRow {
 export async function allRoutes(sql: Sql): Promise<RouteRow[]> {
   return sql.query<RouteRow>(
     `SELECT r.organisation_id AS "organisationId", r.route_id AS "routeId", r.name, r.kind, r.settings,
-       r.secret_sealed AS "secretSealed", r.client_tls_sealed AS "clientTlsSealed", r.way_back AS "wayBack", r.last_ehlo AS "lastEhlo", d.name AS domain
+       r.secret_sealed AS "secretSealed", r.client_tls_sealed AS "clientTlsSealed", r.reach_sealed AS "reachSealed", r.way_back AS "wayBack", r.last_ehlo AS "lastEhlo", d.name AS domain
      FROM route r LEFT JOIN (
        SELECT DISTINCT ON (organisation_id, route_id) organisation_id, route_id, name FROM domain
        WHERE route_id IS NOT NULL ORDER BY organisation_id, route_id, recipients_complete, name) d USING (organisation_id, route_id)`,

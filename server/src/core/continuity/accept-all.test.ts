@@ -69,6 +69,7 @@ test('the first probe that comes so far asks, then one of many; a route without 
     settings: routeSettingsSchema.parse({ hosts: [{ host: 'primary.test' }] }),
     secretSealed: null,
     clientTlsSealed: null,
+    reachSealed: null,
     offers: {},
     offer: null,
     wayBack: 1,

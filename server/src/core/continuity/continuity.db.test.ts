@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { reached, type ReachResult } from '../../clients/reach/result.ts'
 import type { ProbeResult } from '../../clients/smtp/probe.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { DeliveryState, EvidenceKind, Mode, Pin, RouteKind } from '../../platform/codes.ts'
@@ -15,6 +16,7 @@ import { modesOf } from '../../store/modes.ts'
 import { readAudit, verifyAuditChain } from '../audit/index.ts'
 import { createRouteBook } from '../directory/index.ts'
 import { createContinuity, type Continuity } from './index.ts'
+import type { AskReach } from './reach-prober.ts'
 
 let fresh: FreshDatabase
 let org: MadeOrganisation
@@ -37,7 +39,7 @@ async function answer(): Promise<ProbeResult> {
     : { ok: false, stage: 'connect', text: 'connect ECONNREFUSED', tookMs: 1 }
 }
 
-async function node(options: { judging?: boolean } = {}): Promise<Continuity> {
+async function node(options: { judging?: boolean; askReach?: AskReach } = {}): Promise<Continuity> {
   const routes = createRouteBook({ db: fresh.db, clock: systemClock, log: silentLog })
   await routes.start()
   const continuity = createContinuity({
@@ -263,7 +265,7 @@ test('evidence is counted, not listed: a flood of observations is a few rows', a
   for (let i = 0; i < 5000; i++)
     a.evidence.report({ ...org, kind: i % 2 ? EvidenceKind.tempfail : EvidenceKind.good, text: `t${i}` })
   await a.evidence.flush()
-  await addEvidence(fresh.db, [{ ...org, kind: EvidenceKind.good, seen: 3, lastText: null }])
+  await addEvidence(fresh.db, [{ ...org, kind: EvidenceKind.good, probe: '', seen: 3, lastText: null }])
   const rows = await evidenceOf(fresh.db, [org], 60)
   expect(rows.length).toBeLessThanOrEqual(4)
   expect(rows.filter((r) => r.kind === EvidenceKind.good).reduce((n, r) => n + r.seen, 0)).toBe(2503)
@@ -274,7 +276,7 @@ test('a judge that was away forgets what it saw: nothing switches', async () => 
   const a = await node()
   await a.judge.tick()
   // Evidence that would do for suspicion, from before.
-  const bad = { ...org, kind: EvidenceKind.connectRefused, seen: 5, lastText: 'x' }
+  const bad = { ...org, kind: EvidenceKind.connectRefused, probe: '', seen: 5, lastText: 'x' }
   await addEvidence(fresh.db, [bad])
   await sleep(5500)
   await addEvidence(fresh.db, [bad])
@@ -299,4 +301,38 @@ test('a judge that was away forgets what it saw: nothing switches', async () => 
   await a.judge.tick()
   expect((await board()).blind).toBeNull()
   expect(await verifyAuditChain(fresh.db, org.organisationId)).toMatchObject({ ok: true })
+})
+
+test('people cannot reach their mail: its own emergency, mail goes on, each probe is told apart, and it ends by itself', async () => {
+  await fresh.db.query(`UPDATE route SET settings = settings || $2::jsonb WHERE route_id = $1`, [
+    org.routeId,
+    JSON.stringify({
+      reach: [
+        { name: 'sign-in', kind: 'oidc', issuer: 'https://login.test', every: 0.4 },
+        { name: 'webmail', kind: 'https', url: 'https://mail.test/', every: 0.4 },
+      ],
+    }),
+  ])
+  let signIn: ReachResult = reached('good', 'fine')
+  const a = await node({ askReach: async ({ name }) => (name === 'sign-in' ? signIn : reached('good', 'fine')) })
+  stops.push(() => a.stop())
+  await a.start()
+  const mode = () => a.board.standing(org.routeId).mode
+  await until('it was asked', 9000, async () =>
+    (await a.overview(org.organisationId)).some(({ reach }) => reach[0]?.last),
+  )
+  signIn = reached('bad', 'no answer')
+  await until('emergency', 9000, () => mode() === Mode.emergencyReach)
+  expect(a.board.flow(org.routeId, null, 'inboundProtected')).toBe('relay')
+  const overview = (await a.overview(org.organisationId)).find(({ id }) => id === org.routeId)!
+  expect(overview).toMatchObject({ mode: 'emergencyReach', cause: 'reach-lost' })
+  expect(overview.detail).toContain('sign-in: no answer')
+  expect(overview.reach.map(({ last }) => last?.outcome)).toEqual(['bad', 'good'])
+
+  signIn = reached('good', 'fine')
+  await until('normal', 9000, () => mode() === Mode.normal)
+  const audit = await readAudit(fresh.db, org.organisationId, null, 50)
+  expect(
+    audit.filter(({ action }) => action === 'mode-changed').map(({ detail }) => (detail as { cause: string }).cause),
+  ).toEqual(expect.arrayContaining(['reach-lost', 'reach-back']))
 })

@@ -17,7 +17,8 @@ import { createJudge, type Judge } from './judge.ts'
 import { createOverviews, type Overviews, type RouteOverview } from './overview.ts'
 import { createPauseWatch } from './pause.ts'
 import { createPins, type Pins } from './pins.ts'
-import { createProber, type ProbeSmtp } from './probe.ts'
+import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
+import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
 
 export interface Continuity {
   board: LiveBoard
@@ -47,6 +48,9 @@ export function createContinuity(deps: {
   /** left out where nothing is probed */
   openSecret?: OpenSecret
   probe?: ProbeSmtp
+  askReach?: AskReach
+  /** name servers; none: the system's */
+  dnsServers?: readonly string[]
 }): Continuity {
   const { clock, log, routes } = deps
   // Modes are judged and read by connections of their own, whatever people search for meanwhile; pages use the pool.
@@ -64,7 +68,7 @@ export function createContinuity(deps: {
     evidence,
     judged: () => judge.judged(),
     probe: deps.probe ?? ((target) => probeSmtp(target, clock)),
-    openSecret: deps.openSecret,
+    openSecret: deps.openSecret ?? nothingSealed,
     helo: deps.helo,
     ...(deps.offers ? { onOffer: deps.offers.saw } : {}),
     onAnswer: (routeId) => answers.forEach((listener) => listener(routeId)),
@@ -73,6 +77,16 @@ export function createContinuity(deps: {
         log.warn({ err: String(error), route: route.name }, 'what a probe found out could not be stored; asked again'),
       )
     },
+  })
+  const reachProber = createReachProber({
+    clock,
+    log,
+    routes,
+    board,
+    evidence,
+    judged: () => judge.judged(),
+    ask: deps.askReach ?? askReachBy(clock, deps.dnsServers),
+    openSecret: deps.openSecret ?? nothingSealed,
   })
   const overviews = createOverviews({ db: deps.db, clock, routes })
   const gauge = deps.metrics?.gauge('holdfast_route_mode', 'Mode of each primary route, as a number', ['route'])
@@ -98,9 +112,11 @@ export function createContinuity(deps: {
       await judge.tick()
       judge.start()
       prober.start()
+      reachProber.start()
     },
     async stop() {
       prober.stop()
+      reachProber.stop()
       await judge.stop()
       await evidence.stop().catch(() => undefined)
       await board.stop()

@@ -74,12 +74,12 @@ export function createEvidenceSink(deps: {
   }
 
   return {
-    report({ organisationId, routeId, kind, text }) {
+    report({ organisationId, routeId, kind, probe = '', text }) {
       if (deps.pause.isAway()) return
       counter?.inc({ kind: wordOf(EvidenceKind, kind) })
       if (pending.size === 0) oldest = clock.monotonic()
       const lastText = text === undefined ? null : text.slice(0, 300).toWellFormed().replaceAll('\0', '')
-      merge(`${routeId} ${kind}`, { organisationId, routeId, kind, seen: 1, lastText })
+      merge(`${routeId} ${kind} ${probe}`, { organisationId, routeId, kind, probe, seen: 1, lastText })
     },
     flush,
     start() {

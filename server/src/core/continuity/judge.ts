@@ -23,9 +23,11 @@ import {
 import { appendAudit } from '../audit/index.ts'
 import type { RouteBook } from '../directory/index.ts'
 import type { LiveBoard } from './board.ts'
-import { step, stepChanges, type MachineEvent } from './machine.ts'
+import { step, stepChanges, type MachineEvent, type Step } from './machine.ts'
 import { observe } from './observation.ts'
 import type { PauseWatch } from './pause.ts'
+import { observeReach } from './reach.ts'
+import { heardProbes } from './reach-prober.ts'
 import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
 
@@ -48,6 +50,8 @@ const TICK_MS = 1000
 const LEASE_SECONDS = 5
 const TOO_LONG_MS = 5000
 const engine: Act = { actor: 'engine' }
+
+const timed = (row: EvidenceRow) => ({ ...row, second: row.second.getTime() })
 
 export function createJudge(deps: {
   db: Database
@@ -86,6 +90,20 @@ export function createJudge(deps: {
     return jump > TOO_LONG_MS ? `the database's clock moved by ${Math.round(jump / 1000)} s` : ''
   }
 
+  /** Whether people can reach it is judged after whether it takes mail, where that changes nothing. */
+  function andReach(
+    first: Step,
+    event: MachineEvent,
+    of: { record: ModeRecord; rows: readonly EvidenceRow[]; numbers: Sensitivity; now: number },
+  ): Step {
+    if (first.cause !== null || event.kind === 'blind') return first
+    const probes = heardProbes(deps.routes.get(of.record.routeId))
+    const seen = observeReach(of.rows.map(timed), of.now, probes, first.state.memory.ignoreBefore)
+    if (seen === null) return first
+    const second = step(first.state, seen, of.numbers, of.now)
+    return { ...second, effects: [...first.effects, ...second.effects] }
+  }
+
   async function judgeRoute(record: ModeRecord & { now: Date }, rows: readonly EvidenceRow[]): Promise<boolean> {
     const now = record.now.getTime()
     const state = stateOf(record)
@@ -95,13 +113,8 @@ export function createJudge(deps: {
         ? { kind: 'unpin' }
         : blindText
           ? { kind: 'blind', why: blindText }
-          : observe(
-              rows.map((row) => ({ ...row, second: row.second.getTime() })),
-              now,
-              numbers,
-              state.memory.ignoreBefore,
-            )
-    const next = step(state, event, numbers, now)
+          : observe(rows.filter(({ probe }) => probe === '').map(timed), now, numbers, state.memory.ignoreBefore)
+    const next = andReach(step(state, event, numbers, now), event, { record, rows, numbers, now })
     if (!stepChanges(state, next)) return false
     const stored = await storeStep(deps, record, next, engine)
     if (stored && next.cause !== null)

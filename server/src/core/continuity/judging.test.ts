@@ -79,6 +79,7 @@ function scene(name: SensitivityName, options: { seed?: number; probes?: boolean
     }),
     secretSealed: null,
     clientTlsSealed: null,
+    reachSealed: null,
     offers: {},
     offer: null,
     wayBack: 1,

@@ -53,10 +53,11 @@ export type MachineEvent =
   | { kind: 'pinNormal' }
   | { kind: 'pinHold' }
   | { kind: 'unpin' }
-  // Nobody tells these yet (reading-side probes, Quiet Time). They stay because the table of modes has `emergencyReach` and
-  // `quiet`, and the machine must show a way into and out of every mode of it.
-  | { kind: 'reachBad'; text: string }
-  | { kind: 'reachGood' }
+  /** people cannot reach their mail there (reach.ts), and can again */
+  | { kind: 'reachBad'; forMs: number; count: number; text: string }
+  | { kind: 'reachGood'; forMs: number; count: number }
+  // Nobody tells these yet (Quiet Time). They stay because the table of modes has `quiet`, and the machine must show a way
+  // into and out of every mode of it.
   | { kind: 'quietBegin' }
   | { kind: 'quietEnd' }
 export type EventKind = MachineEvent['kind']
@@ -134,7 +135,7 @@ export const machineTable = {
   },
   suspect: { ...calm, good: move.calmDown, bad: move.declareEmergency, quietBegin: move.beginQuiet },
   emergency: { ...calm, good: move.beginReturn },
-  emergencyReach: { ...calm, bad: move.declareEmergency, drained: move.closeOnly, reachGood: move.reachBack },
+  emergencyReach: { ...calm, bad: move.reachGetsWorse, drained: move.closeOnly, reachGood: move.reachBack },
   recovering: { ...calm, bad: move.returnFails, drained: move.goHome, fallback: move.returnStopped },
   quiet: { ...calm, bad: move.declareEmergency, quietEnd: move.endQuiet },
   hold: calm,

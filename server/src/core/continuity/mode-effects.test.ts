@@ -96,6 +96,7 @@ test.each(modes.flatMap((mode) => (['good', 'bad'] as const).map((health) => [mo
           settings: routeSettingsSchema.parse({ hosts: [{ host: 'primary.test' }] }),
           secretSealed: null,
           clientTlsSealed: null,
+          reachSealed: null,
           offers: {},
           offer: null,
           wayBack: 1,

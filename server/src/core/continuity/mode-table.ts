@@ -145,10 +145,6 @@ const notYet: readonly { mode?: ModeName; column?: Column; why: string }[] = [
     column: 'return',
     why: 'What was received goes home. What people sent here stays here: there is no way home by IMAP yet.',
   },
-  {
-    mode: 'emergencyReach',
-    why: 'No route gets into this mode yet: sign-in and reading at the primary are not probed.',
-  },
   { mode: 'quiet', why: 'No route gets into this mode yet: there is no Quiet Time to set.' },
   {
     mode: 'hold',

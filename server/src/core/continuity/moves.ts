@@ -152,10 +152,30 @@ export const unpin = (c: Context): Step => {
   return enter(c, { to, cause: 'pin-removed', detail: 'the pin was removed; evidence decides', pin: null })
 }
 
-export const reachLost: Handler<'reachBad'> = (c, event) =>
-  enter(c, { to: 'emergencyReach', cause: 'evidence-worse', detail: event.text })
-export const reachBack: Handler<'reachGood'> = (c) =>
-  enter(c, { to: 'normal', cause: 'evidence-good', detail: 'the primary can be reached again' })
+/** It takes no mail any more either: the same emergency goes on, and is counted once, from here. */
+export const reachGetsWorse: Handler<'bad'> = (c, event) => {
+  const { numbers, state, now } = c
+  if (event.count < numbers.emergencyFailures || event.forMs < numbers.emergencyAfter * 1000) return stay(c)
+  const memory = { ...state.memory, emergencies: [...lastHour(state.memory.emergencies, now).slice(0, -1), now] }
+  return enter(c, { to: 'emergency', cause: 'evidence-worse', detail: badText(event), memory })
+}
+
+/** Mail goes on, so a used-up hold-down leaves everything as it is: nobody waits for anything. */
+export const reachLost: Handler<'reachBad'> = (c, event) => {
+  const { numbers, state, now } = c
+  if (event.count < numbers.emergencyFailures || event.forMs < numbers.emergencyAfter * 1000) return stay(c)
+  const emergencies = lastHour(state.memory.emergencies, now)
+  if (emergencies.length >= numbers.emergenciesPerHour) return stay(c)
+  const memory = { ...state.memory, emergencies: [...emergencies, now] }
+  return enter(c, { to: 'emergencyReach', cause: 'reach-lost', detail: badText(event), memory })
+}
+
+export const reachBack: Handler<'reachGood'> = (c, event) => {
+  const { numbers, state, now } = c
+  if (event.count < numbers.recoverSuccesses || event.forMs < numbers.recoverAfter * 1000) return stay(c)
+  if (lastHour(state.memory.emergencies, now).length >= numbers.emergenciesPerHour) return stay(c)
+  return enter(c, { to: 'normal', cause: 'reach-back', detail: goodText(event) })
+}
 export const beginQuiet: Handler<'quietBegin'> = (c) =>
   enter(c, { to: 'quiet', cause: 'route-closed', detail: 'quiet time began' })
 export const endQuiet: Handler<'quietEnd'> = (c) =>

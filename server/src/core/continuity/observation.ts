@@ -48,6 +48,10 @@ export function isBad(kind: EvidenceKind): boolean {
     case EvidenceKind.policy:
     case EvidenceKind.probeGood:
     case EvidenceKind.ours:
+    // Whether people can reach their mail is judged apart: reach.ts.
+    case EvidenceKind.reachGood:
+    case EvidenceKind.reachBad:
+    case EvidenceKind.probeRefused:
       return false
   }
 }

@@ -6,13 +6,13 @@
 import { EvidenceKind, Mode, Pin, RouteKind, wordOf } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
-import { evidenceSummary } from '../../store/evidence.ts'
+import { evidenceSummary, lastOfProbes } from '../../store/evidence.ts'
 import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
 import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
 import { sharedAnswers } from '../../platform/shared-answers.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { routeSettingsSchema } from '../directory/index.ts'
-import type { RouteBook } from '../directory/index.ts'
+import type { ReachProbe, RouteBook } from '../directory/index.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
 import { sensitivities } from './sensitivity.ts'
@@ -36,11 +36,19 @@ export interface RouteOverview {
   /** the last ten minutes */
   evidence: { kind: keyof typeof EvidenceKind; count: number; lastText: string | null }[]
   probe: { lastAt: string; lastText: string | null; good: boolean } | null
+  /** whether people can reach their mail there, by each probe; null: not heard of within two hours */
+  reach: { name: string; kind: ReachProbe['kind']; last: ReachAnswer | null }[]
   /** we cannot see how it is, so its mode stays */
   blind: { since: string; why: string } | null
   /** it takes mail for anybody: nothing is learned from it; when a made-up recipient was last asked about */
   acceptsAll: { since: string; askedAt: string } | null
   returnEvent: ({ id: Id; startedAt: string } & ReturnNumbers) | null
+}
+
+export interface ReachAnswer {
+  at: string
+  outcome: 'good' | 'bad' | 'refused' | 'ours'
+  text: string | null
 }
 
 type Evidence = Awaited<ReturnType<typeof evidenceSummary>>
@@ -89,13 +97,19 @@ async function routeOverviews(
     returnEvents(db, organisationId, { before: null, limit: 50 }),
   ])
   const byRoute = new Map(modes.map((mode) => [mode.routeId, mode]))
+  const reachOf = (routeId: Id): readonly ReachProbe[] => routes.get(routeId)?.settings.reach ?? []
+  const answers = await lastOfProbes(
+    db,
+    organisationId,
+    names.flatMap(({ routeId }) => reachOf(routeId).map(({ name: probe }) => ({ routeId, name: probe }))),
+  )
   const result: RouteOverview[] = []
   for (const name of names) {
     const mode = byRoute.get(name.routeId)
     if (!mode) continue
     const settings = routes.get(name.routeId)?.settings ?? routeSettingsSchema.parse({})
     const numbers = sensitivities[settings.sensitivity]
-    const seen = evidence.filter((row) => row.routeId === name.routeId)
+    const seen = evidence.filter((row) => row.routeId === name.routeId && row.probe === '')
     result.push({
       id: name.routeId,
       name: name.name,
@@ -123,6 +137,11 @@ async function routeOverviews(
         lastText: row.lastText,
       })),
       probe: lastProbe(seen),
+      reach: reachOf(name.routeId).map(({ name: probe, kind }) => ({
+        name: probe,
+        kind,
+        last: reachAnswer(answers.find((one) => one.routeId === name.routeId && one.probe === probe)),
+      })),
       blind: blindOf(mode),
       acceptsAll:
         name.acceptsAllSince && name.acceptsAllAt
@@ -158,6 +177,19 @@ function lastProbe(seen: Evidence): RouteOverview['probe'] {
   return (
     last && { lastAt: last.lastAt.toISOString(), lastText: last.lastText, good: last.kind === EvidenceKind.probeGood }
   )
+}
+
+function reachAnswer(last: { kind: EvidenceKind; at: Date; text: string | null } | undefined): ReachAnswer | null {
+  if (!last) return null
+  const outcome =
+    last.kind === EvidenceKind.reachGood
+      ? 'good'
+      : last.kind === EvidenceKind.reachBad
+        ? 'bad'
+        : last.kind === EvidenceKind.probeRefused
+          ? 'refused'
+          : 'ours'
+  return { at: last.at.toISOString(), outcome, text: last.text }
 }
 
 async function openEvent(

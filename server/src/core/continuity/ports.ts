@@ -40,5 +40,5 @@ export interface ModeBoard {
 
 export interface EvidenceSink {
   /** One observation; counted per route, kind and second, judged by the holder of the route's judge lease. */
-  report(observation: { organisationId: Id; routeId: Id; kind: EvidenceKind; text?: string }): void
+  report(observation: { organisationId: Id; routeId: Id; kind: EvidenceKind; probe?: string; text?: string }): void
 }

@@ -86,6 +86,7 @@ test('a route with a username is probed as strictly as it is delivered to: never
     settings: routeSettingsSchema.parse({ hosts: [{ host: '127.0.0.1', port: server.port }], username: 'relay' }),
     secretSealed: null,
     clientTlsSealed: null,
+    reachSealed: null,
     offers: {},
     offer: null,
     wayBack: 1,

@@ -1,7 +1,6 @@
 /**
- * Probes: for every route this process judges, one SMTP conversation to RCPT at a time, jittered so that routes and nodes
- * never march in step; the next is planned when the last one ended, so they never pile up. How often, mode-table.ts says;
- * faster when the route has just answered differently from before.
+ * Probes: for every route this process judges, one SMTP conversation to RCPT at a time (rounds.ts). How often, mode-table.ts
+ * says; faster when the route has just answered differently from before.
  *
  * Hosts are asked in the order of their priority until one answers well: a route is alive while one of its hosts is.
  * A 550 for the probe's own recipient is good evidence (the server answers) and is noted as such. Now and then a probe also
@@ -17,6 +16,7 @@ import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { classifyAttempt } from './classify.ts'
 import { probingIn } from './mode-table.ts'
 import type { EvidenceSink, ModeBoard } from './ports.ts'
+import { createRounds } from './rounds.ts'
 import { sensitivities, type Sensitivity } from './sensitivity.ts'
 
 export type ProbeSmtp = (target: ProbeTarget) => Promise<ProbeResult>
@@ -26,23 +26,17 @@ export interface Prober {
   stop(): void
 }
 
-interface Chain {
-  timer: Timer | null
+interface Heard {
   /** the last probe was answered well; null before the first */
   good: boolean | null
   /** it was different from the one before */
   turned: boolean
-  running: boolean
-  cancelled: boolean
   /** probes until the next one that asks about a stranger */
   untilStranger: number
 }
 
-/** Asked again after each wait: somebody else may have ended the chain meanwhile. */
-const isCancelled = (chain: Chain): boolean => chain.cancelled
-
 const MOST_HOSTS = 4
-const nothingSealed: OpenSecret = () => {
+export const nothingSealed: OpenSecret = () => {
   throw new Error('no keys here to open what is sealed')
 }
 const SYNC_MS = 500
@@ -62,60 +56,66 @@ export function createProber(deps: {
   /** a made-up recipient was taken, or refused for good */
   onStranger?: (route: Route, isTaken: boolean) => void
   /** a host that wants our certificate wants it from a probe too */
-  openSecret?: OpenSecret | undefined
+  openSecret?: OpenSecret
   helo?: string
   random?: () => number
 }): Prober {
   const { clock } = deps
   const random = deps.random ?? Math.random
   const helo = deps.helo ?? hostname()
-  const chains = new Map<Id, Chain>()
+  const heard = new Map<Id, Heard>()
   let timer: Timer | null = null
 
   const numbersOf = (route: Route): Sensitivity => sensitivities[route.settings.sensitivity]
 
-  function interval(route: Route, chain: Chain): number {
+  /** Seconds. */
+  function interval(route: Route, { good, turned }: Heard): number {
     const numbers = numbersOf(route)
     const normal = route.settings.probe.interval ?? numbers.probeEvery
     const faster = Math.min(numbers.probeFaster, normal)
-    if (chain.turned) return faster
+    if (turned) return faster
     switch (probingIn(deps.board.standing(route.routeId).mode)) {
       case 'on':
-        return chain.good === false ? faster : normal
+        return good === false ? faster : normal
       case 'faster':
         return faster
       case 'awaited':
-        return chain.good === true ? faster : Math.min(numbers.probeEmergency, normal)
+        return good === true ? faster : Math.min(numbers.probeEmergency, normal)
     }
   }
 
-  function plan(routeId: Id, chain: Chain, inMs: number): void {
-    chain.timer?.cancel()
-    chain.timer = clock.after(Math.max(0, inMs), () => void run(routeId, chain), { hold: false })
+  function heardOf(routeId: Id): Heard {
+    const known = heard.get(routeId)
+    if (known) return known
+    const none = { good: null, turned: false, untilStranger: 0 }
+    heard.set(routeId, none)
+    return none
   }
 
-  async function run(routeId: Id, chain: Chain): Promise<void> {
-    const route = deps.routes.get(routeId)
-    if (chain.cancelled || chain.running) return
-    if (!route) return plan(routeId, chain, 1000)
-    chain.running = true
-    const began = clock.monotonic()
-    try {
-      if (route.settings.probe.enabled && route.settings.hosts.length > 0) await probeRoute(route, chain)
-    } finally {
-      chain.running = false
-      const wait = interval(route, chain) * 1000 * (0.9 + 0.2 * random())
-      // A probe that took its time was the wait already; but a slow server is never asked without a breath.
-      if (!isCancelled(chain)) plan(routeId, chain, Math.max(wait / 4, wait - (clock.monotonic() - began)))
-    }
-  }
+  const rounds = createRounds({
+    clock,
+    random,
+    every(routeId) {
+      const route = deps.routes.get(routeId)
+      return route ? interval(route, heardOf(routeId)) * 1000 : 1000
+    },
+    firstWithin(routeId) {
+      const route = deps.routes.get(routeId)
+      return 1000 * (route ? numbersOf(route).probeFaster : 1)
+    },
+    async ask(routeId, isOver) {
+      const route = deps.routes.get(routeId)
+      if (route && route.settings.probe.enabled && route.settings.hosts.length > 0) await probeRoute(route, isOver)
+    },
+  })
 
-  async function probeRoute(route: Route, chain: Chain): Promise<void> {
+  async function probeRoute(route: Route, isOver: () => boolean): Promise<void> {
     const { organisationId, routeId } = route
+    const last = heardOf(routeId)
     const hosts = [...route.settings.hosts].sort((a, b) => a.priority - b.priority).slice(0, MOST_HOSTS)
     let verdict: { good: boolean | null; text: string } = { good: null, text: '' }
     const deadline = clock.monotonic() + numbersOf(route).probeTimeout * 1000
-    const asksStranger = route.domain !== null && --chain.untilStranger < 0
+    const asksStranger = route.domain !== null && --last.untilStranger < 0
     let isTaken: boolean | null = null
     let trust: ReturnType<typeof trustOf>
     try {
@@ -146,16 +146,16 @@ export function createProber(deps: {
       if (result.offered) deps.onOffer?.(route, { host, port }, result.offered)
       // Not come so far, not asked: the next probe asks.
       if (asksStranger && result.stage === 'rcpt') {
-        chain.untilStranger = STRANGER_EVERY - 1
+        last.untilStranger = STRANGER_EVERY - 1
         isTaken = takesAll(result)
       }
       verdict = judgeProbe(result, `${host}:${port}`)
       if (verdict.good) break
     }
-    if (isCancelled(chain)) return
+    if (isOver()) return
     if (isTaken !== null) deps.onStranger?.(route, isTaken)
-    chain.turned = chain.good !== null && verdict.good !== null && chain.good !== verdict.good
-    chain.good = verdict.good ?? chain.good
+    last.turned = last.good !== null && verdict.good !== null && last.good !== verdict.good
+    last.good = verdict.good ?? last.good
     const kind =
       verdict.good === null ? EvidenceKind.ours : verdict.good ? EvidenceKind.probeGood : EvidenceKind.probeBad
     deps.evidence.report({ organisationId, routeId, kind, text: `probe: ${verdict.text}` })
@@ -164,28 +164,10 @@ export function createProber(deps: {
 
   function sync(): void {
     const wanted = new Set<Id>()
-    for (const routeId of deps.judged()) {
-      if ((deps.routes.get(routeId)?.kind ?? RouteKind.primary) !== RouteKind.primary) continue
-      wanted.add(routeId)
-      if (chains.has(routeId)) continue
-      const chain: Chain = {
-        timer: null,
-        good: null,
-        turned: false,
-        running: false,
-        cancelled: false,
-        untilStranger: 0,
-      }
-      chains.set(routeId, chain)
-      const route = deps.routes.get(routeId)
-      plan(routeId, chain, random() * 1000 * (route ? numbersOf(route).probeFaster : 1))
-    }
-    for (const [routeId, chain] of chains) {
-      if (wanted.has(routeId)) continue
-      chain.cancelled = true
-      chain.timer?.cancel()
-      chains.delete(routeId)
-    }
+    for (const routeId of deps.judged())
+      if ((deps.routes.get(routeId)?.kind ?? RouteKind.primary) === RouteKind.primary) wanted.add(routeId)
+    rounds.keep(wanted)
+    for (const routeId of heard.keys()) if (!wanted.has(routeId)) heard.delete(routeId)
   }
 
   return {
@@ -193,20 +175,15 @@ export function createProber(deps: {
       sync()
       timer = clock.every(SYNC_MS, sync)
       deps.board.onChange((now, before) => {
-        const chain = chains.get(now.routeId)
         const route = deps.routes.get(now.routeId)
         // Suspicion by real mail: ask at once instead of when the next probe was due.
-        if (chain && route && !chain.running && now.mode === Mode.suspect && before?.mode !== Mode.suspect)
-          plan(now.routeId, chain, random() * 1000 * numbersOf(route).probeFaster)
+        if (route && now.mode === Mode.suspect && before?.mode !== Mode.suspect)
+          rounds.soon(now.routeId, 1000 * numbersOf(route).probeFaster)
       })
     },
     stop() {
       timer?.cancel()
-      for (const chain of chains.values()) {
-        chain.cancelled = true
-        chain.timer?.cancel()
-      }
-      chains.clear()
+      rounds.stop()
     },
   }
 }

@@ -122,6 +122,7 @@ const mx: Route = {
   settings: routeSettingsSchema.parse({}),
   secretSealed: null,
   clientTlsSealed: null,
+  reachSealed: null,
   offers: {},
   offer: null,
   wayBack: 1,

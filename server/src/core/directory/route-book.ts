@@ -21,6 +21,7 @@ export interface Route {
   settings: RouteSettings
   secretSealed: Buffer | null
   clientTlsSealed: Buffer | null
+  reachSealed: Buffer | null
   wayBack: number
   /** what its hosts offered at their last EHLO; empty for ways to the world */
   offers: HostOffers

@@ -1,6 +1,7 @@
 /** The settings of a route (jsonb in table route): validated when they are applied and when they are read. */
 import { z } from 'zod'
 import { parseNetwork } from './outbound-source.ts'
+import { reachSettings } from './reach-settings.ts'
 
 const seconds = (value: number, meaning: string) => z.number().min(0.05).max(604_800).default(value).describe(meaning)
 
@@ -112,6 +113,7 @@ export const routeSettingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Regular questions whether it takes mail; nothing is sent.'),
+  reach: reachSettings,
   return: z
     .strictObject({
       startAtOnce: z.number().int().min(1).max(100).default(1).describe('Messages under way at once at the start.'),

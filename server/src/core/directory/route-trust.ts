@@ -4,7 +4,7 @@ import type { Id } from '../../platform/ids.ts'
 import type { Route } from './route-book.ts'
 
 /** Sealed columns of table route. */
-export type SealedColumn = 'secret_sealed' | 'client_tls_sealed'
+export type SealedColumn = 'secret_sealed' | 'client_tls_sealed' | 'reach_sealed'
 
 /** Throws where it was sealed under another key. */
 export type OpenSecret = (column: SealedColumn, sealed: Buffer, routeId: Id) => string

@@ -209,6 +209,7 @@ function Evidence({ route }: { route: RouteBoard }) {
           t('board.probeNone')
         )}
       </p>
+      <Reach probes={route.reach} />
       {route.acceptsAll && (
         <p className="small">
           {t('board.acceptsAll')} <TimeText at={route.acceptsAll.since} form="clock" /> ({t('board.acceptsAllAsked')}{' '}
@@ -216,6 +217,46 @@ function Evidence({ route }: { route: RouteBoard }) {
         </p>
       )}
     </div>
+  )
+}
+
+/** Whether people can reach their mail there, by each probe of the route's file. */
+function Reach({ probes }: { probes: RouteBoard['reach'] }) {
+  const { t } = useTranslation()
+  if (probes.length === 0) return null
+  return (
+    <>
+      <h3>{t('board.reach')}</h3>
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">{t('board.reachProbe')}</th>
+            <th scope="col">{t('board.reachOutcome')}</th>
+            <th scope="col">{t('board.evidenceText')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {probes.map(({ name, kind, last }) => (
+            <tr key={name}>
+              <td data-name={t('board.reachProbe')}>
+                <span>
+                  {name} <span className="muted small">{t(`board.reachKind.${kind}`)}</span>
+                </span>
+              </td>
+              <td data-name={t('board.reachOutcome')}>
+                <span>
+                  <strong>{t(`board.reachIs.${last?.outcome ?? 'unknown'}`)}</strong>{' '}
+                  {last && <TimeText at={last.at} form="seconds" />}
+                </span>
+              </td>
+              <td data-name={t('board.evidenceText')} className="mono">
+                {last?.text}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   )
 }
 

@@ -132,6 +132,46 @@ test('secrets are sealed where they belong and nowhere else', async () => {
   expect(row!.text).not.toMatch(/secret|long enough/)
 })
 
+test('passwords of reach probes are sealed, done again nothing changes, left out they go', async () => {
+  const declared = (more: object) => {
+    const settings = {
+      hosts: [{ host: 'mail.test' }],
+      reach: [{ name: 'phones', kind: 'imap', host: 'mail.test', username: 'probe' }],
+    }
+    const route = {
+      name: 'primary',
+      settings,
+      reachPasswords: [{ probe: 'phones', password: 'probe secret' }],
+      ...more,
+    }
+    const checked = checkDeclaration({ organisations: [{ slug: `o${n}`, name: 'O', routes: [route] }] })
+    if ('problems' in checked) throw new Error(JSON.stringify(checked.problems))
+    return checked.declaration
+  }
+  const sealed = async () => {
+    const [row] = await fresh.db.query<{ id: string; reach: Buffer | null; text: string }>(
+      `SELECT route_id AS id, reach_sealed AS reach, (SELECT string_agg(detail::text, '') FROM audit) AS text
+       FROM organisation JOIN route USING (organisation_id) WHERE slug = $1`,
+      [`o${n}`],
+    )
+    return row!
+  }
+  await apply(declared({}))
+  const { id, reach, text } = await sealed()
+  expect(JSON.parse(deps.keys().open(`route.reach_sealed:${id}`, reach!).toString())).toEqual({
+    phones: 'probe secret',
+  })
+  expect(text).not.toContain('probe secret')
+  expect((await apply(declared({}))).changed).toBe(false)
+  const changed = await apply(declared({ reachPasswords: [{ probe: 'phones', password: 'another' }] }))
+  expect(changed.items.find(({ thing }) => thing === 'route')).toMatchObject({
+    act: 'change',
+    detail: 'passwords of probes',
+  })
+  await apply(declared({ settings: { hosts: [{ host: 'mail.test' }] }, reachPasswords: [] }))
+  expect((await sealed()).reach).toBeNull()
+})
+
 test("a route's certificates come from files: the CA into its settings, ours sealed with its key, done again nothing changes", async () => {
   const ours = selfSigned(['relay.test'], Date.now())
   files.set('ca.pem', selfSigned(['mail.test'], Date.now()).cert)

@@ -107,8 +107,14 @@ function routeOf(
     kind: RouteKind[route.kind],
     settings: files.ca === undefined ? route.settings : { ...route.settings, tlsCa: files.ca },
     secret: sealed(tools.secretOf(route), `route.secret_sealed:${id}`, old?.secret ?? null, tools),
+    reachSecrets: sealed(reachSecretsOf(route, tools), `route.reach_sealed:${id}`, old?.reachSecrets ?? null, tools),
     clientTls: sealed(files.client, `route.client_tls_sealed:${id}`, old?.clientTls ?? null, tools),
   }
+}
+
+function reachSecretsOf(route: DeclaredOrganisation['routes'][number], tools: Tools): string | null {
+  if (route.reachPasswords.length === 0) return null
+  return JSON.stringify(Object.fromEntries(route.reachPasswords.map((one) => [one.probe, tools.secretOf(one) ?? ''])))
 }
 
 /** Sealing is never the same twice: an unchanged secret keeps its sealed form. */

@@ -157,3 +157,32 @@ test.each<[object, object, string, string]>([
   expect(found.map((problem) => problem.path)).toContain(`organisations[harbour].routes[primary]${path}`)
   expect(found.map((problem) => problem.text).join('\n')).toContain(text)
 })
+
+const imap = { name: 'phones', kind: 'imap', host: 'mail.a.test', username: 'probe@a.test' }
+const password = { probe: 'phones', password: 'x' }
+test.each<[object, string, string]>([
+  [{ settings: { reach: [imap] } }, '.settings.reach[phones]', 'its password is missing'],
+  [{ reachPasswords: [password] }, '.reachPasswords[#1].probe', 'no probe of settings.reach that signs in'],
+  [
+    { settings: { reach: [imap] }, reachPasswords: [{ ...password, passwordFile: 'y' }] },
+    '.reachPasswords[#1]',
+    'one of password and passwordFile',
+  ],
+  [
+    { settings: { reach: [imap, imap] }, reachPasswords: [password] },
+    '.settings.reach',
+    'two of them have the same name',
+  ],
+  [
+    { settings: { reach: [{ name: 'web', kind: 'https', url: 'http://mail.a.test/' }] } },
+    '.settings.reach[web].url',
+    'is not an https:// address',
+  ],
+  [{ kind: 'smarthost', settings: { reach: [imap] }, reachPasswords: [password] }, '.settings.reach', 'only a primary'],
+])('reach probes %j are named', (more, path, text) => {
+  const [route] = good.routes
+  const settings = { ...route!.settings, ...(more as { settings?: object }).settings }
+  const found = check({ routes: [{ ...route, ...more, settings }] })
+  expect(found.map((problem) => problem.path)).toContain(`organisations[harbour].routes[primary]${path}`)
+  expect(found.map((problem) => problem.text).join('\n')).toContain(text)
+})

@@ -115,6 +115,25 @@ function* trust({ kind, settings, ...route }: DeclaredOrganisation['routes'][num
     yield at('clientCertificateFile', 'nobody would see it: it is for hosts of the route, over TLS')
 }
 
+/** A probe that signs in needs a password, and a password a probe. */
+function* reach({ kind, settings, reachPasswords }: DeclaredOrganisation['routes'][number], path: string) {
+  if (kind !== 'primary' && settings.reach.length > 0)
+    yield { path: `${path}.settings.reach`, text: "is about people's mailboxes, which only a primary has" }
+  const signsIn = settings.reach.filter((probe) => probe.kind === 'imap').map(({ name }) => name)
+  const given = uniqueness()
+  for (const [i, { probe, password, passwordFile }] of reachPasswords.entries()) {
+    const at = `${path}.reachPasswords.${i}`
+    yield* given(probe, `${at}.probe`)
+    if (!signsIn.includes(probe))
+      yield { path: `${at}.probe`, text: 'no probe of settings.reach that signs in has this name' }
+    if ((password === undefined) === (passwordFile === undefined))
+      yield { path: at, text: 'one of password and passwordFile' }
+  }
+  for (const [i, probe] of settings.reach.entries())
+    if (probe.kind === 'imap' && !reachPasswords.some((one) => one.probe === probe.name))
+      yield { path: `${path}.settings.reach.${i}`, text: 'its password is missing: add it to reachPasswords' }
+}
+
 function* contradictions(organisation: DeclaredOrganisation, path: string): Generator<Problem> {
   const unique = { route: uniqueness(), group: uniqueness() }
   for (const [i, route] of organisation.routes.entries()) {
@@ -125,6 +144,7 @@ function* contradictions(organisation: DeclaredOrganisation, path: string): Gene
       yield { path: `${path}.routes.${i}`, text: 'password or passwordFile, not both' }
     yield* signIn(route, `${path}.routes.${i}`)
     yield* trust(route, `${path}.routes.${i}`)
+    yield* reach(route, `${path}.routes.${i}`)
     if (route.kind === 'mx' && route.settings.clientAddress !== 'none')
       yield {
         path: `${path}.routes.${i}.settings.clientAddress`,

@@ -42,6 +42,16 @@ export const routeSchema = z.strictObject({
     .describe("primary: the organisation's own mail system; smarthost or mx: the way to the outside."),
   settings: routeSettingsSchema.prefault({}).describe('How mail reaches it.'),
   ...secret('Password for settings.username'),
+  reachPasswords: z
+    .array(
+      z.strictObject({
+        probe: label(60).describe('Name of a probe in settings.reach that signs in.'),
+        ...secret('Its password'),
+      }),
+    )
+    .max(10)
+    .default([])
+    .describe('Passwords of the probes of settings.reach; kept sealed.'),
   caFile: label(4096)
     .optional()
     .describe('File with certificates (PEM) that vouch for the hosts, for tls required; kept as settings.tlsCa.'),

@@ -40,6 +40,20 @@ export const routeBoard = name(
     }),
     evidence: z.array(z.strictObject({ kind: wordsOf(EvidenceKind), count, lastText: z.string().nullable() })),
     probe: z.strictObject({ lastAt: time.nullable(), lastText: z.string().nullable(), good: z.boolean() }).nullable(),
+    /** whether people can reach their mail there, by each of its probes; last null: not heard of within two hours */
+    reach: z.array(
+      z.strictObject({
+        name: z.string(),
+        kind: z.enum(['imap', 'https', 'oidc', 'dns']),
+        last: z
+          .strictObject({
+            at: time,
+            outcome: z.enum(['good', 'bad', 'refused', 'ours']),
+            text: z.string().nullable(),
+          })
+          .nullable(),
+      }),
+    ),
     /** Holdfast cannot see how the route is, so its mode stays */
     blind: z.strictObject({ since: time, why: z.string() }).nullable(),
     /** it takes mail for anybody (a made-up recipient was taken): nothing is learned from it */

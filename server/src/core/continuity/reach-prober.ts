@@ -1,0 +1,194 @@
+/**
+ * Asks a primary's reach probes (core/directory/reach-settings.ts), each in its own round, for every route that this process
+ * judges. What they say is evidence under the probe's name.
+ *
+ * A probe whose own name or password is refused is to be put right by an admin, and no outage: it is said in the log and on the
+ * page, and asked more and more seldom, so that it locks no account.
+ */
+import type { Clock, Timer } from '../../platform/clock.ts'
+import { EvidenceKind, RouteKind } from '../../platform/codes.ts'
+import type { Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import { askImap } from '../../clients/reach/imap.ts'
+import { askName } from '../../clients/reach/name.ts'
+import { reached, type ReachResult } from '../../clients/reach/result.ts'
+import { askPage, askProvider } from '../../clients/reach/web.ts'
+import {
+  reachPasswordsSchema,
+  type OpenSecret,
+  type ReachProbe,
+  type Route,
+  type RouteBook,
+} from '../directory/index.ts'
+import { probingIn } from './mode-table.ts'
+import type { EvidenceSink, ModeBoard } from './ports.ts'
+import type { HeardProbe } from './reach.ts'
+import { createRounds } from './rounds.ts'
+import { sensitivities, type Sensitivity } from './sensitivity.ts'
+
+/** The password is '' where the probe has none. */
+export type AskReach = (probe: ReachProbe, how: { timeoutMs: number; password: string }) => Promise<ReachResult>
+
+export interface ReachProber {
+  start(): void
+  stop(): void
+}
+
+const SYNC_MS = 500
+/** Reading is asked about half as often as taking mail: signing in costs the other side more than a RCPT. */
+const SELDOMER = 2
+/** Seconds: servers answer a wrong password late on purpose (Dovecot two seconds). */
+const LEAST_TIMEOUT = 5
+/** After a refused password: from here, doubled each time. */
+const REFUSED_FIRST_MS = 300_000
+const REFUSED_MOST_MS = 3_600_000
+
+const kindOf = {
+  good: EvidenceKind.reachGood,
+  bad: EvidenceKind.reachBad,
+  refused: EvidenceKind.probeRefused,
+  ours: EvidenceKind.ours,
+} as const satisfies Record<ReachResult['outcome'], EvidenceKind>
+
+const numbersOf = (route: Route): Sensitivity => sensitivities[route.settings.sensitivity]
+const usualSeconds = (route: Route, probe: ReachProbe): number => probe.every ?? SELDOMER * numbersOf(route).probeEvery
+
+/** What is asked of a route, for the judge. */
+export const heardProbes = (route: Route | undefined): HeardProbe[] =>
+  route?.settings.reach.map((probe) => ({ name: probe.name, everyMs: 1000 * usualSeconds(route, probe) })) ?? []
+
+/** `servers`: name servers, none: the system's. */
+export function askReachBy(clock: Clock, servers: readonly string[] = []): AskReach {
+  return (probe, how) => {
+    switch (probe.kind) {
+      case 'imap':
+        return askImap({ ...probe, port: probe.port ?? (probe.tls === 'implicit' ? 993 : 143), ...how }, clock)
+      case 'https':
+        return askPage({ ...probe, ...how }, clock)
+      case 'oidc':
+        return askProvider({ ...probe, ...how }, clock)
+      case 'dns':
+        return askName(probe.host, { servers, ...how })
+    }
+  }
+}
+
+/** Throws where they were sealed under another key. */
+export function reachPasswords(route: Pick<Route, 'reachSealed' | 'routeId'>, openSecret: OpenSecret) {
+  if (route.reachSealed === null) return {}
+  return reachPasswordsSchema.parse(JSON.parse(openSecret('reach_sealed', route.reachSealed, route.routeId)))
+}
+
+interface Heard {
+  outcome: ReachResult['outcome']
+  /** how often in a row it was `refused` */
+  refusals: number
+  /** what was asked, and by which password */
+  asked: string
+}
+
+const keyOf = (routeId: Id, name: string): string => `${routeId} ${name}`
+
+const fingerprint = (route: Route, probe: ReachProbe): string =>
+  `${JSON.stringify(probe)} ${route.reachSealed?.toString('base64') ?? ''}`
+
+export function createReachProber(deps: {
+  clock: Clock
+  log: Log
+  routes: Pick<RouteBook, 'get'>
+  board: Pick<ModeBoard, 'standing'>
+  evidence: EvidenceSink
+  /** the routes this process judges */
+  judged: () => Iterable<Id>
+  ask: AskReach
+  openSecret: OpenSecret
+  random?: () => number
+}): ReachProber {
+  const { clock, log } = deps
+  const heard = new Map<string, Heard>()
+  let asked = new Map<string, { routeId: Id; name: string }>()
+  let timer: Timer | null = null
+
+  function find(key: string): { route: Route; probe: ReachProbe } | null {
+    const one = asked.get(key)
+    const route = one && deps.routes.get(one.routeId)
+    const probe = route?.settings.reach.find(({ name }) => name === one?.name)
+    return route && probe ? { route, probe } : null
+  }
+
+  function every(key: string): number {
+    const found = find(key)
+    if (!found) return 1000
+    const { route, probe } = found
+    const last = heard.get(key)
+    if (last && last.refusals > 0) return Math.min(REFUSED_MOST_MS, REFUSED_FIRST_MS * 2 ** (last.refusals - 1))
+    const usual = usualSeconds(route, probe)
+    const faster = Math.min(numbersOf(route).probeFaster, usual)
+    // In an emergency a good answer is what is waited for; else a bad one is what must be made sure of.
+    const isAwaited = probingIn(deps.board.standing(route.routeId).mode) === 'awaited'
+    return 1000 * (last?.outcome === (isAwaited ? 'good' : 'bad') ? faster : usual)
+  }
+
+  async function ask(key: string, isOver: () => boolean): Promise<void> {
+    const found = find(key)
+    if (!found) return
+    const { route, probe } = found
+    const { organisationId, routeId } = route
+    const timeoutMs = 1000 * (probe.timeout ?? Math.max(LEAST_TIMEOUT, numbersOf(route).probeTimeout))
+    let result: ReachResult
+    try {
+      const password = reachPasswords(route, deps.openSecret)[probe.name] ?? ''
+      result = await deps.ask(probe, { timeoutMs, password })
+    } catch (error) {
+      // Sealed under another key: nobody's fault but ours.
+      result = reached('ours', String(error))
+    }
+    if (isOver()) return
+    const { outcome, text } = result
+    const before = heard.get(key)
+    const refusals = outcome === 'refused' ? (before?.refusals ?? 0) + 1 : 0
+    heard.set(key, { outcome, refusals, asked: fingerprint(route, probe) })
+    deps.evidence.report({ organisationId, routeId, kind: kindOf[outcome], probe: probe.name, text })
+    if (refusals === 1)
+      log.error(
+        { route: route.name, probe: probe.name, text },
+        "a probe's own name or password was refused: correct it in the file (reachPasswords) and apply it; it is asked more seldom until then",
+      )
+  }
+
+  const rounds = createRounds({
+    clock,
+    random: deps.random ?? Math.random,
+    every,
+    firstWithin: () => 5_000,
+    ask,
+  })
+
+  function sync(): void {
+    const next = new Map<string, { routeId: Id; name: string }>()
+    for (const routeId of deps.judged()) {
+      const route = deps.routes.get(routeId)
+      if (route?.kind !== RouteKind.primary) continue
+      for (const { name } of route.settings.reach) next.set(keyOf(routeId, name), { routeId, name })
+    }
+    asked = next
+    rounds.keep(new Set(next.keys()))
+    for (const [key, last] of heard) {
+      const found = find(key)
+      const isCorrected = found !== null && last.refusals > 0 && last.asked !== fingerprint(found.route, found.probe)
+      if (found === null || isCorrected) heard.delete(key)
+      if (isCorrected) rounds.soon(key, 1000)
+    }
+  }
+
+  return {
+    start() {
+      sync()
+      timer = clock.every(SYNC_MS, sync)
+    },
+    stop() {
+      timer?.cancel()
+      rounds.stop()
+    },
+  }
+}

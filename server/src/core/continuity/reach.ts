@@ -1,0 +1,77 @@
+/**
+ * From the answers of a route's reach probes to one observation: can people reach their mail there? Pure; the thresholds are
+ * the machine's. Each probe stands for itself: that the webmail answers says nothing about a dead sign-in. One that fails
+ * is enough for `reachBad`; all must be well for `reachGood`. A probe that has not been heard of for a while, or whose own
+ * password is refused, says nothing.
+ */
+import { EvidenceKind } from '../../platform/codes.ts'
+import type { EvidenceCount } from './observation.ts'
+import { longestWindow } from './sensitivity.ts'
+
+export type ReachObservation =
+  { kind: 'reachBad'; forMs: number; count: number; text: string } | { kind: 'reachGood'; forMs: number; count: number }
+
+export interface HeardProbe {
+  name: string
+  /** between two questions */
+  everyMs: number
+}
+
+/** A probe is late when it has not answered for so many of its rounds, or for this long. */
+const LATE_ROUNDS = 3
+const LATE_MS = 60_000
+
+interface Streak {
+  name: string
+  good: boolean
+  forMs: number
+  count: number
+  text: string
+}
+
+/** `ignoreBefore`: evidence from before is not judged. null: nothing is known. */
+export function observeReach(
+  counts: readonly (EvidenceCount & { probe: string })[],
+  now: number,
+  probes: readonly HeardProbe[],
+  ignoreBefore = 0,
+): ReachObservation | null {
+  const from = Math.max(now - longestWindow * 1000, ignoreBefore)
+  const inside = counts.filter((c) => c.second >= from)
+  const streaks = probes.flatMap((probe) => streakOf(inside, probe, now) ?? [])
+  const failing = streaks.filter(({ good }) => !good).sort((a, b) => b.forMs - a.forMs)[0]
+  if (failing)
+    return {
+      kind: 'reachBad',
+      forMs: failing.forMs,
+      count: failing.count,
+      text: `${failing.name}: ${failing.text}`,
+    }
+  if (streaks.length === 0) return null
+  const least = (pick: (streak: Streak) => number): number => Math.min(...streaks.map(pick))
+  return { kind: 'reachGood', forMs: least(({ forMs }) => forMs), count: least(({ count }) => count) }
+}
+
+/** The answers of one kind that one probe has given last without another between them. */
+function streakOf(
+  inside: readonly (EvidenceCount & { probe: string })[],
+  { name, everyMs }: HeardProbe,
+  now: number,
+): Streak | null {
+  const isGood = ({ kind }: EvidenceCount): boolean => kind === EvidenceKind.reachGood
+  const its = inside
+    .filter(({ probe, kind }) => probe === name && (kind === EvidenceKind.reachBad || kind === EvidenceKind.reachGood))
+    // Both within one second: it may be either, so it is well.
+    .sort((a, b) => a.second - b.second || Number(isGood(a)) - Number(isGood(b)))
+  const last = its.at(-1)
+  if (!last || now - last.second > Math.max(LATE_MS, LATE_ROUNDS * everyMs)) return null
+  const other = its.findLastIndex((one) => isGood(one) !== isGood(last))
+  const streak = its.slice(other + 1)
+  return {
+    name,
+    good: isGood(last),
+    forMs: now - streak[0]!.second,
+    count: streak.reduce((n, one) => n + one.seen, 0),
+    text: last.text ?? '',
+  }
+}
