@@ -30,6 +30,8 @@ export interface HeldMessage {
 export interface PrimaryOptions {
   /** more lines of main.cf */
   config?: string
+  /** more lines of dovecot.conf */
+  dovecot?: string
 }
 
 export interface Primary {
@@ -37,6 +39,8 @@ export interface Primary {
   /** takes only connections that begin with a PROXY header */
   proxiedPort: number
   imapPort: number
+  /** Dovecot's own door, without Postfix */
+  lmtpPort: number
   folder: string
   start(): Promise<void>
   stop(): Promise<void>
@@ -203,7 +207,10 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     mkdirSync(path, { recursive: true, mode: 0o755 })
   chownSync(`${dovecot}/mail`, mail.uid, mail.gid)
   chownSync(`${postfix}/data`, accountOf('postfix').uid, accountOf('postfix').gid)
-  writeFileSync(`${dovecot}/dovecot.conf`, dovecotConfig(dovecot, { imap: imapPort, lmtp: lmtpPort }))
+  writeFileSync(
+    `${dovecot}/dovecot.conf`,
+    dovecotConfig(dovecot, { imap: imapPort, lmtp: lmtpPort }) + (options.dovecot ?? ''),
+  )
   writeFileSync(`${dovecot}/users`, addresses.map((one) => `${one}:{PLAIN}${passwordOf(one)}::::::\n`).join(''))
   writeFileSync(`${etc}/main.cf`, postfixConfig(postfix, addresses, domain, lmtpPort) + (options.config ?? ''))
   writeFileSync(`${etc}/master.cf`, masterCf(smtpPort, proxiedPort))
@@ -279,6 +286,7 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     smtpPort,
     proxiedPort,
     imapPort,
+    lmtpPort,
     folder,
     async start() {
       await startDovecot()
