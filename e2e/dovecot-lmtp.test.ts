@@ -74,7 +74,7 @@ describe.skipIf(skip)('Dovecot over LMTP', () => {
     for (const address of [alice, bob, carol]) {
       const found = await until(`all at ${address}`, async () => {
         const held = (await primary.read(address)).filter(({ bytes }) => nonces.has(nonceOf(bytes) ?? ''))
-        return held.length >= wanted(address) && held
+        return held.length >= wanted(address) ? held : null
       })
       expect(found).toHaveLength(wanted(address))
       const changed = corpus.filter(
@@ -113,7 +113,7 @@ describe.skipIf(skip)('Dovecot over LMTP', () => {
     for (const address of [alice, carol]) {
       const [found] = await until(`it at ${address}`, async () => {
         const held = await inbox(address, 'spill')
-        return held.length > 0 && held
+        return held.length > 0 ? held : null
       })
       expect(found!.subarray(-bytes.length).equals(bytes)).toBe(true)
     }
