@@ -71,8 +71,9 @@ describe.each(injections)('%s', (_name, pieces) => {
   test.each(['required', 'opportunistic'] as const)('tls %s: nothing of it is believed', async (tls) => {
     const port = await hop(pieces)
     // a password must never be said because of it
-    const secrets = tls === 'opportunistic' ? { username: 'u', password: 'p' } : {}
-    const connection = await open(port, tls, secrets)
+    const more =
+      tls === 'opportunistic' ? { username: 'u', password: 'p' } : { trust: { ca: pem.cert, name: 'hop.test' } }
+    const connection = await open(port, tls, more)
     expect(heard.filter((one) => one.endsWith('AUTH'))).toEqual([])
     expect(heard.filter((one) => one === 'clear EHLO').length).toBeLessThanOrEqual(2)
     if (connection instanceof Error) return
@@ -82,9 +83,9 @@ describe.each(injections)('%s', (_name, pieces) => {
   })
 })
 
-test('where nothing is injected it works', async () => {
+test.each(['required', 'opportunistic'] as const)('where nothing is injected it works, tls %s', async (tls) => {
   const port = await hop(['220 go on\r\n'])
-  const connection = await open(port, 'opportunistic')
+  const connection = await open(port, tls, { trust: { ca: pem.cert, name: 'hop.test' } })
   if (connection instanceof Error) throw connection
   expect(connection.tls).toMatch(/^TLSv1/)
   expect(connection.capabilities.size).toBe(4242)
