@@ -1,5 +1,4 @@
 /** People send with real mail clients (curl, Python's smtplib, swaks, msmtp), before and during an outage. */
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startStandIn, type StandIn } from '../server/testkit/stand-in/stand-in.ts'
@@ -7,6 +6,8 @@ import { createInstallation, type Installation, type RunningHoldfast } from './k
 import { makeOperator, modeIs } from './kit/operator.ts'
 import { declareOrganisation, passwordFor } from './kit/organisation.ts'
 import { mailboxIds } from './kit/person.ts'
+import { runClient as run } from './kit/run-client.ts'
+import type { Ran } from './kit/run-client.ts'
 import { signIn, type Web } from './kit/web.ts'
 import { missing } from './peers/needs.ts'
 
@@ -19,20 +20,6 @@ let server: RunningHoldfast
 let primary: StandIn
 let sink: StandIn
 let operator: Web
-
-interface Ran {
-  code: number
-  said: string
-}
-function run(program: string, args: string[], input = ''): Promise<Ran> {
-  return new Promise((resolve) => {
-    const child = execFile(program, args, { timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, said: stdout + stderr }),
-    )
-    child.stdin!.on('error', () => undefined)
-    child.stdin!.end(input)
-  })
-}
 
 interface Sending {
   port: number

@@ -1,5 +1,5 @@
 /**
- * `npm run proof -- NAME [--seed N] [--rounds N]`: runs a proof at its full size and writes docs/proof/NAME.json: when,
+ * `npm run proof -- NAME [--seed N] [--rounds N] [--seconds N]`: runs a proof at its full size and writes docs/proof/NAME.json: when,
  * on what machine, sizes, seed, outcome, and a hash over the files that the proof is about. A run at a smaller size is for
  * trying out: its outcome is shown, not recorded. `--verify` looks at what is recorded: a result that failed, is reduced,
  * or is older than its files fails here (and is a warning in CI). `--list` names the proofs with their full sizes.
@@ -62,6 +62,20 @@ const proofs = {
     ],
     minutes: 40,
   },
+  // for as long as is asked for; half an hour is the least that is recorded
+  'fuzz': {
+    test: 'e2e/fuzz-sessions.test.ts',
+    full: { seconds: 1800, states: 23 },
+    files: [
+      'server/src/servers/smtp',
+      'server/src/protocols/smtp',
+      'server/src/protocols/sasl',
+      'server/src/protocols/proxy',
+      'e2e/fuzz-sessions.test.ts',
+      'e2e/kit/fuzz',
+    ],
+    minutes: 10,
+  },
   'outage-with-postfix': {
     test: 'e2e/outage-with-postfix.test.ts',
     full: { quick: 5000, default: 50 },
@@ -112,7 +126,14 @@ function lane(proof, out, env) {
   return new Promise((resolve) => {
     spawn(
       process.execPath,
-      [vitest, 'run', '--project', 'e2e', proof.test, `--testTimeout=${proof.minutes * 60_000}`],
+      [
+        vitest,
+        'run',
+        '--project',
+        'e2e',
+        proof.test,
+        `--testTimeout=${(proof.minutes + Number(env.HOLDFAST_PROOF_SECONDS ?? 0) / 60) * 60_000}`,
+      ],
       {
         cwd: root,
         stdio: 'inherit',
@@ -147,12 +168,14 @@ async function prove(name, args) {
   const from = Date.now()
   const seed = Number(option('--seed') ?? Math.floor(Math.random() * 1_000_000))
   const rounds = Number(option('--rounds') ?? proof.full.rounds)
+  const seconds = Number(option('--seconds') ?? proof.full.seconds)
   const lanes = proof.lanes && rounds >= 10 * proof.lanes ? proof.lanes : 1
   const done = await Promise.all(
     Array.from({ length: lanes }, (_, at) =>
       lane(proof, join(scratch, `result-${at}.json`), {
         HOLDFAST_PROOF_SEED: String(seed + at),
         ...(Number.isFinite(rounds) ? { HOLDFAST_PROOF_ROUNDS: String(Math.ceil(rounds / lanes)) } : {}),
+        ...(Number.isFinite(seconds) ? { HOLDFAST_PROOF_SECONDS: String(seconds) } : {}),
       }),
     ),
   )
@@ -208,7 +231,7 @@ const listed = Object.entries(proofs).map(
       .join(', ')}`,
 )
 if (!name || name === '--list' || !(name in proofs)) {
-  console.log(['usage: npm run proof -- NAME [--seed N] [--rounds N] | --verify', ...listed].join('\n'))
+  console.log(['usage: npm run proof -- NAME [--seed N] [--rounds N] [--seconds N] | --verify', ...listed].join('\n'))
   process.exit(name === '--list' ? 0 : 2)
 }
 process.exit(await prove(name, rest))

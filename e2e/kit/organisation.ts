@@ -63,8 +63,12 @@ export function organisationFile(wish: OrganisationWish): object {
   }
 }
 
-export async function declareOrganisation(installation: Installation, wish: OrganisationWish): Promise<CliResult> {
-  const file = join(installation.data, `${wish.domain}.yaml`)
-  writeFileSync(file, JSON.stringify(organisationFile(wish), null, 2))
+export const declareOrganisation = (installation: Installation, wish: OrganisationWish): Promise<CliResult> =>
+  applyFile(installation, wish.domain, organisationFile(wish))
+
+/** JSON is YAML. */
+export function applyFile(installation: Installation, name: string, declared: object): Promise<CliResult> {
+  const file = join(installation.data, `${name}.yaml`)
+  writeFileSync(file, JSON.stringify(declared, null, 2))
   return installation.must(['apply', '-f', file, '--json'])
 }

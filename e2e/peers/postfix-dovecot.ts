@@ -42,6 +42,8 @@ export interface PrimaryOptions {
   config?: string
   /** PEM: IMAP over TLS too */
   imaps?: { cert: string; key: string }
+  /** more lines of dovecot.conf */
+  dovecot?: string
 }
 
 export interface Primary {
@@ -51,6 +53,8 @@ export interface Primary {
   imapPort: number
   /** 0: there is none */
   imapsPort: number
+  /** Dovecot's own door, without Postfix */
+  lmtpPort: number
   folder: string
   start(): Promise<void>
   stop(): Promise<void>
@@ -221,8 +225,11 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     mkdirSync(path, { recursive: true, mode: 0o755 })
   chownSync(`${dovecot}/mail`, mail.uid, mail.gid)
   chownSync(`${postfix}/data`, accountOf('postfix').uid, accountOf('postfix').gid)
-  writeFileSync(`${dovecot}/dovecot.conf`, dovecotConfig(dovecot, { imap: imapPort, imaps: imapsPort, lmtp: lmtpPort }))
   for (const [name, text] of Object.entries(options.imaps ?? {})) writeFileSync(`${dovecot}/${name}.pem`, text)
+  writeFileSync(
+    `${dovecot}/dovecot.conf`,
+    dovecotConfig(dovecot, { imap: imapPort, imaps: imapsPort, lmtp: lmtpPort }) + (options.dovecot ?? ''),
+  )
   writeFileSync(`${dovecot}/users`, addresses.map((one) => `${one}:{PLAIN}${passwordOf(one)}::::::\n`).join(''))
   writeFileSync(`${etc}/main.cf`, postfixConfig(postfix, addresses, domain, lmtpPort) + (options.config ?? ''))
   writeFileSync(`${etc}/master.cf`, masterCf(smtpPort, proxiedPort))
@@ -300,6 +307,7 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     proxiedPort,
     imapPort,
     imapsPort,
+    lmtpPort,
     folder,
     async start() {
       await startDovecot()

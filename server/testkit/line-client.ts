@@ -33,9 +33,19 @@ export interface LineClient {
   destroy(): void
 }
 
-export async function openLineClient(port: number, options: { timeoutMs?: number } = {}): Promise<LineClient> {
+export async function openLineClient(
+  port: number,
+  options: { timeoutMs?: number; localAddress?: string } = {},
+): Promise<LineClient> {
   const timeoutMs = options.timeoutMs ?? 10_000
-  let socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  const { localAddress } = options
+  let socket: Socket = connect({
+    port,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+    noDelay: true,
+    ...(localAddress === undefined ? {} : { localAddress }),
+  })
   let rest = ''
   let lines: string[] = []
   let raw = ''

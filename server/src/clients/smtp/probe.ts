@@ -1,6 +1,6 @@
 /**
  * One question to a mail server: would you take mail for this recipient? The beginning of a delivery (session.ts: greeting,
- * EHLO, STARTTLS by the same rules), MAIL from the null sender, RCPT, then RSET and QUIT: no message is ever sent. A port
+ * EHLO, STARTTLS by the same rules), MAIL from the null sender, RCPT, then QUIT: no message is ever sent. A port
  * that merely accepts connections says little; the answer to RCPT shows that the system behind it works.
  *
  * Never throws: what went wrong is the answer, with the stage it happened at. `timeoutMs` is for the whole probe.
@@ -68,8 +68,9 @@ export async function probeSmtp(target: ProbeTarget, clock: Clock): Promise<Prob
     return offered ? { ...bad, offered } : bad
   } finally {
     const open = socket
-    // Politely, without waiting: RFC 5321 section 4.1.1.10 lets the server close.
-    if (open?.usable()) open.write('RSET\r\nQUIT\r\n')
+    // Politely, without waiting: RFC 5321 section 4.1.1.10 lets the server close, and ends the transaction with it. One
+    // command and no more: not every server takes two in one write.
+    if (open?.usable()) open.write('QUIT\r\n')
     if (open) clock.after(100, () => open.destroy(), { hold: false })
   }
 }
