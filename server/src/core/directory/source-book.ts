@@ -1,15 +1,11 @@
 /**
- * Every organisation's outbound sources in memory: asked for each recipient that comes to the MX listener. Read again when
- * the directory's generation has moved. An organisation whose stored sources are not valid has none, and the log says so:
- * nobody is trusted by mistake.
+ * Every organisation's outbound sources in memory: asked for each recipient that comes to the MX listener. An organisation
+ * whose stored sources are not valid has none, and the log says so: nobody is trusted by mistake.
  */
 import { z } from 'zod'
-import type { Clock, Timer } from '../../platform/clock.ts'
-import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
-import type { Log } from '../../platform/log.ts'
-import { readGeneration } from '../../store/directory.ts'
 import { allOutboundSources } from '../../store/outbound-sources.ts'
+import { followDirectory, type FollowDeps, type Followed } from './followed.ts'
 import { boundedCache } from './generations.ts'
 import { isFrom, outboundSourceSchema, parseNetwork } from './outbound-source.ts'
 
@@ -21,28 +17,20 @@ export interface Source {
   tenant: { name: string; value: string } | null
 }
 
-export interface SourceBook {
+export interface SourceBook extends Followed {
   /** Whose systems send from this address. */
   of(clientIp: string): readonly Source[]
-  refresh(): Promise<void>
-  start(): Promise<void>
-  stop(): void
 }
 
 const NONE: readonly Source[] = []
 const MOST_CACHED = 10_000
 const listSchema = z.array(outboundSourceSchema)
 
-export function createSourceBook(deps: { db: Database; clock: Clock; log: Log; pollMs?: number }): SourceBook {
+export function createSourceBook(deps: FollowDeps): SourceBook {
   let entries: { source: Source; networks: NonNullable<ReturnType<typeof parseNetwork>>[] }[] = []
   const answers = boundedCache<readonly Source[]>(MOST_CACHED)
-  let generation = -1
-  let timer: Timer | null = null
-  let reading = false
 
-  async function refresh(): Promise<void> {
-    const now = await readGeneration(deps.db)
-    if (now === generation) return
+  async function read(): Promise<void> {
     const next: typeof entries = []
     for (const { organisationId, outboundRouteId, sources } of await allOutboundSources(deps.db)) {
       const parsed = listSchema.safeParse(sources)
@@ -61,7 +49,6 @@ export function createSourceBook(deps: { db: Database; clock: Clock; log: Log; p
     }
     entries = next
     answers.clear()
-    generation = now
   }
 
   return {
@@ -73,21 +60,6 @@ export function createSourceBook(deps: { db: Database; clock: Clock; log: Log; p
       answers.set(clientIp, found)
       return found
     },
-    refresh,
-    async start() {
-      await refresh()
-      timer = deps.clock.every(deps.pollMs ?? 1000, () => {
-        if (reading) return
-        reading = true
-        refresh()
-          .catch((error: unknown) =>
-            deps.log.warn({ err: String(error) }, 'outbound sources could not be read; the last ones stand'),
-          )
-          .finally(() => {
-            reading = false
-          })
-      })
-    },
-    stop: () => timer?.cancel(),
+    ...followDirectory(deps, 'outbound sources', read),
   }
 }
