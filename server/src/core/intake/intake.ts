@@ -53,17 +53,17 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
     checkRecipient(address, envelope) {
       deps.checkDisk()
       const taken = (recipient: Recipient): Recipient => takenByRoute(deps.routes, recipient, envelope)
-      if (deps.outbound.isListed(envelope.clientIp))
+      if (deps.outbound.isListed(envelope))
         return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then(taken)
       const known = deps.directory.known(address)
       if (known) return taken(known)
       return inTime(deps, deps.directory.resolve(address)).then(taken)
     },
-    mends: (clientIp) => deps.outbound.isListed(clientIp),
+    mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
       deps.checkDisk()
       // Listed no more since RCPT: what it was trusted with then is not taken.
-      if (!deps.outbound.isListed(envelope.clientIp) && !recipients.some(isOutside))
+      if (!deps.outbound.isListed(envelope) && !recipients.some(isOutside))
         return receive(deps, envelope, recipients, null)
       return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
     },
@@ -223,6 +223,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
       ptr: envelope.ptr ?? null,
       esmtp: envelope.esmtp,
       tls: envelope.tls,
+      signedIn: envelope.proof?.how === 'password',
       smtputf8: envelope.smtputf8,
       hostname: deps.config.hostname,
       messageId: share.messageId,

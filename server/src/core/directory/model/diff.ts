@@ -11,7 +11,11 @@ export interface PlanItem {
   detail: string
 }
 
-const SECRETS: Record<string, string> = { secret: 'password', clientTls: 'client certificate' }
+const SECRETS: Record<string, string> = {
+  secret: 'password',
+  clientTls: 'client certificate',
+  outboundVerifiers: 'passwords of outboundSources',
+}
 
 /** `field: old -> new` for every field that differs; secrets are only named. */
 export function changedFields<T extends object>(before: T, after: T, ignored: readonly string[] = []): string[] {
