@@ -309,6 +309,7 @@ CREATE TABLE organisation (
   scope_emergency boolean DEFAULT true NOT NULL,
   outbound_route_id uuid,
   outbound_sources jsonb DEFAULT '[]'::jsonb NOT NULL,
+  outbound_verifiers jsonb DEFAULT '{}'::jsonb NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),

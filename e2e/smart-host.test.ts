@@ -1,4 +1,5 @@
 /** A real Postfix hands its mail to the world to us: it gets there, and what people sent is there when Postfix is not. */
+import { dkimVerify } from 'mailauth/lib/dkim/verify.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startStandIn, type StandIn } from '../server/testkit/stand-in/stand-in.ts'
 import { sendMail } from '../server/testkit/smtp-send.ts'
@@ -19,18 +20,20 @@ describe.skipIf(skip)("the primary's way out", () => {
   let sink: StandIn
   let installation: Installation
   let server: RunningHoldfast
+  let dns: { name: string; value: string }[]
   beforeAll(async () => {
     primary = await startPrimary([alice, bob])
     sink = await startStandIn({ hostname: 'outside.test' })
     installation = createInstallation({ name: 'smart-host' })
     server = await installation.start()
-    await declareOrganisation(installation, {
+    const applied = await declareOrganisation(installation, {
       domain: 'corp.test',
       people: ['alice', 'bob'],
       primaryPort: primary.smtpPort,
       outboundPort: sink.port,
       organisation: { outboundSources: [{ networks: ['127.0.0.1'] }] },
     })
+    dns = applied.json.dns
     await primary.relayThrough(server.ports.mx, 2)
   })
   afterAll(async () => {
@@ -61,6 +64,16 @@ describe.skipIf(skip)("the primary's way out", () => {
     // Three transactions: it came in parts.
     expect(sink.store.all().length).toBeGreaterThan(1)
     await until('bob has it', async () => (await primary.count(bob)) === 1, 20_000)
+  })
+
+  test('what leaves is signed with the key whose record was printed', async () => {
+    for (const { bytes, nonce } of sink.store.all()) {
+      const { results } = await dkimVerify(bytes, {
+        resolver: async (name: string) => [[dns.find((record) => record.name.replace(/\.$/, '') === name)!.value]],
+      })
+      const verdicts = (results as any[]).map((one) => [one.signingDomain, one.status.result])
+      expect(verdicts, nonce ?? '').toEqual([['corp.test', 'pass']])
+    }
   })
 
   test('its notice to a stranger goes out with the null sender and is in nobody’s Sent', async () => {

@@ -59,7 +59,7 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
   if (!verify) return door
   return {
     checkRecipient: (address, envelope) => door.checkRecipient(address, envelope),
-    mends: (clientIp) => door.mends(clientIp),
+    mends: (client) => door.mends(client),
     begin(envelope, recipients) {
       const sink = door.begin(envelope, recipients)
       const parts: Buffer[] = []

@@ -49,6 +49,8 @@ CREATE TABLE organisation (
   outbound_route_id uuid,
   -- Its own systems that hand us mail for the world: core/directory/outbound-source.ts.
   outbound_sources jsonb       NOT NULL DEFAULT '[]',
+  -- Of those that sign in: user name → argon2id. Apart, so that who shows the sources shows no verifier.
+  outbound_verifiers jsonb     NOT NULL DEFAULT '{}',
   settings         jsonb       NOT NULL DEFAULT '{}',
   created_at       timestamptz NOT NULL DEFAULT now()
 );

@@ -63,8 +63,11 @@ export interface Primary {
   startSmtp(): Promise<void>
   /** 451 to every recipient, or back to normal */
   tempfail(on: boolean): void
-  /** From here on it takes mail to the world and hands it to this smart host, at most so many recipients at once. */
-  relayThrough(port: number, recipients: number): Promise<void>
+  /**
+   * From here on it takes mail to the world and hands it to this smart host, at most so many recipients at once. `more`:
+   * settings of main.cf.
+   */
+  relayThrough(port: number, recipients: number, more?: readonly string[]): Promise<void>
   kill(): Promise<void>
   /** The part of Dovecot that knows passwords hangs, while the rest and Postfix go on; or goes on again. */
   hangSignIn(hangs: boolean): void
@@ -324,13 +327,14 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
       run('postconf', '-c', etc, '-e', `smtpd_recipient_restrictions=${value}`)
       run('postfix', '-c', etc, 'reload')
     },
-    async relayThrough(port, recipients) {
+    async relayThrough(port, recipients, more = []) {
       const settings = [
         'default_transport=smtp',
         `relayhost=[127.0.0.1]:${port}`,
         `smtp_destination_recipient_limit=${recipients}`,
         'smtp_host_lookup=native',
         'smtpd_recipient_restrictions=permit_mynetworks reject_unauth_destination',
+        ...more,
       ]
       run('postconf', '-c', etc, '-e', ...settings)
       // A reload leaves sessions with the old settings for a moment.

@@ -1,8 +1,8 @@
 /** An MX listener on a free port with a door that records what passes and does what the test tells it. */
 import type { SecureContextOptions } from 'node:tls'
-import type { MxDoor, MxEnvelope, MxRecipient } from '../src/core/intake/index.ts'
+import type { MxDoor, MxEnvelope, MxRecipient, Systems } from '../src/core/intake/index.ts'
 import type { Refused } from '../src/core/trace/index.ts'
-import type { Recipient } from '../src/core/directory/index.ts'
+import type { Recipient, SourceClient } from '../src/core/directory/index.ts'
 import type { NamedCertificate } from '../src/platform/certificate-watch.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
 import { configSchema, type Config } from '../src/platform/config/config.ts'
@@ -41,10 +41,11 @@ export interface MxFixtureOptions {
   tls?: () => SecureContextOptions | null
   refused?: (refused: Refused) => void
   named?: () => readonly NamedCertificate[]
+  systems?: Systems
   onRecipient?: (address: string) => Promise<void> | void
   onBegin?: () => void
-  /** the client is one of an organisation's own systems */
-  mends?: boolean
+  /** the client is one of an organisation's own systems; asked of each where it is a function */
+  mends?: boolean | ((client: SourceClient) => boolean)
   onWrite?: (chunk: Buffer) => void | Promise<void>
   onFinish?: () => Promise<void> | void
 }
@@ -68,7 +69,7 @@ export async function mxFixture(options: MxFixtureOptions = {}): Promise<MxFixtu
       if (address.endsWith('@elsewhere.example')) throw new WireError('relay-denied')
       return recipientOf(address)
     },
-    mends: () => options.mends ?? false,
+    mends: (client) => (typeof options.mends === 'function' ? options.mends(client) : (options.mends ?? false)),
     begin(envelope, recipients) {
       options.onBegin?.()
       const message: SeenMessage = { envelope, recipients: [...recipients], chunks: [], outcome: 'open' }
@@ -102,6 +103,7 @@ export async function mxFixture(options: MxFixtureOptions = {}): Promise<MxFixtu
     tls: options.tls ?? (() => null),
     ...(options.refused && { refused: options.refused }),
     ...(options.named && { named: options.named }),
+    ...(options.systems && { systems: options.systems }),
   })
   const { port } = await listener.start()
   const client = async (): Promise<LineClient> => {

@@ -111,6 +111,7 @@ function depsOf(context: Context, file: string): ApplyDeps {
     actor: context.actor,
     checkPassword: checkPasswordRules,
     hashPassword: (password) => passwords.hash(password),
+    verifyPassword: (verifier, password) => passwords.verify(verifier, password, ''),
     oneTimePassword,
     placeWaiting,
     secretOf: ({ password, passwordFile }) =>

@@ -1,9 +1,14 @@
-/** The part of `holdfast doctor` that looks at routes: does each host have an address, and does a mail server answer there? */
+/**
+ * The part of `holdfast doctor` that looks at routes: does each host have an address, does a mail server answer there, and
+ * how long does the certificate last that is shown to it?
+ */
+import { X509Certificate } from 'node:crypto'
 import type { Finding } from './doctor.ts'
 import { probeSmtp } from '../clients/smtp/probe.ts'
 import { askReachBy } from '../core/continuity/index.ts'
 import { routeSettingsSchema, trustOf, type ReachProbe } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
+import type { Keys } from '../platform/keys.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { allRoutes, type RouteRow } from '../store/routes.ts'
 
@@ -90,4 +95,30 @@ async function ask(
     default:
       return { name, standing: 'ok', text, remedy: '' }
   }
+}
+
+const RENEW_DAYS = 21
+
+export const daysUntil = (end: Date): number => Math.floor((end.getTime() - systemClock.now()) / 86_400_000)
+
+/** The certificates of ours that routes show to their hosts (clientCertificateFile). `keys`: called where there is one. */
+export async function clientCertificates(sql: Sql, keys: () => Pick<Keys, 'open'>): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const { name: route, routeId, clientTlsSealed } of await allRoutes(sql)) {
+    if (clientTlsSealed === null || findings.length >= MOST) continue
+    const name = `route ${route}`
+    const renew = 'Renew it, and apply the file that names it (clientCertificateFile, clientKeyFile) again.'
+    try {
+      const pem = keys().open(`route.client_tls_sealed:${routeId}`, clientTlsSealed).toString()
+      const days = daysUntil(new Date(new X509Certificate(pem).validTo))
+      const text = `its client certificate ${days < 0 ? `ended ${-days} days ago` : `ends in ${days} days`}`
+      if (days < 0) findings.push({ name, standing: 'wrong', text, remedy: renew })
+      else if (days < RENEW_DAYS) findings.push({ name, standing: 'warning', text, remedy: renew })
+      else findings.push({ name, standing: 'ok', text, remedy: '' })
+    } catch (error) {
+      const text = `its client certificate cannot be opened: ${(error as Error).message}`
+      findings.push({ name, standing: 'wrong', text, remedy: 'Apply the file that names it again.' })
+    }
+  }
+  return findings
 }

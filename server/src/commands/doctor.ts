@@ -14,7 +14,7 @@ import { chooseAccount, folderClosedTo } from '../platform/db/account.ts'
 import { fileWords } from '../platform/file-words.ts'
 import { findBinaries } from '../platform/db/binaries.ts'
 import { pendingMigrations, readMigrations } from '../platform/db/migrate.ts'
-import { loadKeys } from '../platform/keys.ts'
+import { loadKeys, type Keys } from '../platform/keys.ts'
 import { silentLog } from '../platform/log.ts'
 import { portProblem, portRemedy } from '../platform/net/free-port.ts'
 import { keyFromSheet } from '../platform/recovery-sheet.ts'
@@ -22,7 +22,8 @@ import { hasSealedSecrets } from '../store/installation.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, openSettings, refuseNowhere } from './context.ts'
-import { routeFindings } from './doctor-routes.ts'
+import { clientCertificates, daysUntil, routeFindings } from './doctor-routes.ts'
+import { sourceFindings } from './doctor-sources.ts'
 import { openStorage } from './storage.ts'
 
 export interface Finding {
@@ -163,13 +164,19 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
           'Bring it back from a backup, or from the recovery sheet: holdfast doctor --restore-master-key FILE',
         ),
       )
-    if (pending.length === 0)
+    if (pending.length === 0) {
       findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost', config.dns.servers)))
+      findings.push(...(await clientCertificates(storage.db, () => keysOf(dataFolder, config))))
+      findings.push(...(await sourceFindings(storage.db, config.smtp.proxies)))
+    }
     return findings
   } finally {
     await storage.close()
   }
 }
+
+const keysOf = (dataFolder: string, { masterKeyFile }: Config): Keys =>
+  loadKeys({ dataFolder, masterKeyFile, mayMake: false })
 
 function keys(dataFolder: string, config: Config): Finding {
   const file = config.masterKeyFile || join(dataFolder, 'master.key')
@@ -179,7 +186,7 @@ function keys(dataFolder: string, config: Config): Finding {
       `${file} is not there`,
       'The first start makes it; then print the recovery sheet: holdfast admin recovery-sheet',
     )
-  const loaded = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: false })
+  const loaded = keysOf(dataFolder, config)
   return ok('master key', `${loaded.file}, fingerprint ${loaded.fingerprint}`)
 }
 
@@ -195,7 +202,7 @@ function certificate(
   if (certFile === '' && !existsSync(join(dataFolder, 'tls.crt')))
     return ok('certificate', 'none yet; a self-signed one is made at the first start')
   const found = loadCertificate({ dataFolder, certFile, keyFile, hostname: config.hostname, clock: systemClock })
-  const days = Math.floor((found.expires.getTime() - systemClock.now()) / 86_400_000)
+  const days = daysUntil(found.expires)
   const text = `${found.selfSigned ? 'self-signed' : certFile}, ends in ${days} days`
   if (days < 0) return wrong('certificate', text, 'Renew it.')
   if (days < 21) return warning('certificate', text, 'Renew it.')
@@ -261,7 +268,7 @@ export function register(program: Command): void {
       if (!options.restoreMasterKey) refuseNowhere(options)
       const { dataFolder, config } = openSettings(options)
       if (options.recoverySheet) {
-        const loaded = loadKeys({ dataFolder, masterKeyFile: config.masterKeyFile, mayMake: false })
+        const loaded = keysOf(dataFolder, config)
         const sheet = loaded.recoverySheet({ hostname: hostName(config), now: systemClock.now() })
         show(options, { sheet }, sheet)
         return

@@ -256,6 +256,7 @@ export function buildCore(base: Foundation): Core {
       bodies,
       watch: delivery.watch,
       outbound: createOutbound({ db, log, directory, sources, routes, board }),
+      sign: createSignDkim({ sql: db.vital, keys: base.keys, clock }),
       checkDisk: () => disk.check(),
     }),
   }

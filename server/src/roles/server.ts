@@ -6,6 +6,7 @@ import { hostname as machineName } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
+import { createSystems } from '../core/intake/index.ts'
 import { createCertificates, type Certificates } from '../platform/certificate-watch.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
@@ -158,7 +159,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.submission.cutOff.stop(),
       )
     }
-    if (has('web') || has('submission'))
+    if (has('web') || has('submission') || has('mx'))
       await begin(
         () => access.start(),
         () => access.stop(),
@@ -249,6 +250,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         log,
         metrics,
         door: core.mxDoor,
+        systems: createSystems({ access, sources: core.sources }),
         refused: (refused) => core.refusals.note(refused),
         hostname: config.hostname,
         tls: certificates.main,

@@ -19,6 +19,8 @@ export interface OrganisationModel extends ScopeColumns {
   retentionDays: number
   outboundRouteId: Id | null
   outboundSources: unknown
+  /** argon2id of the passwords of those sources that sign in, by user name */
+  outboundVerifiers: Record<string, string>
 }
 export interface RouteModel {
   id: Id
@@ -82,7 +84,7 @@ export async function lockModel(sql: Sql): Promise<void> {
 export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
   const rows = await sql.query<OrganisationModel>(
     `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId",
-       outbound_sources AS "outboundSources", ${SCOPES}
+       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
   )
@@ -126,12 +128,12 @@ export const readAddresses = (sql: Sql, organisationId: Id): Promise<AddressMode
     [organisationId],
   )
 
-/** Domains, addresses, UPNs and operator names of others that a declaration must not take. */
+/** Domains, addresses, UPNs, operator names and names of systems of others that a declaration must not take. */
 export function takenElsewhere(
   sql: Sql,
   organisationId: Id | null,
-  names: { domains: string[]; addresses: string[]; upns: string[] },
-): Promise<{ kind: 'domain' | 'address' | 'upn' | 'operator'; name: string; owner: string }[]> {
+  names: { domains: string[]; addresses: string[]; upns: string[]; systems: string[] },
+): Promise<{ kind: 'domain' | 'address' | 'upn' | 'operator' | 'system'; name: string; owner: string }[]> {
   return sql.query(
     `SELECT 'domain' AS kind, d.name, o.name AS owner FROM domain d JOIN organisation o USING (organisation_id)
        WHERE d.name = ANY($2::text[]) AND d.organisation_id IS DISTINCT FROM $1
@@ -139,8 +141,10 @@ export function takenElsewhere(
        WHERE a.address = ANY($3::text[]) AND a.organisation_id IS DISTINCT FROM $1
      UNION ALL SELECT 'upn', p.upn, o.name FROM person p JOIN organisation o USING (organisation_id)
        WHERE p.upn = ANY($4::text[]) AND p.organisation_id IS DISTINCT FROM $1
-     UNION ALL SELECT 'operator', name, 'an operator' FROM operator WHERE name = ANY($3::text[]) OR name = ANY($4::text[])`,
-    [organisationId, names.domains, names.addresses, names.upns],
+     UNION ALL SELECT 'operator', name, 'an operator' FROM operator WHERE name = ANY($3::text[]) OR name = ANY($4::text[])
+     UNION ALL SELECT 'system', s->>'username', o.name FROM organisation o, jsonb_array_elements(o.outbound_sources) s
+       WHERE s->>'username' = ANY($5::text[]) AND o.organisation_id IS DISTINCT FROM $1`,
+    [organisationId, names.domains, names.addresses, names.upns, names.systems],
   )
 }
 
@@ -173,11 +177,11 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
        scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
-       outbound_sources = excluded.outbound_sources`,
+       outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers`,
     [
       row.id,
       row.slug,
@@ -187,6 +191,7 @@ export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promi
       row.rollingCopy,
       row.emergency,
       JSON.stringify(row.outboundSources),
+      JSON.stringify(row.outboundVerifiers),
     ],
   )
 }

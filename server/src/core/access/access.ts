@@ -22,6 +22,7 @@ import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
+import { createVerifySystem, type VerifySystem } from './systems.ts'
 
 const SETUP_SECONDS = 24 * 3600
 const SWEEP_MS = 3_600_000
@@ -42,6 +43,7 @@ export interface Access {
    * that prove it on each connection. Throws what signIn throws, and password-change-needed.
    */
   verifyPerson(attempt: { name: string; password: string; clientIp: string }): Promise<SignedPerson>
+  verifySystem: VerifySystem
   /** Does what verifyPerson said still hold? No more once the password was changed or the person disabled. */
   holds(person: SignedPerson): Promise<boolean>
   session(token: string | undefined): Promise<Session | null>
@@ -191,6 +193,7 @@ export function createAccess(deps: AccessDeps): Access {
       })
       return { organisationId, personId: subjectId, credentialId }
     },
+    verifySystem: createVerifySystem({ db, guard, passwords, done: (outcome) => counter?.inc({ outcome }) }),
     holds: (person) => store.credentialHolds(db, person),
 
     session: (token) => findSession(db, token),

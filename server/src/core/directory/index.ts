@@ -9,7 +9,15 @@ export { reachPasswordsSchema } from './reach-settings.ts'
 export type { ReachProbe } from './reach-settings.ts'
 export { bumpDirectory } from '../../store/directory.ts'
 export type { PersonAddress } from '../../store/directory.ts'
-export { createSourceBook, type Source, type SourceBook } from './source-book.ts'
+export { isFrom, outboundSourceSchema, overlaps, parseNetwork } from './outbound-source.ts'
+export {
+  createSourceBook,
+  type Proof,
+  type Source,
+  type SourceBook,
+  type SourceClient,
+  type SystemAccount,
+} from './source-book.ts'
 export { createRouteBook, type Route, type RouteBook } from './route-book.ts'
 export { ApplyError, applyDeclaration } from './model/apply.ts'
 export type { Applied, ApplyDeps } from './model/apply.ts'

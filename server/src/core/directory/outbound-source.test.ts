@@ -1,6 +1,6 @@
 /** Which networks may be named, and who is in them. */
 import { expect, test } from 'vitest'
-import { isFrom, outboundSourceSchema, parseNetwork } from './outbound-source.ts'
+import { isFrom, outboundSourceSchema, parseFingerprint, parseNetwork } from './outbound-source.ts'
 
 const networks = (...texts: string[]) => texts.map((text) => parseNetwork(text)!)
 
@@ -40,4 +40,37 @@ test('what is taken, and what is refused with its place', () => {
     { name: 'X:', value: '12345678' },
   ])
     expect(problems({ networks: ['192.0.2.7'], tenantHeader: bad }).length).toBeGreaterThan(0)
+})
+
+test('one way to be known, and no other', () => {
+  const hex = 'ab'.repeat(32)
+  const tenantHeader = { name: 'X-Tenant', value: 'long-enough' }
+  expect(problems({ username: 'Exchange@corp' })).toEqual([])
+  expect(problems({ clientCertificates: [hex] })).toEqual([])
+  expect(problems({ clientCertificates: [hex], tenantHeader })).toEqual([])
+  for (const bad of [
+    {},
+    { networks: ['192.0.2.7'], username: 'x' },
+    { username: 'x', clientCertificates: [hex] },
+    { username: 'x', tenantHeader },
+    { username: 'a b' },
+    { username: '' },
+    { username: 'x', password: 'is kept apart' },
+    { clientCertificates: [] },
+    { clientCertificates: [hex.slice(2)] },
+  ])
+    expect(problems(bad).length, JSON.stringify(bad)).toBeGreaterThan(0)
+  expect(outboundSourceSchema.parse({ username: 'Exchange' })).toEqual({ username: 'exchange' })
+})
+
+test('fingerprints as tools print them are one', () => {
+  const bytes = Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7))
+  const hex = bytes.toString('hex')
+  const colons = hex.toUpperCase().replace(/..(?=.)/g, '$&:')
+  for (const text of [hex, colons, bytes.toString('base64')]) {
+    expect(parseFingerprint(text)).toBe(hex)
+    expect(outboundSourceSchema.parse({ clientCertificates: [text] }).clientCertificates).toEqual([hex])
+  }
+  for (const bad of ['', 'sha1', hex + '00', bytes.subarray(1).toString('base64'), 'g'.repeat(64)])
+    expect(parseFingerprint(bad), bad).toBeNull()
 })

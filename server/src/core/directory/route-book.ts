@@ -1,15 +1,11 @@
 /**
- * Every route with its validated settings, in memory, for those who decide thousands of times a second. Read again when
- * the directory's generation has moved (a poll of at most a second). A route whose stored settings are not valid keeps
- * its last good ones and is named in the log: one bad row stops nobody else's mail.
+ * Every route with its validated settings, in memory, for those who decide thousands of times a second. A route whose
+ * stored settings are not valid keeps its last good ones and is named in the log: one bad row stops nobody else's mail.
  */
-import type { Clock, Timer } from '../../platform/clock.ts'
 import { RouteKind } from '../../platform/codes.ts'
-import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
-import type { Log } from '../../platform/log.ts'
-import { readGeneration } from '../../store/directory.ts'
 import { allRoutes } from '../../store/routes.ts'
+import { followDirectory, type FollowDeps, type Followed } from './followed.ts'
 import { commonOffer, readOffers, type HostOffers, type Offer } from './route-offer.ts'
 import { routeSettingsSchema, type RouteSettings } from './route-settings.ts'
 
@@ -30,24 +26,15 @@ export interface Route {
   domain: string | null
 }
 
-export interface RouteBook {
+export interface RouteBook extends Followed {
   get(routeId: Id): Route | undefined
   all(): Iterable<Route>
-  /** Reads the table again if anything changed. */
-  refresh(): Promise<void>
-  start(): Promise<void>
-  stop(): void
 }
 
-export function createRouteBook(deps: { db: Database; clock: Clock; log: Log; pollMs?: number }): RouteBook {
+export function createRouteBook(deps: FollowDeps): RouteBook {
   let routes = new Map<Id, Route>()
-  let generation = -1
-  let timer: Timer | null = null
-  let reading = false
 
-  async function refresh(): Promise<void> {
-    const now = await readGeneration(deps.db)
-    if (now === generation) return
+  async function read(): Promise<void> {
     const next = new Map<Id, Route>()
     for (const row of await allRoutes(deps.db)) {
       const parsed = routeSettingsSchema.safeParse(row.settings)
@@ -63,27 +50,11 @@ export function createRouteBook(deps: { db: Database; clock: Clock; log: Log; po
       next.set(row.routeId, { ...rest, kind: row.kind as Route['kind'], settings, offers, offer: commonOffer(offers) })
     }
     routes = next
-    generation = now
   }
 
   return {
     get: (routeId) => routes.get(routeId),
     all: () => routes.values(),
-    refresh,
-    async start() {
-      await refresh()
-      timer = deps.clock.every(deps.pollMs ?? 1000, () => {
-        if (reading) return
-        reading = true
-        refresh()
-          .catch((error: unknown) =>
-            deps.log.warn({ err: String(error) }, 'routes could not be read; the last ones stand'),
-          )
-          .finally(() => {
-            reading = false
-          })
-      })
-    },
-    stop: () => timer?.cancel(),
+    ...followDirectory(deps, 'routes', read),
   }
 }

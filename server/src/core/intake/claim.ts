@@ -1,6 +1,6 @@
 /**
- * May this client hand us mail for the world, and in whose name? By the address it comes from and the envelope's sender;
- * where strangers send from the same address, the tenant header decides once it is there. Pure.
+ * May this client hand us mail for the world, and in whose name? By the sources it is known as (its address, or what it has
+ * proved) and the envelope's sender; where strangers are known by the same, the tenant header decides once it is there. Pure.
  */
 import type { Id } from '../../platform/ids.ts'
 import type { Source } from '../directory/index.ts'

@@ -4,12 +4,11 @@
  * Promise: after `finish` resolved, the message is stored (promise 1); when it throws, nothing was accepted and the
  * error carries the reply. `abort` is called at most once, never after `finish`, and never needs waiting for.
  */
-import type { Recipient } from '../directory/index.ts'
+import type { Recipient, SourceClient } from '../directory/index.ts'
 
-export interface MxEnvelope {
+export interface MxEnvelope extends SourceClient {
   /** '' is the null sender */
   from: string
-  clientIp: string
   helo: string
   /** greeted with EHLO */
   esmtp: boolean
@@ -36,7 +35,7 @@ export interface MxDoor {
   /** Called at RCPT; throws WireError. At once where the answer is at hand. */
   checkRecipient(address: string, envelope: MxEnvelope): Recipient | Promise<Recipient>
   /** Bare CR and LF of this client become whole line ends instead of a refusal. */
-  mends(clientIp: string): boolean
+  mends(client: SourceClient): boolean
   /** Called at DATA, before 354; may throw WireError. */
   begin(envelope: MxEnvelope, recipients: MxRecipient[]): MxSink
 }

@@ -35,6 +35,7 @@ async function factsOf(bodyType: '7BIT' | '8BITMIME', pieces: string[]): Promise
     },
     watch: () => null,
     outbound: notListed,
+    sign: async () => null,
     checkDisk: () => undefined,
   })
   const sink = door.begin(

@@ -2,3 +2,4 @@
 export type * from './door.ts'
 export { createOutbound, type Outbound } from './outbound.ts'
 export { createMxDoor, type IntakeDeps } from './intake.ts'
+export { createSystems, type Systems } from './systems.ts'

@@ -23,6 +23,7 @@ import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { takenByRoute } from './mirror.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
+import { signerFor, type Sign } from './signer.ts'
 
 export interface IntakeDeps {
   clock: Clock
@@ -37,6 +38,8 @@ export interface IntakeDeps {
   watch(incoming: Incoming): Watch | null
   /** what the organisations' own systems hand over */
   outbound: Outbound
+  /** our signature on what they send to the world */
+  sign: Sign
   /** throws WireError while the disk is at its reserve (promise 13) */
   checkDisk(): void
 }
@@ -53,17 +56,17 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
     checkRecipient(address, envelope) {
       deps.checkDisk()
       const taken = (recipient: Recipient): Recipient => takenByRoute(deps.routes, recipient, envelope)
-      if (deps.outbound.isListed(envelope.clientIp))
+      if (deps.outbound.isListed(envelope))
         return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then(taken)
       const known = deps.directory.known(address)
       if (known) return taken(known)
       return inTime(deps, deps.directory.resolve(address)).then(taken)
     },
-    mends: (clientIp) => deps.outbound.isListed(clientIp),
+    mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
       deps.checkDisk()
       // Listed no more since RCPT: what it was trusted with then is not taken.
-      if (!deps.outbound.isListed(envelope.clientIp) && !recipients.some(isOutside))
+      if (!deps.outbound.isListed(envelope) && !recipients.some(isOutside))
         return receive(deps, envelope, recipients, null)
       return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
     },
@@ -102,6 +105,7 @@ function receive(
   }
   const hash = createHash('sha256')
   const scanner = createHeaderScanner(deps.config.smtp.headerBytes)
+  const signer = listed && signerFor(listed.way, envelope, recipients, deps.config.smtp.headerBytes)
   let scanned = false
   let size = 0
   // RFC 6152: what the next hop must be told; many senders have 8-bit octets and say nothing.
@@ -131,6 +135,7 @@ function receive(
       // The primary that sends back what it got from us would return it to the sender: it is parked instead.
       if (!listed && recipients.every(looped))
         throw new WireError('loop', 'it was accepted here for the same recipient before')
+      const signature = signer && (await inTime(deps, signer.signature(deps.sign)))
       const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
       const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }
       const way = listed?.way ?? null
@@ -139,7 +144,8 @@ function receive(
         const isOut = way !== null && share.organisationId === way.organisationId
         const direction = isOut ? Direction.outbound : Direction.inbound
         const forwarded = isOut && !way.isOwnSender
-        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, author: isOut ? author : null })
+        const ofOut = isOut ? { author, signature } : { author: null, signature: null }
+        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, ...ofOut })
       })
       if (author && 'organisationId' in author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
@@ -170,6 +176,7 @@ function receive(
     write(chunk) {
       size += chunk.length
       hash.update(chunk)
+      signer?.write(chunk)
       eightbit ||= !isAscii(chunk)
       if (!scanned) scanned = scanner.write(chunk)
       if (shares.length === 1) return shares[0]!.sink.write(chunk)
@@ -211,6 +218,8 @@ interface Arrival {
   direction: Direction
   forwarded: boolean
   author: Pick<Recipient, 'personId' | 'routeId'> | null
+  /** ours, as a header field */
+  signature: Buffer | null
 }
 
 function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: Arrival): Incoming {
@@ -223,6 +232,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
       ptr: envelope.ptr ?? null,
       esmtp: envelope.esmtp,
       tls: envelope.tls,
+      signedIn: envelope.proof?.how === 'password',
       smtputf8: envelope.smtputf8,
       hostname: deps.config.hostname,
       messageId: share.messageId,
@@ -254,7 +264,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
     size: arrival.size,
     sha256: arrival.sha256,
     body,
-    prefix: Buffer.from(prefix),
+    prefix: arrival.signature ? Buffer.concat([Buffer.from(prefix), arrival.signature]) : Buffer.from(prefix),
     headerFrom: header.from,
     subject: header.subject,
     messageIdHeader: header.messageId,

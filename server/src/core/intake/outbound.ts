@@ -2,8 +2,8 @@
  * Mail that an organisation's own systems hand over (the primary's smart host is us): who is listed may write to anybody,
  * and what its people send is kept for them in Sent, so that it is there when the primary is not.
  *
- * Own domains are looked up like anybody's mail to them, so it goes home properly. A listed address is no open door: the
- * sender, and where it is shared the tenant header, must fit too (claim.ts).
+ * Own domains are looked up like anybody's mail to them, so it goes home properly. Being listed is no open door: the
+ * sender, and where address or certificate are shared the tenant header, must fit too (claim.ts).
  */
 import { createHash } from 'node:crypto'
 import type { Database } from '../../platform/db/database.ts'
@@ -15,7 +15,7 @@ import type { HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import { parseStructure } from '../../protocols/mime/index.ts'
 import { claimSentMark, dropSentMark, type SentMark } from '../../store/sent-marks.ts'
 import type { ModeBoard } from '../continuity/index.ts'
-import type { Directory, Recipient, RouteBook, Source, SourceBook } from '../directory/index.ts'
+import type { Directory, Recipient, RouteBook, Source, SourceBook, SourceClient } from '../directory/index.ts'
 import { claimOf, sourceByHeader, type Claim } from './claim.ts'
 import type { MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { lateSink } from './late-sink.ts'
@@ -27,8 +27,8 @@ export interface Way {
 }
 
 export interface Outbound {
-  /** Is this address one of an organisation's own systems? */
-  isListed(clientIp: string): boolean
+  /** Is this client one of an organisation's own systems? */
+  isListed(client: SourceClient): boolean
   checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
   /** `receive` takes the message in; a null way: it comes in like anybody's. */
   begin(
@@ -100,7 +100,7 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     if (known) return known
     const domain = domainOf(envelope.from)
     const owner = domain === null ? null : await directory.organisationOfDomain(domain)
-    const claim = claimOf(sources.of(envelope.clientIp), owner?.organisationId ?? null, envelope.from === '')
+    const claim = claimOf(sources.of(envelope), owner?.organisationId ?? null, envelope.from === '')
     claims.set(envelope, claim)
     return claim
   }
@@ -144,7 +144,7 @@ export function createOutbound(deps: OutboundDeps): Outbound {
   }
 
   return {
-    isListed: (clientIp) => sources.of(clientIp).length > 0,
+    isListed: (client) => sources.of(client).length > 0,
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)
@@ -161,8 +161,8 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     begin(envelope, recipients, receive) {
       const claim = claims.get(envelope)
       const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
-      if (goesOut && (!claim || sources.of(envelope.clientIp).length === 0))
-        throw new WireError('relay-denied', 'this address may not send to the world any more')
+      if (goesOut && (!claim || sources.of(envelope).length === 0))
+        throw new WireError('relay-denied', 'this system may not send to the world any more')
       if (!claim || claim.kind === 'refused') return receive(recipients, null)
       if (claim.kind === 'header') return byHeader(claim, recipients, receive)
       const { source, isOwnSender } = claim

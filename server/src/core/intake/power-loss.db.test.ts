@@ -122,6 +122,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
     }),
     watch: () => null,
     outbound: notListed,
+    sign: async () => null,
     ownId: createOwnId(keysFrom(Buffer.alloc(32, 7)), newId(clock.now())),
     accept,
     bodies,

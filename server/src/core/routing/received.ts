@@ -8,6 +8,8 @@ export interface Hop {
   ptr: string | null
   esmtp: boolean
   tls: string | null
+  /** by AUTH */
+  signedIn: boolean
   smtputf8: boolean
   hostname: string
   messageId: Id
@@ -23,7 +25,8 @@ function tame(text: string): string {
 
 export function receivedLine(hop: Hop): string {
   const literal = hop.clientIp.includes(':') ? `[IPv6:${hop.clientIp}]` : `[${hop.clientIp}]`
-  const proto = (hop.smtputf8 ? 'UTF8' : hop.esmtp ? 'E' : '') + 'SMTP' + (hop.tls ? 'S' : '')
+  const proto =
+    (hop.smtputf8 ? 'UTF8' : hop.esmtp ? 'E' : '') + 'SMTP' + (hop.tls ? 'S' : '') + (hop.signedIn ? 'A' : '')
   const tls = hop.tls ? `\r\n\t(using ${hop.tls.replace(/[^A-Za-z0-9._ -]/g, '')})` : ''
   const forWhom = hop.recipient === null ? '' : `\r\n\tfor <${hop.recipient}>`
   return (

@@ -195,6 +195,7 @@ test('Received: what a peer calls itself cannot break the header', () => {
     ptr: null,
     esmtp: true,
     tls: 'TLSv1.3 TLS_AES_256',
+    signedIn: true,
     smtputf8: false,
     hostname: 'mx.test',
     messageId: newId(1),
@@ -203,6 +204,6 @@ test('Received: what a peer calls itself cannot break the header', () => {
   })
   expect(line.split('\r\n').filter((l) => l !== '' && !l.startsWith('\t'))).toHaveLength(1)
   expect(line).toContain('[IPv6:2001:db8::1]')
-  expect(line).toContain('with ESMTPS')
+  expect(line).toContain('with ESMTPSA id')
   expect(line).toContain('Fri, 2 Jan 2026 03:04:05 +0000')
 })

@@ -9,25 +9,30 @@ import type { Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
-import { dkimSignature } from '../../protocols/dkim/signature.ts'
+import { dkimSignature, type SignedParts } from '../../protocols/dkim/signature.ts'
 import { signingKey } from '../../store/submissions.ts'
 
 /**
- * The signature's header field with its line end, to stand before the message; null: the domain has no key. `domain` is
- * folded, as domains are stored: A-labels in lower case, which is also how d= is written (RFC 6376 section 3.5).
+ * The signature's header field with its line end, to stand before the message; null: the domain has no key, or is not the
+ * organisation's. `domain` is folded, as domains are stored: A-labels in lower case, which is also how d= is written (RFC
+ * 6376 section 3.5). `parts` is asked where there is a key.
  */
-export type SignDkim = (organisationId: Id, bytes: Buffer, domain: string) => Promise<Buffer | null>
+export type SignDkim = (
+  organisationId: Id,
+  domain: string,
+  parts: () => SignedParts | Promise<SignedParts>,
+) => Promise<Buffer | null>
 
 export const dkimKeyPlace = (domainId: Id): string => `domain.dkim_private_sealed:${domainId}`
 
 export function createSignDkim(deps: { sql: Sql; keys: Pick<Keys, 'open'>; clock: Clock }): SignDkim {
-  return async (organisationId, bytes, domain) => {
+  return async (organisationId, domain, parts) => {
     const key = await signingKey(deps.sql, organisationId, domain)
     if (!key) return null
     const privateKey = openKey(deps.keys, key)
     try {
       const { selector } = key
-      return Buffer.from(await dkimSignature(bytes, { domain, selector, key: privateKey, at: deps.clock.now() }))
+      return Buffer.from(dkimSignature(await parts(), { domain, selector, key: privateKey, at: deps.clock.now() }))
     } catch (cause) {
       throw new WireError('internal', `the message could not be signed for ${domain}`, { cause })
     }

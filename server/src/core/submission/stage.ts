@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { Direction } from '../../platform/codes.ts'
 import type { Config } from '../../platform/config/config.ts'
 import type { Id } from '../../platform/ids.ts'
+import { signedParts } from '../../protocols/dkim/signature.ts'
 import { createHeaderScanner } from '../../protocols/smtp/header-scanner.ts'
 import { foldAddress } from '../directory/index.ts'
 import type { BodyIntake, Incoming } from '../queue/index.ts'
@@ -39,7 +40,7 @@ export interface Leaving {
 export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<Staged> {
   const { organisationId, messageId, receivedAt, outgoing, routed, protocol } = leaving
   const { bytes, smtputf8, eightbit } = outgoing
-  const signature = await deps.signDkim(organisationId, bytes, outgoing.authorDomain)
+  const signature = await deps.signDkim(organisationId, outgoing.authorDomain, () => signedParts(bytes))
   const scanner = createHeaderScanner(deps.config.smtp.headerBytes)
   scanner.write(bytes)
   const header = scanner.finish()

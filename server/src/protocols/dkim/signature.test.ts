@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js'
 import { expect, test } from 'vitest'
-import { dkimSignature } from './signature.ts'
+import { dkimSignature, signedParts } from './signature.ts'
+import { createStreamedParts } from './streamed.ts'
 
 const pairs = {
   rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }),
@@ -13,7 +14,7 @@ type Kind = keyof typeof pairs
 
 const seal = async (message: string, kind: Kind = 'ed25519'): Promise<string> => {
   const key = pairs[kind].privateKey
-  const field = await dkimSignature(Buffer.from(message, 'latin1'), {
+  const field = dkimSignature(await signedParts(Buffer.from(message, 'latin1')), {
     domain: 'corp.test',
     selector: 'hf1',
     key,
@@ -93,4 +94,42 @@ test('any body and any fields verify', async () => {
 test('a body of many steps, with a heap of empty lines between', async () => {
   const big = `From: a@corp.test\r\n\r\n${'line of text \r\n'.repeat(50_000)}${'\r\n'.repeat(300_000)}end${'\r\n'.repeat(300_000)}`
   expect(await verdict(await seal(big))).toBe('pass')
+})
+
+/** The message in pieces that end where `cuts` say. */
+function streamed(message: Buffer, cuts: readonly number[]) {
+  const parts = createStreamedParts(100_000)
+  let at = 0
+  for (const cut of [...cuts.map((one) => one % (message.length + 1)).sort((a, b) => a - b), message.length]) {
+    parts.write(message.subarray(at, cut))
+    at = cut
+  }
+  return parts.finish()
+}
+
+test('what streams by is what is there at once, wherever it is cut', async () => {
+  const text = fc
+    .array(fc.constantFrom(' ', '\t', '\r\n', 'a', '.', '\r\n\r\n', 'Subject: x', '\xe9', 'x'.repeat(300)), {
+      maxLength: 30,
+    })
+    .map((parts) => Buffer.from(parts.join(''), 'latin1'))
+  await fc.assert(
+    fc.asyncProperty(text, fc.array(fc.nat(), { maxLength: 12 }), async (message, cuts) => {
+      expect(streamed(message, cuts)).toEqual(await signedParts(message))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('octet by octet; a header beyond the limit is not gathered', async () => {
+  const message = Buffer.from(`${MESSAGE.trimEnd()}\r\n${'body \r\n'.repeat(500)}`)
+  expect(
+    streamed(
+      message,
+      Array.from({ length: message.length }, (_, i) => i),
+    ),
+  ).toEqual(await signedParts(message))
+  const parts = createStreamedParts(1000)
+  parts.write(Buffer.from(`X: ${'y'.repeat(1200)}\r\n\r\nbody\r\n`))
+  expect(parts.finish()).toBeNull()
 })

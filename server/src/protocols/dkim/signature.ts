@@ -40,15 +40,33 @@ const fold = (text: string, separator: string): string => {
   return out
 }
 
-/** The field with its CRLF, to stand before the message, whose lines end in CRLF. */
-export async function dkimSignature(message: Buffer, { domain, selector, key, at }: Signing): Promise<string> {
+/** What of a message is signed. */
+export interface SignedParts {
+  /** as it is written */
+  header: Buffer
+  /** of canonical.ts */
+  bodyHash: string
+}
+
+export async function signedParts(message: Buffer): Promise<SignedParts> {
   const end = headerEnd(message)
+  return { header: message.subarray(0, end), bodyHash: await relaxedBodyHash(message.subarray(end)) }
+}
+
+/** The fields of a header by their names in lower case, as they are written, one character per octet. */
+export function headerFields(header: Buffer): Map<string, string[]> {
   const fields = new Map<string, string[]>()
-  for (const [, name, value] of message.toString('latin1', 0, end).matchAll(FIELD)) {
+  for (const [, name, value] of header.toString('latin1').matchAll(FIELD)) {
     const of = name!.toLowerCase()
     const list = fields.get(of) ?? []
     if (list.push(value!) === 1) fields.set(of, list)
   }
+  return fields
+}
+
+/** The field with its CRLF, to stand before the message, whose lines end in CRLF. */
+export function dkimSignature({ header, bodyHash }: SignedParts, { domain, selector, key, at }: Signing): string {
+  const fields = headerFields(header)
   const named: string[] = []
   let signed = ''
   for (const name of [...SEALED, ...SIGNED]) {
@@ -64,7 +82,7 @@ export async function dkimSignature(message: Buffer, { domain, selector, key, at
     ` v=1; a=${isEd25519 ? 'ed25519' : 'rsa'}-sha256; c=relaxed/relaxed; q=dns/txt;\r\n` +
     `\td=${domain}; s=${selector};\r\n\tt=${Math.floor(at / 1000)};\r\n` +
     `\th=${fold(named.join(':'), ':')};\r\n` +
-    `\tbh=${await relaxedBodyHash(message.subarray(end))};\r\n\tb=`
+    `\tbh=${bodyHash};\r\n\tb=`
   const data = Buffer.from(signed + relaxedField('DKIM-Signature', unsigned), 'latin1')
   // RFC 8463 section 3: what Ed25519 signs is the hash.
   const signature = isEd25519 ? sign(null, createHash('sha256').update(data).digest(), key) : sign('sha256', data, key)

@@ -1,4 +1,5 @@
 /** The commands of the MX listener: the list of what is offered. Anything else is 500. */
+import { auth } from './commands/auth.ts'
 import { bdat } from './commands/bdat.ts'
 import { data } from './commands/data.ts'
 import { ehlo } from './commands/ehlo.ts'
@@ -15,5 +16,8 @@ import { vrfy } from './commands/vrfy.ts'
 import type { Command } from './command.ts'
 
 export const mxCommands: ReadonlyMap<string, Command> = new Map(
-  [helo, ehlo, mail, rcpt, data, bdat, rset, noop, quit, starttls, vrfy, expn, help].map((one) => [one.name, one]),
+  [helo, ehlo, auth, mail, rcpt, data, bdat, rset, noop, quit, starttls, vrfy, expn, help].map((one) => [
+    one.name,
+    one,
+  ]),
 )

@@ -32,12 +32,21 @@ export function converse(session: Session, ended: () => void): void {
     plain.removeAllListeners('end')
     plain.removeAllListeners('close')
     plain.removeAllListeners('drain')
-    const secure = new TLSSocket(plain, { isServer: true, secureContext, ...(byName && { SNICallback: byName }) })
+    // Whose certificate it is decides, not who signed it: TLS has proved that the client has its key.
+    const asks = session.context.systems?.asksForCertificates() ?? false
+    const secure = new TLSSocket(plain, {
+      isServer: true,
+      secureContext,
+      ...(byName && { SNICallback: byName }),
+      ...(asks && { requestCert: true, rejectUnauthorized: false }),
+    })
     session.socket = secure
     session.deadline = clock.monotonic() + Math.min(config.commandTimeout * 1000, HANDSHAKE_MS)
     secure.once('secure', () => {
       if (session.state !== SessionState.handshake) return
       session.tls = `${secure.getProtocol() ?? 'TLS'} ${secure.getCipher().name}`
+      const shown = asks ? secure.getPeerX509Certificate() : undefined
+      if (shown) session.proof = session.context.systems!.byCertificate(shown)
       if (session.context.implicitTls) return welcome(session)
       session.state = SessionState.fresh
       expectCommand(session)
@@ -177,8 +186,9 @@ function takeLine(session: Session): Buffer | null {
 
 /** AUTH with an initial response and the answers to challenges carry what SASL needs; all else keeps its limit. */
 function longestLine(session: Session, input: Buffer): number {
-  if (session.context.sending === null) return COMMAND_LINE_OCTETS
-  const isAuth = session.answer !== null || /^auth[ \t]/i.test(input.toString('latin1', 0, 5))
+  // An a or A first, so that no other command is looked at closer.
+  const isAuth =
+    session.answer !== null || ((input[0]! | 32) === 97 && /^auth[ \t]/i.test(input.toString('latin1', 0, 5)))
   return isAuth ? SASL_LINE_OCTETS : COMMAND_LINE_OCTETS
 }
 

@@ -24,8 +24,8 @@ export function beginData(session: Session): void {
  * An organisation's own systems and people who have signed in may send bare CR and LF, which are mended (RFC 6409 section 8);
  * of anybody else they are refused.
  */
-export const readerFor = ({ context, clientIp }: Session): typeof createDataReader =>
-  context.sending || context.door?.mends(clientIp) ? createMendingReader : createDataReader
+export const readerFor = (session: Session): typeof createDataReader =>
+  session.context.sending || session.context.door?.mends(session) ? createMendingReader : createDataReader
 
 /** Opens the door's sink for the message of this transaction; throws what the door throws. */
 export function openIncoming(session: Session, reader: DataReader): Incoming {

@@ -8,7 +8,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
 import ipaddr from 'ipaddr.js'
-import type { MxDoor } from '../../core/intake/index.ts'
+import type { MxDoor, Systems } from '../../core/intake/index.ts'
 import type { NamedCertificate } from '../../platform/certificate-watch.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
@@ -40,12 +40,14 @@ export interface ListenerDeps {
 export interface MxListenerDeps extends ListenerDeps {
   config: Pick<Config, 'smtp' | 'listen'>
   door: MxDoor
+  /** left out: systems are known by their address alone */
+  systems?: Systems
 }
 
 /** What makes one listener another one. */
 export interface ListenerKind extends Pick<
   SessionContext,
-  'config' | 'door' | 'sending' | 'begin' | 'commands' | 'implicitTls'
+  'config' | 'door' | 'systems' | 'sending' | 'begin' | 'commands' | 'implicitTls'
 > {
   /** in metrics and logs, and as in the configuration: listen.<name> */
   name: string
@@ -67,6 +69,7 @@ export function createMxListener(deps: MxListenerDeps): MxListener {
     config: deps.config.smtp,
     commands: mxCommands,
     door: deps.door,
+    systems: deps.systems ?? null,
     sending: null,
     begin: (session) => deps.door.begin(session.envelope!, session.recipients),
     implicitTls: false,
@@ -85,6 +88,7 @@ export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListen
     clock,
     log,
     door: kind.door,
+    systems: kind.systems,
     sending: kind.sending,
     begin: (session) => kind.begin(session),
     commands: kind.commands,

@@ -1,7 +1,8 @@
 /**
  * The TLS context of a listener. Making one costs milliseconds, so it is made once per certificate: when the options'
  * values are the same as last time, so is the context. Failure: a certificate that cannot be used is logged once; the one
- * before it stays in use, and where there is none TLS is not offered and mail goes on without.
+ * before it stays in use, and where there is none TLS is not offered and mail goes on without. The name of its sessions is
+ * what OpenSSL insists on where a client is asked for its certificate; without it a resumed session fails.
  */
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Log } from '../../platform/log.ts'
@@ -14,7 +15,7 @@ export function cachedSecureContext(options: () => SecureContextOptions | null, 
     if (sameValues(current, from)) return made
     from = current
     try {
-      made = current && createSecureContext(current)
+      made = current && createSecureContext({ ...current, sessionIdContext: 'holdfast' })
     } catch (error) {
       log.error(
         { err: error },

@@ -13,8 +13,6 @@ export interface SendingContext {
 export interface Sending {
   /** null: not signed in yet */
   person: SignedPerson | null
-  /** tries to sign in that failed */
-  failures: number
   /** of the transaction under way, as written, each once */
   recipients: string[]
 }

@@ -8,7 +8,8 @@
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Refused } from '../../core/trace/index.ts'
-import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from '../../core/intake/index.ts'
+import type { Proof } from '../../core/directory/index.ts'
+import type { MxDoor, MxEnvelope, MxRecipient, MxSink, Systems } from '../../core/intake/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
@@ -52,6 +53,8 @@ export interface SessionContext {
   log: Log
   /** of the MX listener's commands */
   door: MxDoor | null
+  /** how an organisation's own systems say who they are; null: not at this listener */
+  systems: Systems | null
   /** of the submission listeners' commands */
   sending: SendingContext | null
   /** opens the way for the message of the transaction under way; may throw WireError */
@@ -91,6 +94,10 @@ export interface Session {
   helo: string
   esmtp: boolean
   tls: string | null
+  /** that it is one of an organisation's own systems */
+  proof: Proof | null
+  /** tries to sign in that failed */
+  signInFailures: number
   envelope: MxEnvelope | null
   recipients: MxRecipient[]
   /** folded addresses of `recipients` */
@@ -134,12 +141,14 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     helo: '',
     esmtp: false,
     tls: null,
+    proof: null,
+    signInFailures: 0,
     envelope: null,
     recipients: [],
     recipientKeys: new Set(),
     recipientCommands: 0,
     incoming: null,
-    sending: context.sending && { person: null, failures: 0, recipients: [] },
+    sending: context.sending && { person: null, recipients: [] },
     answer: null,
     chunking: null,
     errors: 0,

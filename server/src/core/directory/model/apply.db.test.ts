@@ -25,7 +25,8 @@ beforeAll(async () => {
     checkPassword: (password) => {
       if (password.length < 10) throw new Error('too short')
     },
-    hashPassword: async (password) => `hash of ${password}`,
+    hashPassword: async (password) => `hash of ${password} ${++hashed}`,
+    verifyPassword: async (verifier, password) => verifier.startsWith(`hash of ${password} `),
     oneTimePassword: () => 'abcd-efgh-jkmn',
     secretOf: (entry) => entry.password ?? null,
     readFile: (_, path) => files.get(path)!,
@@ -40,6 +41,9 @@ beforeAll(async () => {
   }
 })
 afterAll(() => fresh.drop())
+
+/** no two hashes are the same */
+let hashed = 0
 
 /** the files a declaration names */
 const files = new Map<string, string>()
@@ -413,4 +417,46 @@ test('own systems and MTA-STS policies: kept as they are said, printed once, and
   expect(await problems(wish({ mx: ['https://x'] }))).toMatchObject([
     { text: expect.stringContaining('host name') as string },
   ])
+})
+
+test('a system that signs in: its password is hashed, told to nobody, kept while it is the same, and its name is its own', async () => {
+  const [name, secret] = [`relay${n}`, 'a password of the system']
+  const wish = (source: object) => file({ outboundSources: [{ username: name.toUpperCase(), ...source }] })
+  const stored = async () =>
+    (await allOutboundSources(fresh.db)).find(({ verifiers }) => Object.hasOwn(verifiers, name))
+
+  const problem = await apply(wish({})).catch((error: unknown) => error)
+  expect((problem as ApplyError).problems).toEqual([
+    { path: expect.stringContaining('outboundSources') as string, text: expect.stringContaining('password') as string },
+  ])
+  expect(((await apply(wish({ password: 'short' })).catch((error: unknown) => error)) as ApplyError).message).toContain(
+    'too short',
+  )
+  await apply(wish({ password: secret }))
+  const first = await stored()
+  expect(first!.sources).toEqual([{ username: name }])
+  expect(first!.verifiers[name]).toContain('hash of')
+  const same = await apply(wish({ password: secret }))
+  expect(same.changed).toBe(false)
+  // Left out, it stays.
+  await apply(wish({}))
+  expect((await stored())!.verifiers).toEqual(first!.verifiers)
+
+  const changed = await apply(wish({ password: 'another password' }))
+  expect(changed.items[0]!.detail).toBe('passwords of outboundSources')
+  expect((await stored())!.verifiers[name]).toContain('another password')
+  const rows = await fresh.db.query<{ detail: unknown }>('SELECT detail FROM audit')
+  expect(JSON.stringify(rows)).not.toContain('hash of')
+
+  const other = {
+    slug: `x${n}`,
+    domains: [],
+    groups: [],
+    people: [],
+    outboundSources: [{ username: name, password: secret }],
+  }
+  const taken = (await apply(file(other)).catch((error: unknown) => error)) as ApplyError
+  expect(taken.message).toContain(`"${name}" belongs to Org already`)
+  await apply(file({ outboundSources: [] }))
+  expect(await stored()).toBeUndefined()
 })

@@ -25,6 +25,7 @@ import { nameProblems } from './paths.ts'
 import type { Problem } from './problems.ts'
 import { removalsOf, remove } from './prune.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
+import { storedSources } from './source-passwords.ts'
 
 export interface ApplyDeps {
   db: Database
@@ -34,6 +35,7 @@ export interface ApplyDeps {
   /** throws with a sentence where a password is not taken */
   checkPassword: (password: string, own: string[]) => void
   hashPassword: (password: string) => Promise<string>
+  verifyPassword: (verifier: string, password: string) => Promise<boolean>
   oneTimePassword: () => string
   secretOf: (entry: { password?: string | undefined; passwordFile?: string | undefined }) => string | null
   /** the text of a file that the declaration names under this key; throws with a sentence */
@@ -98,12 +100,16 @@ interface Work {
 async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise<void> {
   const current = await readCurrent(sql, work.organisation.slug)
   refuseUnknown(current, work)
+  const sources = await storedSources(work.organisation.outboundSources, current.organisation, deps, (problem) => {
+    throw new ApplyError([{ ...problem, path: `${work.path}.outboundSources.${problem.path}` }])
+  })
   const desired = desiredOf(work.organisation, current, {
     newId: () => newId(deps.clock.now()),
     keys: deps.keys,
     secretOf: deps.secretOf,
     readFile: deps.readFile,
     makeDkimKey,
+    sources,
     refuseRoute: (index, key, text) => {
       throw new ApplyError([{ path: `${work.path}.routes.${index}.${key}`, text }])
     },
@@ -199,11 +205,12 @@ async function refuseTaken(sql: Sql, current: Current, desired: Desired, work: W
     domains: desired.domains.map((row) => row.name),
     addresses: desired.addresses.map((row) => row.address),
     upns: desired.people.flatMap((row) => (row.upn === null ? [] : [row.upn])),
+    systems: (work.organisation.outboundSources ?? []).flatMap(({ username }) => username ?? []),
   })
   if (taken.length > 0)
     throw new ApplyError(
       taken.slice(0, 50).map((each) => ({
-        path: pathOf(each.name, desired, work),
+        path: each.kind === 'system' ? systemPath(each.name, work) : pathOf(each.name, desired, work),
         text: `"${each.name}" belongs to ${each.owner} already`,
       })),
     )
@@ -224,6 +231,11 @@ function refuseStolen(current: Current, desired: Desired, work: Work): void {
     ]
   })
   if (problems.length > 0) throw new ApplyError(problems.slice(0, 50))
+}
+
+function systemPath(name: string, { organisation, path }: Work): string {
+  const at = organisation.outboundSources?.findIndex(({ username }) => username === name)
+  return `${path}.outboundSources.${at}.username`
 }
 
 function pathOf(name: string, desired: Desired, work: Work): string {

@@ -17,6 +17,7 @@ import { foldAddress, foldDomain } from '../fold.ts'
 import type { DkimKey } from './dkim-key.ts'
 import { readRouteFiles } from './route-files.ts'
 import type { DeclaredOrganisation, DeclaredPerson } from './schema.ts'
+import type { StoredSources } from './source-passwords.ts'
 
 export interface Current {
   organisation: OrganisationModel | null
@@ -34,6 +35,8 @@ export interface Tools {
   /** the text of a file that the declaration names under this key */
   readFile: (key: string, path: string) => string
   makeDkimKey: () => DkimKey
+  /** its outboundSources as they are to be stored */
+  sources: StoredSources
   /** what the file says of a route cannot be: throws */
   refuseRoute: (index: number, key: string, text: string) => never
 }
@@ -78,7 +81,8 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
         declared.outboundRoute === undefined
           ? (current.organisation?.outboundRouteId ?? null)
           : routeId(declared.outboundRoute),
-      outboundSources: declared.outboundSources ?? current.organisation?.outboundSources ?? [],
+      outboundSources: tools.sources.sources,
+      outboundVerifiers: tools.sources.verifiers,
       filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
       rollingCopy: declared.scopes.rollingCopy ?? current.organisation?.rollingCopy ?? true,
       emergency: declared.scopes.emergencyMailbox ?? current.organisation?.emergency ?? true,

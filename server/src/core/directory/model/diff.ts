@@ -15,6 +15,7 @@ const SECRETS: Record<string, string> = {
   secret: 'password',
   clientTls: 'client certificate',
   reachSecrets: 'passwords of probes',
+  outboundVerifiers: 'passwords of outboundSources',
 }
 
 /** `field: old -> new` for every field that differs; secrets are only named. */

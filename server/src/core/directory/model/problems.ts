@@ -70,6 +70,7 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
   const domains = uniqueness()
   const addresses = uniqueness()
   const upns = uniqueness()
+  const systems = uniqueness()
   for (const [index, organisation] of declaration.organisations.entries()) {
     const path = `organisations.${index}`
     yield* slugs(organisation.slug, `${path}.slug`)
@@ -79,6 +80,14 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
       for (const [j, address] of person.addresses.entries())
         yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
       if (person.upn !== undefined) yield* upns(person.upn.toLowerCase(), `${path}.people.${i}.upn`)
+    }
+    for (const [i, source] of (organisation.outboundSources ?? []).entries()) {
+      const at = `${path}.outboundSources.${i}`
+      if (source.username !== undefined) yield* systems(source.username, `${at}.username`)
+      else if ((source.password ?? source.passwordFile) !== undefined)
+        yield { path: at, text: 'a password is for signing in: username is missing' }
+      if (source.password !== undefined && source.passwordFile !== undefined)
+        yield { path: at, text: 'password or passwordFile, not both' }
     }
     yield* contradictions(organisation, path)
   }

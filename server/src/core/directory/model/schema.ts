@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import { DomainKind, Role, RouteKind } from '../../../platform/codes.ts'
 import { isMxName } from '../../../protocols/mta-sts/policy.ts'
-import { outboundSourceSchema } from '../outbound-source.ts'
+import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 
@@ -141,6 +141,13 @@ export const personSchema = z.strictObject({
   invite: z.boolean().default(false).describe('Make a one-time password while the person has none; printed once.'),
 })
 
+export const declaredSourceSchema = z
+  .strictObject({
+    ...outboundSourceShape,
+    ...secret('Password for username'),
+  })
+  .superRefine(checkSource)
+
 export const organisationSchema = z.strictObject({
   slug: label(63)
     .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'is not a short name (a-z, 0-9, -)')
@@ -157,7 +164,7 @@ export const organisationSchema = z.strictObject({
   routes: z.array(routeSchema).max(1000).default([]),
   outboundRoute: label(100).optional().describe('Name of the route mail to the outside takes; left out it stays.'),
   outboundSources: z
-    .array(outboundSourceSchema)
+    .array(declaredSourceSchema)
     .max(100)
     .optional()
     .describe(

@@ -15,6 +15,7 @@ export function beginTransaction(session: Session, value: MailArguments): void {
   session.envelope = {
     from: value.from?.text ?? '',
     clientIp: session.clientIp,
+    proof: session.proof,
     helo: session.helo,
     esmtp: session.esmtp,
     tls: session.tls,
@@ -35,7 +36,8 @@ export const mail = command({
   check(rest, session) {
     const { config } = session.context
     if (config.requireTls && session.tls === null) throw new WireError('tls-required')
-    const value = parseMail(rest)
+    // RFC 4954 section 5: the parameter AUTH belongs to the extension; whom we trust to say it is nobody.
+    const value = parseMail(rest, session.context.systems?.takesPasswords() ? ['AUTH'] : [])
     checkSize(session, value)
     return value
   },

@@ -21,6 +21,7 @@ export function createSubmissionListener(deps: SubmissionListenerDeps): MxListen
     config: deps.config.smtp,
     commands: submissionCommands,
     door: null,
+    systems: null,
     sending: deps.sending,
     begin({ sending, envelope }) {
       const { person, recipients } = sending!
