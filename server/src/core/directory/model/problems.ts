@@ -69,6 +69,7 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
   const slugs = uniqueness()
   const domains = uniqueness()
   const addresses = uniqueness()
+  const redirects = uniqueness()
   const upns = uniqueness()
   for (const [index, organisation] of declaration.organisations.entries()) {
     const path = `organisations.${index}`
@@ -79,6 +80,12 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
       for (const [j, address] of person.addresses.entries())
         yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
       if (person.upn !== undefined) yield* upns(person.upn.toLowerCase(), `${path}.people.${i}.upn`)
+    }
+    for (const [i, { address, to }] of organisation.redirects.entries()) {
+      const folded = foldAddress(address)!
+      yield* redirects(folded, `${path}.redirects.${i}.address`)
+      if (to.every((target) => foldAddress(target) === folded))
+        yield { path: `${path}.redirects.${i}.to`, text: 'leads to itself and nowhere else' }
     }
     yield* contradictions(organisation, path)
   }
