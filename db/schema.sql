@@ -119,6 +119,8 @@ CREATE TABLE delivery (
   notify smallint DEFAULT 0 NOT NULL,
   orcpt text,
   dsn_sent smallint DEFAULT 0 NOT NULL,
+  via text,
+  sender text,
   PRIMARY KEY (organisation_id, delivery_id)
 ) WITH (fillfactor=90);
 CREATE INDEX delivery_delay_due ON delivery USING btree (accepted_at) WHERE ((state < 10) AND (dsn_sent = 0) AND (((notify)::integer & 8) <> 0));
@@ -434,6 +436,19 @@ CREATE TABLE placement (
 CREATE INDEX placement_changes ON placement USING btree (organisation_id, person_id, folder_no, modseq) WHERE (modseq > created_modseq);
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
+
+CREATE TABLE redirect (
+  organisation_id uuid NOT NULL,
+  redirect_id uuid NOT NULL,
+  address text COLLATE "C" NOT NULL,
+  domain_id uuid NOT NULL,
+  display text NOT NULL,
+  targets text[] NOT NULL,
+  keep_copy boolean DEFAULT true NOT NULL,
+  UNIQUE (address),
+  PRIMARY KEY (organisation_id, redirect_id),
+  FOREIGN KEY (organisation_id, domain_id) REFERENCES domain(organisation_id, domain_id)
+);
 
 CREATE TABLE refusal (
   organisation_id uuid NOT NULL,

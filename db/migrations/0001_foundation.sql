@@ -160,6 +160,20 @@ CREATE TABLE address (
 CREATE INDEX address_person ON address (organisation_id, person_id);
 CREATE UNIQUE INDEX address_primary ON address (organisation_id, person_id) WHERE is_primary;
 
+-- An address that stands for others: its mail goes on to each of `targets`. A person may have the address too; keep_copy
+-- says whether they get the mail themselves as well.
+CREATE TABLE redirect (
+  organisation_id  uuid     NOT NULL,
+  redirect_id      uuid     NOT NULL,
+  address          text COLLATE "C" NOT NULL UNIQUE,  -- folded local part @ A-label domain
+  domain_id        uuid     NOT NULL,
+  display          text     NOT NULL,                 -- as the admin wrote it
+  targets          text[]   NOT NULL,                 -- as the admin wrote them: here or outside
+  keep_copy        boolean  NOT NULL DEFAULT true,
+  PRIMARY KEY (organisation_id, redirect_id),
+  FOREIGN KEY (organisation_id, domain_id) REFERENCES domain
+);
+
 -- Recipients known without a directory, each with source and age (promise 7).
 CREATE TABLE known_recipient (
   organisation_id  uuid     NOT NULL,
@@ -347,6 +361,10 @@ CREATE TABLE delivery (
   notify           smallint    NOT NULL DEFAULT 0,    -- bit set, codes.ts Notify (0 = not given)
   orcpt            text,
   dsn_sent         smallint    NOT NULL DEFAULT 0,    -- bit set of DSNs already made: delayed 1, final 2
+  -- Of what a redirect sends on: the address of ours that it came for, and the envelope's sender where it is another than
+  -- the message's (SRS: docs/decisions/0013-redirects.md).
+  via              text,
+  sender           text,
   PRIMARY KEY (organisation_id, delivery_id)
 ) WITH (fillfactor = 90);
 -- Open work only: waiting mail of closed routes costs the pollers nothing.

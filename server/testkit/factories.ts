@@ -106,3 +106,20 @@ export async function makePerson(
   )
   return { personId, address }
 }
+
+/** An address of the organisation's domain that stands for others. */
+export async function makeRedirect(
+  sql: Sql,
+  org: Pick<MadeOrganisation, 'organisationId' | 'domain' | 'domainId'>,
+  name: string,
+  targets: string[],
+  keepCopy = true,
+): Promise<string> {
+  const address = `${name}@${org.domain}`
+  await sql.query(
+    `INSERT INTO redirect (organisation_id, redirect_id, address, domain_id, display, targets, keep_copy)
+     VALUES ($1, $2, $3, $4, $3, $5::text[], $6)`,
+    [org.organisationId, newId(Date.now()), address, org.domainId, targets, keepCopy],
+  )
+  return address
+}

@@ -492,6 +492,8 @@ const api = {
       {
         ...queued[0],
         finishedAt: null,
+        via: null,
+        sender: null,
         proof: null,
         attemptRows: [1, 2].map((attemptNo) => ({
           attemptNo,

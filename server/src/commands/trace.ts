@@ -12,6 +12,17 @@ import { withContext } from './context.ts'
 type TraceOptions = GlobalOptions & OrganisationOption & { limit: string; after?: string; seconds: string }
 type Shown = ReturnType<typeof presentTrace>
 
+/** What an address that stands for others made of a message. */
+export const viaText = ({
+  via,
+  recipient,
+  sender,
+}: {
+  via: string | null
+  recipient: string
+  sender: string | null
+}): string => `came for ${via}, redirected to ${recipient}${sender === null ? '' : `, sent with the sender ${sender}`}`
+
 function text({ message, deliveries, copies, ledger }: Shown): string {
   const lines = [
     `${message.messageId}  ${message.direction}  ${message.acceptedAt}  ${message.size} bytes`,
@@ -23,6 +34,7 @@ function text({ message, deliveries, copies, ledger }: Shown): string {
     lines.push(
       `  to ${delivery.recipient} by ${delivery.route ?? '?'}: ${delivery.state}${why === null ? '' : ` (${why})`}  ${delivery.deliveryId}`,
     )
+    if (delivery.via !== null) lines.push(`    ${viaText(delivery)}`)
     for (const attempt of delivery.attemptRows)
       lines.push(
         `    ${attempt.attemptNo}. ${attempt.at} ${attempt.host ?? '-'} ${attempt.outcome} (${attempt.reason}) ${attempt.reply ?? ''} ${attempt.durationMs} ms`,

@@ -108,6 +108,7 @@ export const errorSpecs = {
   'over-quota': spec(552, '5.2.2', 413, 'peer', 'There is no room left for what you add to your mailbox here'),
   'relay-denied': spec(550, '5.7.1', 403, 'peer', 'We are not responsible for this domain and do not relay'),
   'unknown-recipient': spec(550, '5.1.1', 404, 'peer', 'There is nobody with this address here'),
+  'not-a-notice': spec(550, '5.7.1', 403, 'peer', 'This address takes no mail but notices about what was sent from it'),
   'recipient-unverified': spec(
     450,
     '4.1.1',

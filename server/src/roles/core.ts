@@ -45,7 +45,7 @@ import {
 } from '../core/queue/index.ts'
 import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
-import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
+import { createOwnId, createReturnPaths, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
 import {
   createSignDkim,
   createSubmission,
@@ -251,6 +251,7 @@ export function buildCore(base: Foundation): Core {
       directory,
       routes,
       routing,
+      returnPaths: createReturnPaths({ db: db.vital, clock, keys: base.keys, directory }),
       ownId,
       accept,
       bodies,

@@ -50,6 +50,8 @@ export interface AcceptRow {
     hot: boolean
     held: boolean
     parked: string | null
+    via?: string
+    sender?: string
   }[]
   copies: {
     copyId: Id
@@ -93,12 +95,12 @@ WITH msg AS (
   DELETE FROM blob_reservation WHERE blob_key = ANY ($52::text[])
 ), del AS (
   INSERT INTO delivery (organisation_id, delivery_id, message_id, recipient, person_id, route_id, state, next_attempt,
-    lease, held, accepted_at, notify, orcpt, reason, finished_at)
+    lease, held, accepted_at, notify, orcpt, reason, finished_at, via, sender)
   SELECT o, d, m, re, p, ro, CASE WHEN pk IS NOT NULL THEN ${DeliveryState.parked} WHEN hot THEN ${DeliveryState.leased} ELSE ${DeliveryState.ready} END,
     CASE WHEN hot THEN now() + make_interval(secs => $23::float8) ELSE now() END,
-    CASE WHEN hot THEN $24::uuid END, he, now(), no, oc, pk, CASE WHEN pk IS NOT NULL THEN now() END
+    CASE WHEN hot THEN $24::uuid END, he, now(), no, oc, pk, CASE WHEN pk IS NOT NULL THEN now() END, vi, se
   FROM unnest($25::uuid[], $26::uuid[], $27::uuid[], $28::text[], $29::uuid[], $30::uuid[], $31::bool[], $32::bool[],
-    $33::int2[], $34::text[], $35::text[]) AS t(o, d, m, re, p, ro, hot, he, no, oc, pk)
+    $33::int2[], $34::text[], $35::text[], $59::text[], $60::text[]) AS t(o, d, m, re, p, ro, hot, he, no, oc, pk, vi, se)
 ), prk AS (
   INSERT INTO parking (organisation_id, delivery_id, reason)
   SELECT o, d, pk FROM unnest($25::uuid[], $26::uuid[], $35::text[]) AS t(o, d, pk) WHERE pk IS NOT NULL
@@ -253,6 +255,8 @@ export async function insertBatch(
     uuidArray(placed.map(({ c }) => c.threadId)),
     int4Array(placed.map(({ c }) => c.flags)),
     int8Array(placed.map(sizeOf)),
+    textArray(deliveries.map(({ d }) => clean(d.via ?? null))),
+    textArray(deliveries.map(({ d }) => clean(d.sender ?? null))),
   ]
   return sql.query<TouchedFolder>(STATEMENT, values, 'accept')
 }

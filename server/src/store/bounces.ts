@@ -72,6 +72,15 @@ export async function parkRefused(sql: Sql, organisationId: Id, deliveryId: Id, 
   )
 }
 
+/** Who sent a message; null: there is none. */
+export async function envelopeFromOf(sql: Sql, organisationId: Id, messageId: Id): Promise<string | null> {
+  const rows = await sql.query<{ from: string }>(
+    'SELECT envelope_from AS "from" FROM message WHERE organisation_id = $1 AND message_id = $2',
+    [organisationId, messageId],
+  )
+  return rows[0]?.from ?? null
+}
+
 export async function messageExists(sql: Sql, organisationId: Id, messageId: Id): Promise<boolean> {
   const rows = await sql.query('SELECT 1 AS one FROM message WHERE organisation_id = $1 AND message_id = $2', [
     organisationId,

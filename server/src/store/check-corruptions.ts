@@ -174,6 +174,17 @@ export const corruptions: readonly Corruption[] = [
     sql: `UPDATE delivery SET reason = 'because' WHERE state = 10`,
   },
   {
+    expected: 'delivery-sender',
+    text: 'a delivery that came for nobody else has a sender of its own',
+    sql: `UPDATE delivery SET sender = 'x@corp.test' WHERE ${one('delivery', 'delivery_id')}`,
+  },
+  {
+    expected: 'delivery-sender',
+    text: 'a notice is sent on with a sender',
+    sql: `WITH bare AS (UPDATE message SET envelope_from = '' RETURNING 1)
+      UPDATE delivery SET sender = 'x@corp.test', via = 'team@corp.test' WHERE ${one('delivery', 'delivery_id')}`,
+  },
+  {
     expected: 'attempt-delivery',
     text: 'an attempt of no delivery',
     sql: `INSERT INTO attempt (organisation_id, delivery_id, attempt_no, outcome, reason) SELECT organisation_id, organisation_id, 1, 2, 'loop' FROM organisation`,

@@ -84,6 +84,8 @@ const queries = {
   'delivery-attempts': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, format('%s attempts, the rows go to %s', d.attempts, max(a.attempt_no)) d
     FROM delivery d JOIN attempt a USING (organisation_id, delivery_id) GROUP BY d.organisation_id, d.delivery_id HAVING max(a.attempt_no) > d.attempts`,
   'delivery-reason': `SELECT organisation_id o, 'delivery ' || delivery_id s, 'reason ' || reason d FROM delivery WHERE reason IS NOT NULL AND reason <> ALL ($3::text[])`,
+  'delivery-sender': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, format('is sent with %L, came for %s, the message is from %L', d.sender, coalesce(d.via, 'its recipient'), m.envelope_from) d
+    FROM delivery d JOIN message m USING (organisation_id, message_id) WHERE d.sender IS NOT NULL AND (d.via IS NULL OR d.sender NOT LIKE '_%@_%' OR m.envelope_from = '')`,
   'attempt-delivery': `SELECT a.organisation_id o, 'attempt ' || a.delivery_id || ' no ' || a.attempt_no s, 'no such delivery' d FROM attempt a
     WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.organisation_id = a.organisation_id AND d.delivery_id = a.delivery_id)`,
   'attempt-words': `SELECT organisation_id o, 'attempt ' || delivery_id || ' no ' || attempt_no s, format('outcome %s, reason %s', outcome, reason) d FROM attempt

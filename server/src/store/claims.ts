@@ -28,6 +28,7 @@ export interface ClaimedDelivery {
   unsureBefore: number
   acceptedAt: Date
   direction: number
+  /** the delivery's own, where it has one */
   envelopeFrom: string
   size: number
   prefix: Buffer
@@ -50,7 +51,7 @@ export const CLAIM_COLUMNS = `d.organisation_id AS "organisationId", d.delivery_
   (due.was = ${DeliveryState.unsure} OR (d.attempts > 0 AND EXISTS (SELECT FROM attempt a WHERE a.organisation_id = d.organisation_id
     AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}))) AS "wasUnsure",
   CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*)::int FROM attempt a WHERE a.organisation_id = d.organisation_id
-    AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", m.direction, m.envelope_from AS "envelopeFrom", m.size,
+    AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", m.direction, coalesce(d.sender, m.envelope_from) AS "envelopeFrom", m.size,
   m.prefix, m.body_store AS "bodyStore", m.blob_key AS "blobKey", m.client_ip AS "clientIp", m.helo, m.facts`
 
 export interface ClaimWish {

@@ -1,5 +1,6 @@
 /**
- * What RCPT, routing, submission and sign-in look up: domain, address, person, known_recipient, directory_generation.
+ * What RCPT, routing, submission and sign-in look up: domain, address, person, redirect, known_recipient,
+ * directory_generation.
  * Reading only, but for the learned recipients; the writers of the model are in store/model.ts and end with
  * bumpDirectory in their own transaction.
  */
@@ -24,6 +25,8 @@ export interface DomainRow {
   rollingCopy: boolean
   emergency: boolean
   retentionDays: number
+  /** the organisation's way to the world */
+  outboundRouteId: Id | null
 }
 
 const DOMAIN = `
@@ -33,7 +36,7 @@ SELECT d.organisation_id AS "organisationId", d.domain_id AS "domainId", d.name,
        coalesce(d.scope_filtering, o.scope_filtering) AS filtering,
        coalesce(d.scope_copy, o.scope_copy) AS "rollingCopy",
        coalesce(d.scope_emergency, o.scope_emergency) AS emergency,
-       o.retention_days AS "retentionDays"
+       o.retention_days AS "retentionDays", o.outbound_route_id AS "outboundRouteId"
 FROM domain d JOIN organisation o USING (organisation_id)
 LEFT JOIN domain a ON a.organisation_id = d.organisation_id AND a.domain_id = d.alias_of_domain_id`
 
@@ -48,20 +51,33 @@ export async function oldestDomain(sql: Sql): Promise<DomainRow | null> {
   return rows[0] ?? null
 }
 
+/** An address is a person's, or stands for others, or both: two rows. */
 export interface AddressRow {
   address: string
   organisationId: Id
-  personId: Id
+  /** null: the row of a redirect */
+  personId: Id | null
+  redirect: RedirectRow | null
   routeId: Id | null
   filtering: boolean | null
   rollingCopy: boolean | null
   emergency: boolean | null
 }
 
-/** Those of the addresses that exist, with what their person (else group) says about route and scopes. */
+export interface RedirectRow {
+  id: Id
+  /** folded */
+  address: string
+  /** as the admin wrote them */
+  targets: string[]
+  /** the person who has the address gets the mail as well */
+  keepCopy: boolean
+}
+
+/** Those of the addresses that exist: what their person (else group) says about route and scopes, what they stand for. */
 export function findAddresses(sql: Sql, addresses: readonly string[]): Promise<AddressRow[]> {
   return sql.query<AddressRow>(
-    `SELECT a.address, a.organisation_id AS "organisationId", p.person_id AS "personId",
+    `SELECT a.address, a.organisation_id AS "organisationId", p.person_id AS "personId", NULL::jsonb AS redirect,
             coalesce(p.route_id, g.route_id) AS "routeId",
             coalesce(p.scope_filtering, g.scope_filtering) AS filtering,
             coalesce(p.scope_copy, g.scope_copy) AS "rollingCopy",
@@ -69,7 +85,11 @@ export function findAddresses(sql: Sql, addresses: readonly string[]): Promise<A
      FROM address a
      JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
      LEFT JOIN person_group g ON g.organisation_id = p.organisation_id AND g.group_id = p.group_id
-     WHERE a.address = ANY($1::text[])`,
+     WHERE a.address = ANY($1::text[])
+     UNION ALL
+     SELECT address, organisation_id, NULL, jsonb_build_object('id', redirect_id, 'address', address, 'targets', targets,
+            'keepCopy', keep_copy), NULL, NULL, NULL, NULL
+     FROM redirect WHERE address = ANY($1::text[])`,
     [addresses],
     'directory-addresses',
   )

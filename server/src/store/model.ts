@@ -1,5 +1,5 @@
 /**
- * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address. Writers take many
+ * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address, redirect. Writers take many
  * rows per statement (jsonb_to_recordset), so that thousands of people are one round trip, and are always called inside
  * one transaction that ends with bumpDirectory.
  */
@@ -74,6 +74,17 @@ export interface AddressModel {
   primary: boolean
 }
 
+/** An address that stands for others. */
+export interface RedirectModel {
+  id: Id
+  address: string
+  display: string
+  domainId: Id
+  /** as written */
+  targets: string[]
+  keepCopy: boolean
+}
+
 const SCOPES = 'scope_filtering AS filtering, scope_copy AS "rollingCopy", scope_emergency AS emergency'
 
 /** One apply at a time, until the transaction's end. */
@@ -125,6 +136,13 @@ export const readAddresses = (sql: Sql, organisationId: Id): Promise<AddressMode
   sql.query<AddressModel>(
     `SELECT address, display, person_id AS "personId", domain_id AS "domainId", is_primary AS primary FROM address
      WHERE organisation_id = $1 ORDER BY is_primary DESC, address`,
+    [organisationId],
+  )
+
+export const readRedirects = (sql: Sql, organisationId: Id): Promise<RedirectModel[]> =>
+  sql.query<RedirectModel>(
+    `SELECT redirect_id AS id, address, display, domain_id AS "domainId", targets, keep_copy AS "keepCopy" FROM redirect
+     WHERE organisation_id = $1 ORDER BY address`,
     [organisationId],
   )
 
@@ -282,6 +300,24 @@ export async function writeAddresses(
      ${recordset('address text, "personId" uuid, "domainId" uuid, "primary" boolean, display text')}`,
     [organisationId, JSON.stringify(rows)],
   )
+}
+
+export async function writeRedirects(sql: Sql, organisationId: Id, rows: readonly RedirectModel[]): Promise<void> {
+  await sql.query(
+    `INSERT INTO redirect (organisation_id, redirect_id, address, display, domain_id, targets, keep_copy)
+     SELECT $1, id, address, display, "domainId", ARRAY(SELECT jsonb_array_elements_text(targets)), "keepCopy"
+     ${recordset('id uuid, address text, display text, "domainId" uuid, targets jsonb, "keepCopy" boolean')}
+     ON CONFLICT (organisation_id, redirect_id) DO UPDATE SET display = excluded.display, targets = excluded.targets,
+       keep_copy = excluded.keep_copy`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
+export async function removeRedirects(sql: Sql, organisationId: Id, redirects: readonly Id[]): Promise<void> {
+  await sql.query('DELETE FROM redirect WHERE organisation_id = $1 AND redirect_id = ANY($2::uuid[])', [
+    organisationId,
+    uuidArray(redirects),
+  ])
 }
 
 /** First passwords; whoever has one keeps it. */

@@ -41,11 +41,15 @@ export async function readMessage(sql: Sql, organisationId: Id, messageId: Id): 
 
 export interface TraceDeliveryRow extends QueueRow {
   finishedAt: Date | null
+  /** the address of ours that it came for */
+  via: string | null
+  /** another sender than the message's */
+  sender: string | null
 }
 
 export function deliveriesOf(sql: Sql, organisationId: Id, messageId: Id): Promise<TraceDeliveryRow[]> {
   return sql.query<TraceDeliveryRow>(
-    `SELECT ${QUEUE_COLUMNS}, d.finished_at AS "finishedAt"
+    `SELECT ${QUEUE_COLUMNS}, d.finished_at AS "finishedAt", d.via, d.sender
      ${QUEUE_FROM}
      WHERE d.organisation_id = $1 AND d.message_id = $2 ORDER BY d.delivery_id LIMIT 1000`,
     [organisationId, messageId],

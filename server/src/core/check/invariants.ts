@@ -69,6 +69,11 @@ export const invariants: Record<InvariantName, Meaning> = {
   'delivery-proof': { means: 'what is delivered has an attempt that says so', remedy: REPORT },
   'delivery-attempts': { means: 'a delivery counts its attempts', remedy: REPORT },
   'delivery-reason': { means: 'the reason of a state is one of the closed list', remedy: REPORT },
+  'delivery-sender': {
+    means:
+      'only what an address of ours stands for is sent with a sender of its own, and a notice (null sender) never is',
+    remedy: REPORT,
+  },
   'attempt-delivery': { means: 'every attempt belongs to a delivery', remedy: REPORT },
   'attempt-words': { means: 'outcome and reason of an attempt are of the closed lists', remedy: REPORT },
   'delivered-once': { means: 'nothing is delivered twice unless an unsure attempt came before', remedy: REPORT },

@@ -21,6 +21,7 @@ export interface Job {
   messageId: Id
   routeId: Id
   direction: number
+  /** the message's, or the deliveries' own: all of a job have the same */
   envelopeFrom: string
   /** whom we had it from; null: our own */
   client: ClientFacts | null
@@ -76,12 +77,16 @@ export function jobsOfIncoming(
 ): Job[] {
   const hot = incoming.deliveries.filter((d) => d.hot)
   const body = bodyOf(incoming.body, bodyStore)
-  return [...groups(hot, (d) => keyOf(d.routeId, d.recipient))].map((list) => ({
+  const wayOf = (d: (typeof hot)[number]): string => {
+    const key = keyOf(d.routeId, d.recipient)
+    return d.sender ? `${key} ${d.sender}` : key
+  }
+  return [...groups(hot, wayOf)].map((list) => ({
     organisationId: incoming.organisationId,
     messageId: incoming.messageId,
     routeId: list[0]!.routeId,
     direction: incoming.direction,
-    envelopeFrom: incoming.envelopeFrom,
+    envelopeFrom: list[0]!.sender ?? incoming.envelopeFrom,
     client: clientOf(incoming),
     acceptedAt: incoming.receivedAt,
     size: incoming.size,
@@ -107,41 +112,44 @@ export function jobsOfIncoming(
 
 /**
  * The transactions of claimed work: deliveries of one message that go the same way share one, but for what is marked
- * differently (an unsure one is sent on its own, so that its mark tells the truth for each recipient).
+ * differently (an unsure one is sent on its own, so that its mark tells the truth for each recipient) or has another sender.
  */
 export function jobsOfClaims(
   claims: readonly ClaimedDelivery[],
   keyOf: (routeId: Id, address: string) => string,
   how: Pick<Job, 'returnEventId' | 'byReturn' | 'isTrial'>,
 ): Job[] {
-  return [...groups(claims, (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held}`)].map(
-    (list) => {
-      const first = list[0]!
-      return {
-        organisationId: first.organisationId,
-        messageId: first.messageId,
-        routeId: first.routeId,
-        direction: first.direction,
-        envelopeFrom: first.envelopeFrom,
-        client: clientOf(first),
-        acceptedAt: first.acceptedAt.getTime(),
-        size: first.size,
-        prefix: first.prefix,
-        facts: first.facts,
-        body: { kind: 'stored', bodyStore: first.bodyStore, blobKey: first.blobKey },
-        recipients: list.map((c) => ({
-          deliveryId: c.deliveryId,
-          personId: c.personId,
-          address: c.recipient,
-          notify: c.notify,
-          orcpt: c.orcpt,
-          attempts: c.attempts,
-          held: c.held,
-          wasUnsure: c.wasUnsure,
-          unsureBefore: c.unsureBefore,
-        })),
-        ...how,
-      }
-    },
-  )
+  return [
+    ...groups(
+      claims,
+      (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held} ${c.envelopeFrom}`,
+    ),
+  ].map((list) => {
+    const first = list[0]!
+    return {
+      organisationId: first.organisationId,
+      messageId: first.messageId,
+      routeId: first.routeId,
+      direction: first.direction,
+      envelopeFrom: first.envelopeFrom,
+      client: clientOf(first),
+      acceptedAt: first.acceptedAt.getTime(),
+      size: first.size,
+      prefix: first.prefix,
+      facts: first.facts,
+      body: { kind: 'stored', bodyStore: first.bodyStore, blobKey: first.blobKey },
+      recipients: list.map((c) => ({
+        deliveryId: c.deliveryId,
+        personId: c.personId,
+        address: c.recipient,
+        notify: c.notify,
+        orcpt: c.orcpt,
+        attempts: c.attempts,
+        held: c.held,
+        wasUnsure: c.wasUnsure,
+        unsureBefore: c.unsureBefore,
+      })),
+      ...how,
+    }
+  })
 }

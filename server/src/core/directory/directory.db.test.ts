@@ -105,6 +105,7 @@ test('who may send as whom', async () => {
   expect(await directory.organisationOfDomain(org.domain.toUpperCase())).toEqual({
     organisationId: org.organisationId,
     domainId: org.domainId,
+    outboundRouteId: org.outboundRouteId,
   })
   expect(await directory.organisationOfDomain('elsewhere.test')).toBeNull()
   expect((await directory.addressesOf(alice.organisationId, alice.personId)).map((each) => each.address)).toEqual([

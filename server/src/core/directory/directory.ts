@@ -167,7 +167,9 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
     async organisationOfDomain(domain) {
       const name = foldDomain(domain)
       const row = name === null ? null : await findDomain(name)
-      return row ? { organisationId: row.organisationId, domainId: row.domainId } : null
+      if (!row) return null
+      const { organisationId, domainId, outboundRouteId } = row
+      return { organisationId, domainId, outboundRouteId }
     },
     addressesOf: (organisationId, personId) => addressesOfPerson(db, organisationId, personId),
     async senderFor(sender) {

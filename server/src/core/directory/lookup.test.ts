@@ -1,59 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Sql } from '../../platform/db/database.ts'
+import { domain, person, world, worldSql } from '../../../testkit/directory-world.ts'
 import { WireError } from '../../platform/errors.ts'
-import type { AddressRow, DomainRow, KnownRow } from '../../store/directory.ts'
+import type { DomainRow } from '../../store/directory.ts'
 import { lookUp } from './lookup.ts'
 
-interface World {
-  domains: DomainRow[]
-  addresses: AddressRow[]
-  known: KnownRow[]
-}
-
-/** Answers the three questions of store/directory.ts from memory. */
-function worldSql(world: World): Sql {
-  return {
-    async query<Row extends object>(_text: string, values: readonly unknown[] = [], name?: string): Promise<Row[]> {
-      if (name === 'directory-domain') return world.domains.filter((row) => row.name === values[0]) as object[] as Row[]
-      if (name === 'directory-addresses')
-        return world.addresses.filter((row) => (values[0] as string[]).includes(row.address)) as object[] as Row[]
-      if (name === 'directory-known')
-        return world.known.filter((row) => (values[1] as string[]).includes(row.address)) as object[] as Row[]
-      return world.domains.slice(0, 1) as object[] as Row[]
-    },
-  }
-}
-
-const domain = (name: string, fields: Partial<DomainRow> = {}): DomainRow => ({
-  organisationId: 'org',
-  domainId: `d-${name}`,
-  name,
-  kind: 1,
-  aliasOf: null,
-  otherRouteId: null,
-  catchAll: null,
-  separator: '+',
-  routeId: 'route-domain',
-  complete: true,
-  unknownPolicy: 1,
-  filtering: true,
-  rollingCopy: true,
-  emergency: true,
-  retentionDays: 14,
-  ...fields,
-})
-const person = (address: string, fields: Partial<AddressRow> = {}): AddressRow => ({
-  address,
-  organisationId: 'org',
-  personId: `p-${address}`,
-  routeId: null,
-  filtering: null,
-  rollingCopy: null,
-  emergency: null,
-  ...fields,
-})
-const world = (fields: Partial<World>): World => ({ domains: [], addresses: [], known: [], ...fields })
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => 'resolved',

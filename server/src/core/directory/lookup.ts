@@ -1,7 +1,7 @@
 /**
  * From an address to its person and route (the decision behind every RCPT), without cache. In this order:
- *   1. an address of a person: as written, then without its subaddress, in the domain, then in the domains it is an
- *      alias of (each domain once: a ring of aliases ends);
+ *   1. an address of a person, or one that stands for others (expand.ts): as written, then without its subaddress, in
+ *      the domain, then in the domains it is an alias of (each domain once: a ring of aliases ends);
  *   2. postmaster, which must always be taken (RFC 5321 section 4.5.1);
  *   3. the domain's catch-all;
  *   4. shared domain: strangers go to the other route;
@@ -13,8 +13,10 @@
 import { DomainKind, UnknownPolicy } from '../../platform/codes.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
+import { NIL_ID } from '../../platform/ids.ts'
 import { domainByName, findAddresses, findKnown, oldestDomain } from '../../store/directory.ts'
-import type { AddressRow, DomainRow } from '../../store/directory.ts'
+import type { AddressRow, DomainRow, RedirectRow } from '../../store/directory.ts'
+import { expand, inTheWorld } from './expand.ts'
 import { foldAddress, localCandidates, splitAddress } from './fold.ts'
 import type { SplitAddress } from './fold.ts'
 import type { Recipient } from './recipient.ts'
@@ -25,11 +27,33 @@ const LONGEST_CHAIN = 8
 /** How a domain is found: through the cache of directory.ts, or straight from the store. */
 export type FindDomain = (name: string) => Promise<DomainRow | null>
 
+/** Who an address is, before what it stands for is looked up. */
+export interface Entry {
+  recipient: Recipient
+  redirect: RedirectRow | null
+}
+
 export async function lookUp(
   sql: Sql,
   address: string,
   findDomain: FindDomain = (name) => domainByName(sql, name),
 ): Promise<Recipient> {
+  const { recipient, redirect } = await findEntry(sql, address, findDomain, false)
+  if (redirect === null) return recipient
+  const to = await expand({ recipient, redirect }, address, async (target) => {
+    const split = splitAddress(target)
+    const domain = split?.domain ? await findDomain(split.domain) : null
+    if (domain?.organisationId === recipient.organisationId) return findEntry(sql, target, findDomain, true)
+    const { outboundRouteId } = (await findDomain(domainOf(redirect.address)))!
+    return { recipient: inTheWorld(recipient.organisationId, outboundRouteId, target), redirect: null }
+  })
+  return { ...recipient, redirect: { domain: domainOf(redirect.address), to } }
+}
+
+const domainOf = (folded: string): string => folded.slice(folded.lastIndexOf('@') + 1)
+
+/** `vouched`: an admin has named it, which counts for where nobody else can say. */
+async function findEntry(sql: Sql, address: string, findDomain: FindDomain, vouched: boolean): Promise<Entry> {
   const split = splitAddress(address)
   if (!split) throw new WireError('address-syntax-recipient')
   const domain = split.domain === null ? await oldestDomain(sql) : await findDomain(split.domain)
@@ -40,9 +64,9 @@ export async function lookUp(
   const written = split.domain === null ? `postmaster@${domain.name}` : address
   const base = { address: written, folded: `${locals.at(-1)!}@${chain.at(-1)!.name}` }
 
-  const person = await findPerson(sql, chain, locals)
-  if (person) return withPerson(person.domain, person.row, { ...base, folded: person.row.address })
-  return stranger(sql, { split, domain: chain.at(-1)!, chain, locals, base })
+  const found = await findRows(sql, chain, locals)
+  if (found) return entryOf(found, { ...base, folded: found.address })
+  return stranger(sql, { split, domain: chain.at(-1)!, chain, locals, base, vouched })
 }
 
 /** The domain itself, then what it is an alias of, each at most once. */
@@ -60,23 +84,45 @@ async function aliasChain(first: DomainRow, findDomain: FindDomain): Promise<Dom
   return chain
 }
 
-async function findPerson(
-  sql: Sql,
-  chain: DomainRow[],
-  locals: string[],
-): Promise<{ domain: DomainRow; row: AddressRow } | null> {
+/** What is known of the first of the addresses that exists. */
+interface Found {
+  domain: DomainRow
+  address: string
+  person: PersonRow | null
+  redirect: RedirectRow | null
+}
+type PersonRow = AddressRow & { personId: string }
+const isPerson = (row: AddressRow): row is PersonRow => row.personId !== null
+
+async function findRows(sql: Sql, chain: DomainRow[], locals: string[]): Promise<Found | null> {
   const rows = await findAddresses(
     sql,
     chain.flatMap((domain) => locals.map((local) => `${local}@${domain.name}`)),
   )
   for (const domain of chain)
     for (const local of locals) {
-      const row = rows.find(
-        (each) => each.address === `${local}@${domain.name}` && each.organisationId === domain.organisationId,
-      )
-      if (row) return { domain, row }
+      const found = foundAt(rows, domain, `${local}@${domain.name}`)
+      if (found) return found
     }
   return null
+}
+
+function foundAt(rows: readonly AddressRow[], domain: DomainRow, address: string): Found | null {
+  const own = rows.filter((row) => row.address === address && row.organisationId === domain.organisationId)
+  if (own.length === 0) return null
+  return {
+    domain,
+    address,
+    person: own.find(isPerson) ?? null,
+    redirect: own.find(({ redirect }) => redirect !== null)?.redirect ?? null,
+  }
+}
+
+function entryOf({ domain, person, redirect }: Found, names: Names): Entry {
+  // Where nothing stays here, nothing goes by this route: only what it stands for needs one.
+  const isOnlyPassing = redirect !== null && (person === null || !redirect.keepCopy)
+  const at = isOnlyPassing ? { ...domain, routeId: domain.routeId ?? NIL_ID } : domain
+  return { recipient: person ? withPerson(at, person, names) : withoutPerson(at, at.routeId, names, 'known'), redirect }
 }
 
 interface Names {
@@ -84,7 +130,7 @@ interface Names {
   folded: string
 }
 
-function withPerson(domain: DomainRow, row: AddressRow, names: Names): Recipient {
+function withPerson(domain: DomainRow, row: PersonRow, names: Names): Recipient {
   return {
     organisationId: domain.organisationId,
     domainId: domain.domainId,
@@ -106,16 +152,22 @@ interface Stranger {
   chain: DomainRow[]
   locals: string[]
   base: Names
+  vouched: boolean
 }
 
-async function stranger(sql: Sql, asked: Stranger): Promise<Recipient> {
+async function stranger(sql: Sql, asked: Stranger): Promise<Entry> {
+  const { domain } = asked
+  const caught = asked.split.local === 'postmaster' || domain.catchAll === null ? null : await catchAll(sql, domain)
+  return caught ?? { recipient: await unlisted(sql, asked), redirect: null }
+}
+
+async function unlisted(sql: Sql, asked: Stranger): Promise<Recipient> {
   const { domain, base, chain, locals } = asked
   if (asked.split.local === 'postmaster') return withoutPerson(domain, domain.routeId, base, 'known')
-  const caught = domain.catchAll === null ? null : await catchAll(sql, domain)
-  if (caught) return caught
   if (domain.kind === DomainKind.shared && domain.otherRouteId !== null)
     return withoutPerson(domain, domain.otherRouteId, base, 'known')
   if (domain.complete) throw new WireError('unknown-recipient')
+  if (asked.vouched) return withoutPerson(domain, domain.routeId, base, 'known')
   const known = await findKnown(
     sql,
     domain.organisationId,
@@ -127,13 +179,12 @@ async function stranger(sql: Sql, asked: Stranger): Promise<Recipient> {
   throw new WireError('recipient-unverified')
 }
 
-/** The person behind the catch-all address: mail to anybody unknown goes to them, under their own address. */
-async function catchAll(sql: Sql, domain: DomainRow): Promise<Recipient | null> {
+/** Whoever is behind the catch-all address: mail to anybody unknown goes to them, under their own address. */
+async function catchAll(sql: Sql, domain: DomainRow): Promise<Entry | null> {
   const folded = foldAddress(domain.catchAll!)
   if (folded === null) return null
-  const rows = await findAddresses(sql, [folded])
-  const row = rows.find((each) => each.organisationId === domain.organisationId)
-  return row ? withPerson(domain, row, { address: domain.catchAll!, folded }) : null
+  const found = foundAt(await findAddresses(sql, [folded]), domain, folded)
+  return found && entryOf(found, { address: domain.catchAll!, folded })
 }
 
 function withoutPerson(

@@ -19,6 +19,16 @@ export interface Recipient {
   retentionDays: number
   /** 'park': accepted though nobody knows the address; the delivery is parked. 'outside': in the world, never resolved */
   standing: 'known' | 'park' | 'outside'
+  /** its mail goes to these instead */
+  redirect?: Redirected
+}
+
+/** What an address that stands for others comes to in the end. */
+export interface Redirected {
+  /** ours, whose name a sender bears that has to be rewritten (SRS) */
+  domain: string
+  /** each once, none of them redirected any more */
+  to: readonly Recipient[]
 }
 
 export interface Directory {
@@ -30,5 +40,12 @@ export interface Directory {
   /** The answer to the same question where it is at hand; null: ask resolve. */
   known(address: string): Recipient | null
   /** The organisation whose domain this is, or null: may a person of ours send from it, is it a colleague. */
-  organisationOfDomain(domain: string): Promise<{ organisationId: Id; domainId: Id } | null>
+  organisationOfDomain(domain: string): Promise<OwnDomain | null>
+}
+
+export interface OwnDomain {
+  organisationId: Id
+  domainId: Id
+  /** the organisation's way to the world */
+  outboundRouteId: Id | null
 }

@@ -19,7 +19,7 @@ import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/head
 import type { Watch } from '../delivery/index.ts'
 import type { Directory, Recipient, RouteBook } from '../directory/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
-import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
+import { mayBeReturned, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { takenByRoute } from './mirror.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
@@ -31,6 +31,7 @@ export interface IntakeDeps {
   directory: Directory
   routes: Pick<RouteBook, 'get'>
   routing: Routing
+  returnPaths: ReturnPaths
   ownId: OwnId
   accept: Accept
   bodies: BodyIntake
@@ -56,11 +57,17 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
     checkRecipient(address, envelope) {
       deps.checkDisk()
       const taken = (recipient: Recipient): Recipient => takenByRoute(deps.routes, recipient, envelope)
-      if (deps.outbound.isListed(envelope))
-        return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then(taken)
-      const known = deps.directory.known(address)
+      const isListed = deps.outbound.isListed(envelope)
+      const known = isListed ? null : deps.directory.known(address)
       if (known) return taken(known)
-      return inTime(deps, deps.directory.resolve(address)).then(taken)
+      const ask = (): Promise<Recipient> =>
+        isListed ? deps.outbound.checkRecipient(address, envelope) : deps.directory.resolve(address)
+      if (!mayBeReturned(address)) return inTime(deps, ask()).then(taken)
+      const back = deps.returnPaths.returned(address, envelope.from)
+      return inTime(
+        deps,
+        back.then((found) => found ?? ask()),
+      ).then(taken)
     },
     mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
@@ -75,6 +82,32 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
 
 const isOutside = ({ recipient }: MxRecipient): boolean => recipient.standing === 'outside'
 
+/** Final recipients of one transaction. */
+const MOST_FINALS = 2000
+
+function refuseFlood(recipients: readonly MxRecipient[]): void {
+  const finals = recipients.reduce((sum, { recipient }) => sum + (recipient.redirect?.to.length ?? 1), 0)
+  if (finals > MOST_FINALS)
+    throw new WireError(
+      'too-many-recipients',
+      `these addresses stand for ${finals} recipients, of at most ${MOST_FINALS}`,
+    )
+}
+
+/** With which sender the message goes on, where it leaves for the world; null: as it came. */
+async function onwardOf(deps: IntakeDeps, share: Share, from: string): Promise<((domain: string) => string) | null> {
+  const isLeaving = share.recipients.some(({ recipient }) =>
+    recipient.redirect?.to.some(({ standing }) => standing === 'outside'),
+  )
+  return isLeaving ? deps.returnPaths.onward(share, from) : null
+}
+
+/** The address and those of ours it stands for: by each of them the message is known again. */
+const ownAmong = ({ folded, redirect }: Recipient): string[] => [
+  folded,
+  ...redirect!.to.flatMap((one) => (one.standing === 'outside' || one.folded === folded ? [] : one.folded)),
+]
+
 /** Promise 13: a database that hangs is 451 as fast as one that is gone. */
 const inTime = <T>(deps: IntakeDeps, asked: Promise<T>): Promise<T> =>
   within(deps.clock, deps.config.accept.answerWithin * 1000, asked, () => new WireError('database-unavailable'))
@@ -86,6 +119,8 @@ function receive(
   recipients: MxRecipient[],
   listed: { way: Way | null } | null,
 ): MxSink {
+  const isRedirected = recipients.some(({ recipient }) => recipient.redirect)
+  if (isRedirected) refuseFlood(recipients)
   const receivedAt = deps.clock.now()
   const shares: Share[] = []
   for (const one of recipients) {
@@ -130,22 +165,24 @@ function receive(
     try {
       if (header.received >= deps.config.smtp.hops)
         throw new WireError('too-many-hops', `${header.received} Received lines`)
-      const looped = (one: MxRecipient): boolean =>
-        header.traces.length > 0 && deps.ownId.seen(one.recipient.organisationId, header.traces, one.recipient.folded)
+      const looped: Arrival['looped'] = ({ organisationId, folded }) =>
+        header.traces.length > 0 && deps.ownId.seen(organisationId, header.traces, folded)
       // The primary that sends back what it got from us would return it to the sender: it is parked instead.
-      if (!listed && recipients.every(looped))
+      if (!listed && recipients.every(({ recipient }) => looped(recipient)))
         throw new WireError('loop', 'it was accepted here for the same recipient before')
       const signature = signer && (await inTime(deps, signer.signature(deps.sign)))
       const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
       const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }
       const way = listed?.way ?? null
       const author = way && (await deps.outbound.authorOf(envelope, way))
+      const onward = isRedirected ? await Promise.all(shares.map((s) => onwardOf(deps, s, envelope.from))) : null
       const unit = shares.map((share, i) => {
         const isOut = way !== null && share.organisationId === way.organisationId
         const direction = isOut ? Direction.outbound : Direction.inbound
         const forwarded = isOut && !way.isOwnSender
+        const senderFrom = onward?.[i] ?? null
         const ofOut = isOut ? { author, signature } : { author: null, signature: null }
-        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, ...ofOut })
+        return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, senderFrom, ...ofOut })
       })
       if (author && 'organisationId' in author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
@@ -214,9 +251,11 @@ interface Arrival {
   /** BODY said so, or octets beyond ASCII came */
   eightbit: boolean
   receivedAt: number
-  looped(one: MxRecipient): boolean
+  looped: (recipient: Recipient) => boolean
   direction: Direction
   forwarded: boolean
+  /** where a redirect leads to the world */
+  senderFrom: ((domain: string) => string) | null
   author: Pick<Recipient, 'personId' | 'routeId'> | null
   /** ours, as a header field */
   signature: Buffer | null
@@ -242,7 +281,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
     deps.ownId.header(
       share.organisationId,
       share.messageId,
-      share.recipients.map((one) => one.recipient.folded),
+      share.recipients.flatMap(({ recipient }) => (recipient.redirect ? ownAmong(recipient) : recipient.folded)),
     )
   const facts: MessageFacts = {}
   if (envelope.ret) facts.ret = envelope.ret
@@ -252,8 +291,14 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
   const routed = deps.routing.inbound(
-    { receivedAt, threadRoot: threadRootOf(header), author: arrival.author },
-    share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),
+    {
+      receivedAt,
+      threadRoot: threadRootOf(header),
+      author: arrival.author,
+      senderFrom: arrival.senderFrom,
+      seen: arrival.looped,
+    },
+    share.recipients.map((one) => ({ ...one, looped: arrival.looped(one.recipient) })),
   )
   return {
     organisationId: share.organisationId,

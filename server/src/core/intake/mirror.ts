@@ -16,12 +16,16 @@ export function takenByRoute(
   recipient: Recipient,
   { declaredSize, smtputf8, from }: MxEnvelope,
 ): Recipient {
-  const offer = routes.get(recipient.routeId)?.offer
+  const { redirect } = recipient
+  // Of several one is not refused for another's sake.
+  if (redirect && redirect.to.length > 1) return recipient
+  const final = redirect?.to[0] ?? recipient
+  const offer = routes.get(final.routeId)?.offer
   if (!offer) return recipient
   if (offer.size > 0 && declaredSize !== null && declaredSize > offer.size)
     throw new WireError('message-too-large', `the recipient's mail system takes ${offer.size} octets at most`)
   // Many senders say SMTPUTF8 for messages that do not need it.
-  if (smtputf8 && !offer.smtputf8 && (isInternational(from) || isInternational(recipient.address)))
+  if (smtputf8 && !offer.smtputf8 && (isInternational(from) || isInternational(final.address)))
     throw new WireError('smtputf8-not-taken')
   return recipient
 }

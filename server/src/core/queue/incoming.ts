@@ -25,6 +25,10 @@ export interface NewDelivery {
   held: boolean
   /** not to be attempted: it goes to the parking lot at once, for this reason */
   parked: Reason | null
+  /** the address of ours that stood for this recipient */
+  via?: string
+  /** sent with this sender instead of the message's */
+  sender?: string
 }
 
 export interface NewCopy {

@@ -44,7 +44,7 @@ function routing(flow: Flow | ModeBoard['flow'], room = true) {
           : Promise.resolve(recipient(address.split('@')[0]!)),
       known: () => null,
       organisationOfDomain: (domain) =>
-        Promise.resolve(domain === 'corp.test' ? { organisationId, domainId: newId(2) } : null),
+        Promise.resolve(domain === 'corp.test' ? { organisationId, domainId: newId(2), outboundRouteId: null } : null),
     },
   })
 }

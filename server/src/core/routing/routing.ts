@@ -11,6 +11,7 @@ import { newId, type Id } from '../../platform/ids.ts'
 import type { ModeBoard } from '../continuity/index.ts'
 import type { Directory, Recipient } from '../directory/index.ts'
 import type { NewCopy, NewDelivery } from '../queue/index.ts'
+import { spread, type Final, type Onward } from './spread.ts'
 
 export interface RoutedRecipient {
   recipient: Recipient
@@ -25,7 +26,7 @@ export interface Routed {
   copies: NewCopy[]
 }
 
-export interface RouteInput {
+export interface RouteInput extends Onward {
   receivedAt: number
   /** first of References, else In-Reply-To, else the message's own Message-ID; null: a thread of its own */
   threadRoot: string | null
@@ -43,7 +44,9 @@ export interface OutboundInput extends RouteInput {
 }
 
 export interface Routing {
-  /** Recipients of one organisation, those outside among them where one of its own systems sends. */
+  /**
+   * Recipients of one organisation, those outside among them where one of its own systems sends, or a redirect leads there.
+   */
   inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed
   /** The author's own copy of what the primary sent; null: none is kept. It is at home already: nothing is owed. */
   sent(input: RouteInput, author: Recipient): NewCopy | null
@@ -138,14 +141,20 @@ export function createRouting(deps: {
     const deliveries: NewDelivery[] = []
     const copies = new Map<Id, NewCopy>()
     const kept = isKept(input.author ?? null)
-    for (const { recipient, notify, orcpt, looped } of recipients) {
+    const isRedirected = recipients.some(({ recipient }) => recipient.redirect)
+    const finals: readonly Final[] = isRedirected ? spread(recipients, input) : recipients
+    for (const { recipient, notify, orcpt, looped, via, sender } of finals) {
       if (recipient.standing === 'outside') {
         const to = { recipient: recipient.address, routeId: recipient.routeId, notify, orcpt }
-        deliveries.push(deliveryOutside(to, looped ? 'loop' : kept ? 'pinned-hold' : null))
+        const delivery = deliveryOutside(to, looped ? 'loop' : kept ? 'pinned-hold' : null)
+        if (via !== undefined) delivery.via = via
+        if (sender !== undefined) delivery.sender = sender
+        deliveries.push(delivery)
         continue
       }
       const parked: Reason | null = looped ? 'loop' : recipient.standing === 'park' ? 'unknown-recipient-parked' : null
       const delivery = deliveryTo(recipient, notify, orcpt, parked)
+      if (via !== undefined) delivery.via = via
       deliveries.push(delivery)
       const { personId } = recipient
       // One person under two addresses gets two deliveries, as the sender asked, but sees the message once. A loop is

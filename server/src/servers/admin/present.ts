@@ -129,6 +129,8 @@ export function presentTrace(trace: FullTrace) {
     deliveries: trace.deliveries.map((row) => ({
       ...presentQueueItem(row),
       finishedAt: isoOrNull(row.finishedAt),
+      via: row.via,
+      sender: row.sender,
       proof: row.proof,
       attemptRows: row.attemptRows.map((attempt) => ({
         attemptNo: attempt.attemptNo,

@@ -135,6 +135,12 @@ function Delivery({ delivery }: { delivery: TraceDelivery }) {
       <p>
         <Why reason={delivery.reason} /> {delivery.route && <span className="muted">{delivery.route}</span>}
       </p>
+      {delivery.via && (
+        <p className="muted">
+          {t('trace.via', { address: delivery.via })}{' '}
+          {delivery.sender && t('trace.sentAs', { sender: delivery.sender })}
+        </p>
+      )}
       {delivery.attemptRows.length === 0 ? (
         <p className="muted">{t('trace.noAttempts')}</p>
       ) : (

@@ -375,6 +375,42 @@ test('five thousand people take seconds, applying them again less', async () => 
   expect(first).toBeLessThan(15_000)
 })
 
+test('redirects: made, changed, left and pruned; what cannot be meant is named', async () => {
+  const to = (address: string, ...targets: string[]) => ({ address: `${address}@${d}`, to: targets })
+  const info = to('Info', `alice@${d}`, 'x@world.test')
+  expect(acts(await apply(file({ redirects: [info, { ...to('alice', `bob@${d}`), keepCopy: false }] })))).toEqual(
+    expect.arrayContaining([`create redirect Info@${d}`, `create redirect alice@${d}`]),
+  )
+  const directory = createDirectory({ db: fresh.db, clock: systemClock, log: silentLog })
+  const finals = async (address: string) => {
+    await directory.refresh()
+    return (await directory.resolve(`${address}@${d}`)).redirect?.to.map((one) => one.address)
+  }
+  expect(await finals('info')).toEqual([`bob@${d}`, 'x@world.test'])
+  expect(await finals('ALICE')).toEqual([`bob@${d}`])
+  expect(acts(await apply(file({ redirects: [info] })))).toEqual([])
+  expect(acts(await apply(file({ redirects: [to('info', `bob@${d}`)] })))).toEqual([`change redirect info@${d}`])
+  expect(await finals('info')).toEqual([`bob@${d}`])
+  const pruned = await apply(file({ redirects: [info] }), { prune: true })
+  expect(acts(pruned)).toEqual([`change redirect Info@${d}`, `remove redirect alice@${d}`])
+  expect(await finals('info')).toEqual([`alice@${d}`, 'x@world.test'])
+
+  const wrong = async (...redirects: object[]) =>
+    (await problems(file({ redirects }))).map(({ path, text }) => [path, text])
+  const at = (name: string) => `organisations[o${n}].redirects[${name}@${d}]`
+  expect(await wrong({ ...info, keepCopy: true })).toEqual([
+    [`${at('Info')}.keepCopy`, expect.stringContaining('nobody has')],
+  ])
+  expect(await wrong(to('info', `alcie@${d}`, `bob+x@${d}`, `postmaster@${d}`))).toEqual([
+    [`${at('info')}.to[alcie@${d}]`, expect.stringContaining('nobody with this address')],
+  ])
+  expect(await wrong(to('a', `a@${d}`))).toEqual([[`${at('a')}.to`, expect.stringContaining('to itself')]])
+  expect(await wrong(to('a', 'x@w.test'), to('A', 'x@w.test'))).toHaveLength(1)
+  expect(await wrong({ address: 'a@world.test', to: ['x@w.test'] })).toEqual([
+    [`organisations[o${n}].redirects[a@world.test].address`, expect.stringContaining('domains') as string],
+  ])
+})
+
 test('two at once: both are done, one after the other', async () => {
   await Promise.all([apply(file({ name: 'One' })), apply(file({ name: 'Two' }))])
   expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`o${n}`])).length).toBe(1)

@@ -24,6 +24,7 @@ import { noNames, unknownNames } from './named.ts'
 import { nameProblems } from './paths.ts'
 import type { Problem } from './problems.ts'
 import { removalsOf, remove } from './prune.ts'
+import { redirectProblems } from './redirects.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
 import { storedSources } from './source-passwords.ts'
 
@@ -120,6 +121,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     desired.organisation.outboundRouteId = null
   await refuseTaken(sql, current, desired, work)
   refuseStolen(current, desired, work)
+  refuseRedirects(current, desired, work)
 
   const items: PlanItem[] = []
   const routes = compare('route', current.routes, desired.routes, { nameOf: (row) => row.name })
@@ -129,6 +131,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   })
   const groups = compare('group', current.groups, desired.groups, { nameOf: (row) => row.name })
   const people = comparePeople(current, desired)
+  const redirects = compare('redirect', current.redirects, desired.redirects, { nameOf: (row) => row.display })
   const orgChanges = current.organisation ? changedFields(current.organisation, desired.organisation) : []
   items.push({
     act: current.organisation ? (orgChanges.length > 0 ? 'change' : 'leave') : 'create',
@@ -136,7 +139,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     name: desired.organisation.slug,
     detail: orgChanges.join(', '),
   })
-  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items)
+  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items, ...redirects.items)
   const removals = work.how.prune ? await removalsOf(sql, organisationId, current, desired) : null
   if (removals) items.push(...removals.items)
   work.result.items.push(...items)
@@ -168,6 +171,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     )
     await ensureStandardFolders(sql, organisationId, ids)
   }
+  if (redirects.write.length > 0) await store.writeRedirects(sql, organisationId, redirects.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
   await deps.placeWaiting(sql, organisationId)
@@ -176,7 +180,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
 
 async function readCurrent(sql: Sql, slug: string): Promise<Current> {
   const organisation = await store.readOrganisation(sql, slug)
-  if (!organisation) return { organisation, routes: [], domains: [], groups: [], people: [], addresses: [] }
+  if (!organisation)
+    return { organisation, routes: [], domains: [], groups: [], people: [], addresses: [], redirects: [] }
   const { id } = organisation
   return {
     organisation,
@@ -185,6 +190,7 @@ async function readCurrent(sql: Sql, slug: string): Promise<Current> {
     groups: await store.readGroups(sql, id),
     people: await store.readPeople(sql, id),
     addresses: await store.readAddresses(sql, id),
+    redirects: await store.readRedirects(sql, id),
   }
 }
 
@@ -236,6 +242,11 @@ function refuseStolen(current: Current, desired: Desired, work: Work): void {
 function systemPath(name: string, { organisation, path }: Work): string {
   const at = organisation.outboundSources?.findIndex(({ username }) => username === name)
   return `${path}.outboundSources.${at}.username`
+}
+
+function refuseRedirects(current: Current, desired: Desired, { organisation, path, how }: Work): void {
+  const problems = [...redirectProblems(organisation, path, current, desired, how.prune)]
+  if (problems.length > 0) throw new ApplyError(problems.slice(0, 50))
 }
 
 function pathOf(name: string, desired: Desired, work: Work): string {

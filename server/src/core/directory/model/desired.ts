@@ -11,6 +11,7 @@ import type {
   GroupModel,
   OrganisationModel,
   PersonModel,
+  RedirectModel,
   RouteModel,
 } from '../../../store/model.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
@@ -26,6 +27,7 @@ export interface Current {
   groups: GroupModel[]
   people: PersonModel[]
   addresses: AddressModel[]
+  redirects: RedirectModel[]
 }
 export interface Tools {
   newId: () => Id
@@ -47,6 +49,7 @@ export interface Desired {
   groups: GroupModel[]
   people: PersonModel[]
   addresses: AddressModel[]
+  redirects: RedirectModel[]
   declared: Map<Id, DeclaredPerson>
 }
 
@@ -92,8 +95,25 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
     groups,
     people,
     addresses,
+    redirects: redirectsOf(declared, current, domains, tools),
     declared: byId,
   }
+}
+
+/** A redirect is known by its address. */
+function redirectsOf(
+  declared: DeclaredOrganisation,
+  current: Current,
+  domains: readonly DomainModel[],
+  tools: Tools,
+): RedirectModel[] {
+  const ids = new Map(current.redirects.map(({ address, id }) => [address, id]))
+  const domainIds = new Map([...current.domains, ...domains].map((domain) => [domain.name, domain.id]))
+  return declared.redirects.map(({ address: display, to: targets, keepCopy = true }) => {
+    const address = foldAddress(display)!
+    const domainId = domainIds.get(address.slice(address.lastIndexOf('@') + 1))!
+    return { id: ids.get(address) ?? tools.newId(), address, display, domainId, targets, keepCopy }
+  })
 }
 
 function routeOf(

@@ -50,4 +50,10 @@ export function* unknownNames(organisation: DeclaredOrganisation, path: string, 
         yield { path: `${at}.addresses.${j}`, text: `${domain} is not among this organisation's domains` }
     }
   }
+  for (const [i, { address }] of organisation.redirects.entries()) {
+    const folded = foldAddress(address)!
+    const domain = folded.slice(folded.lastIndexOf('@') + 1)
+    if (!domains.has(domain))
+      yield { path: `${path}.redirects.${i}.address`, text: `${domain} is not among this organisation's domains` }
+  }
 }

@@ -69,6 +69,7 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
   const slugs = uniqueness()
   const domains = uniqueness()
   const addresses = uniqueness()
+  const redirects = uniqueness()
   const upns = uniqueness()
   const systems = uniqueness()
   for (const [index, organisation] of declaration.organisations.entries()) {
@@ -88,6 +89,12 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
         yield { path: at, text: 'a password is for signing in: username is missing' }
       if (source.password !== undefined && source.passwordFile !== undefined)
         yield { path: at, text: 'password or passwordFile, not both' }
+    }
+    for (const [i, { address, to }] of organisation.redirects.entries()) {
+      const folded = foldAddress(address)!
+      yield* redirects(folded, `${path}.redirects.${i}.address`)
+      if (to.every((target) => foldAddress(target) === folded))
+        yield { path: `${path}.redirects.${i}.to`, text: 'leads to itself and nowhere else' }
     }
     yield* contradictions(organisation, path)
   }

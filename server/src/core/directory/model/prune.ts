@@ -15,6 +15,7 @@ export interface Removals {
   groups: Id[]
   domains: Id[]
   routes: Id[]
+  redirects: Id[]
 }
 
 const missing = <T extends { id: Id }>(before: readonly T[], after: readonly { id: Id }[]): T[] => {
@@ -24,7 +25,7 @@ const missing = <T extends { id: Id }>(before: readonly T[], after: readonly { i
 
 export async function removalsOf(sql: Sql, organisationId: Id, current: Current, desired: Desired): Promise<Removals> {
   const items: PlanItem[] = []
-  const found: Removals = { items, people: [], groups: [], domains: [], routes: [] }
+  const found: Removals = { items, people: [], groups: [], domains: [], routes: [], redirects: [] }
   const addressed = new Set(current.addresses.map((row) => row.personId))
   // Removed before, kept for their mail: nothing left to do.
   const people = missing(current.people, desired.people).filter((row) => !row.disabled || addressed.has(row.id))
@@ -56,6 +57,10 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
   for (const group of missing(current.groups, desired.groups)) {
     found.groups.push(group.id)
     items.push({ act: 'remove', thing: 'group', name: group.name, detail: '' })
+  }
+  for (const redirect of missing(current.redirects, desired.redirects)) {
+    found.redirects.push(redirect.id)
+    items.push({ act: 'remove', thing: 'redirect', name: redirect.display, detail: '' })
   }
   const usedDomains = new Set(
     current.addresses.filter((row) => keptPeople.has(row.personId)).map((row) => row.domainId),
@@ -96,6 +101,7 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
 export async function remove(sql: Sql, organisationId: Id, removals: Removals): Promise<void> {
   if (removals.people.length > 0) await store.removePeople(sql, organisationId, removals.people)
   if (removals.groups.length > 0) await store.removeGroups(sql, organisationId, removals.groups)
+  if (removals.redirects.length > 0) await store.removeRedirects(sql, organisationId, removals.redirects)
   if (removals.domains.length > 0) await store.removeDomains(sql, organisationId, removals.domains)
   if (removals.routes.length > 0) await store.removeRoutes(sql, organisationId, removals.routes)
 }

@@ -148,6 +148,19 @@ export const declaredSourceSchema = z
   })
   .superRefine(checkSource)
 
+export const redirectSchema = z.strictObject({
+  address: address.describe('Address at one of its domains; a person may have it too.'),
+  to: z
+    .array(address)
+    .min(1)
+    .max(100)
+    .describe('Where its mail goes: people, other redirects, addresses outside. Who is named twice gets it once.'),
+  keepCopy: z
+    .boolean()
+    .optional()
+    .describe('Of the address of a person: whether they get the mail as well; left out: yes.'),
+})
+
 export const organisationSchema = z.strictObject({
   slug: label(63)
     .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'is not a short name (a-z, 0-9, -)')
@@ -173,6 +186,7 @@ export const organisationSchema = z.strictObject({
   domains: z.array(domainSchema).max(10_000).default([]),
   groups: z.array(groupSchema).max(10_000).default([]),
   people: z.array(personSchema).max(200_000).default([]),
+  redirects: z.array(redirectSchema).max(50_000).default([]),
 })
 
 export const declarationSchema = z.strictObject({ organisations: z.array(organisationSchema).min(1).max(1000) })

@@ -79,7 +79,15 @@ const traceAttempt = name(
 const traceDelivery = name(
   'TraceDelivery',
   queueItem
-    .extend({ finishedAt: time.nullable(), proof: z.string().nullable(), attemptRows: z.array(traceAttempt) })
+    .extend({
+      finishedAt: time.nullable(),
+      /** the address of ours that it came for and that stands for the recipient: a redirect */
+      via: z.string().nullable(),
+      /** the envelope's sender it is sent with, where that is another than the message's */
+      sender: z.string().nullable(),
+      proof: z.string().nullable(),
+      attemptRows: z.array(traceAttempt),
+    })
     .strict(),
 )
 const fullTrace = name(

@@ -1,0 +1,87 @@
+/**
+ * Senders of mail that is sent on to the world (SRS, protocols/srs): the rewritten one on the way out, and whose it was when
+ * a notice comes back. A sender of the organisation's own is left alone: its SPF is ours anyway; and so is the null sender.
+ *
+ * Promise: only what we have made ourselves lets anybody in, only for three weeks, and only notices (the null sender, RFC
+ * 5321 section 4.5.5): no door for mail of strangers to strangers. A notice for which all that holds is never refused here.
+ */
+import type { Clock } from '../../platform/clock.ts'
+import type { Sql } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
+import { NIL_ID, type Id } from '../../platform/ids.ts'
+import type { Keys } from '../../platform/keys.ts'
+import { createSrs, dayOf, isReturnForm } from '../../protocols/srs/codec.ts'
+import { envelopeFromOf } from '../../store/bounces.ts'
+import { foldAddress, inTheWorld, type Directory, type OwnDomain, type Recipient } from '../directory/index.ts'
+
+export interface ReturnPaths {
+  /** The sender to send a message on with, by the domain that does; null: as it came. */
+  onward(message: { organisationId: Id; messageId: Id }, from: string): Promise<((domain: string) => string) | null>
+  /** Whose address of ours this is at RCPT; null: it is none of this kind. Throws not-a-notice, and what resolve throws. */
+  returned(address: string, from: string): Promise<Recipient | null>
+}
+
+const partsOf = (address: string): { local: string; domain: string } => {
+  const at = address.lastIndexOf('@')
+  return { local: address.slice(0, at), domain: address.slice(at + 1) }
+}
+
+/** Cheap enough to be asked for each recipient that is not known. */
+export const mayBeReturned = (address: string): boolean => isReturnForm(partsOf(address).local)
+
+export function createReturnPaths(deps: {
+  db: Sql
+  clock: Clock
+  keys: Pick<Keys, 'hmac'>
+  directory: Pick<Directory, 'resolve' | 'organisationOfDomain'>
+}): ReturnPaths {
+  const { directory, clock } = deps
+  const srs = createSrs((text) => deps.keys.hmac('srs', text))
+
+  /** Where a notice goes: out into the world, or home where the domain has become ours meanwhile. */
+  async function finalOf({ organisationId, outboundRouteId }: OwnDomain, address: string): Promise<Recipient> {
+    const owner = await directory.organisationOfDomain(partsOf(address).domain)
+    if (owner?.organisationId !== organisationId) return inTheWorld(organisationId, outboundRouteId, address)
+    const { redirect, ...own } = await directory.resolve(address)
+    return redirect && redirect.to.length === 1 ? redirect.to[0]! : own
+  }
+
+  return {
+    async onward({ organisationId, messageId }, from) {
+      if (from === '') return null
+      const owner = await directory.organisationOfDomain(partsOf(from).domain)
+      if (owner?.organisationId === organisationId) return null
+      const day = dayOf(clock.now())
+      return (domain) => srs.forward(from, domain, day) ?? srs.stored(messageId, domain, day)
+    },
+    async returned(address, from) {
+      const folded = foldAddress(address)
+      if (folded === null || !mayBeReturned(address)) return null
+      const { domain } = partsOf(folded)
+      const own = await directory.organisationOfDomain(domain)
+      // As written: its letters are those of somebody's address.
+      const read = own && srs.read(partsOf(address).local, domain, dayOf(clock.now()))
+      if (!own || !read) return null
+      if (from !== '')
+        throw new WireError('not-a-notice', 'it takes notices about mail that was sent on, from the null sender alone')
+      if (read.kind === 'forged') throw new WireError('not-a-notice', 'it was not made here')
+      if (read.kind === 'old') throw new WireError('not-a-notice', 'it was made more than three weeks ago')
+      const sender = read.kind === 'sender' ? read.address : await envelopeFromOf(deps.db, own.organisationId, read.id)
+      if (sender === null || sender === '') throw new WireError('not-a-notice', 'its message is not here any more')
+      return {
+        organisationId: own.organisationId,
+        domainId: own.domainId,
+        address,
+        folded,
+        personId: null,
+        routeId: NIL_ID,
+        filtering: false,
+        rollingCopy: false,
+        isProtected: false,
+        retentionDays: 0,
+        standing: 'known',
+        redirect: { domain, to: [await finalOf(own, sender)] },
+      }
+    },
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Recipients that stand for others become those others. Whoever is named already, by the sender or by another redirect, is
+ * not named again: one copy, however many ways lead to a person. What a sender asked of the redirect (NOTIFY, ORCPT) holds
+ * for each it stands for (RFC 3461 section 5.2.7), and the address they wrote to stays known as the original recipient
+ * (section 5.2.1). Pure.
+ */
+import type { Recipient } from '../directory/index.ts'
+import type { RoutedRecipient } from './routing.ts'
+
+export interface Onward {
+  /** it was accepted here for this recipient before */
+  seen?: (recipient: Recipient) => boolean
+  /** the sender to send on with from this domain of ours; left out: as it came */
+  senderFrom?: ((domain: string) => string) | null
+}
+
+export interface Final extends RoutedRecipient {
+  /** the address of ours that stood for it */
+  via?: string
+  /** another sender than the message's */
+  sender?: string
+}
+
+const keyOf = ({ personId, folded }: Recipient): string => personId ?? folded
+const isPlain = (address: string): boolean => /^[\x21-\x7e]+$/.test(address)
+
+export function spread(recipients: readonly RoutedRecipient[], { seen, senderFrom }: Onward): Final[] {
+  const finals: Final[] = recipients.filter(({ recipient }) => !recipient.redirect)
+  const named = new Set(finals.map(({ recipient }) => keyOf(recipient)))
+  for (const { recipient, notify, orcpt, looped = false } of recipients) {
+    const { redirect, address: via } = recipient
+    if (!redirect) continue
+    const original = orcpt ?? (isPlain(via) ? `rfc822;${via}` : null)
+    for (const to of redirect.to) {
+      if (named.has(keyOf(to))) continue
+      named.add(keyOf(to))
+      const isOut = to.standing === 'outside'
+      finals.push({
+        recipient: to,
+        notify,
+        orcpt: original,
+        looped: looped || (!isOut && (seen?.(to) ?? false)),
+        via,
+        ...(isOut && senderFrom ? { sender: senderFrom(redirect.domain) } : {}),
+      })
+    }
+  }
+  return finals
+}
