@@ -13,7 +13,7 @@ import type { ByteRoom } from '../../platform/byte-room.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { StandardFolder } from '../../platform/codes.ts'
 import type { Config } from '../../platform/config/config.ts'
-import type { Database } from '../../platform/db/database.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
@@ -23,8 +23,9 @@ import { foldAddress } from '../directory/index.ts'
 import type { MxSink } from '../intake/index.ts'
 import type { Mailbox, MailOwner } from '../mailbox/index.ts'
 import { beginningOf, collect, type Collected } from './collected.ts'
-import { completionOf, isSame, type Completion } from './completion.ts'
-import { prepareOutgoing, type Envelope } from './outgoing.ts'
+import { completionOf, isSame, type Completion, type Filling } from './completion.ts'
+import type { Envelope } from './envelope.ts'
+import { prepareOutgoing } from './outgoing.ts'
 import type { Submission } from './submission.ts'
 
 export interface ClientEnvelope extends Envelope {
@@ -62,15 +63,19 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   /** by person and bytes: a client that is back before its first try has ended waits for it */
   const underWay = new Map<string, Promise<unknown>>()
 
-  /** Puts the author's copy into Sent. */
-  async function keep(owner: MailOwner, came: Collected, fields: Buffer, at: number): Promise<Id> {
+  /**
+   * The author's copy in Sent: the one of an earlier try, or of one in another process (who puts something into a folder
+   * does so alone, over all of them), or a new one.
+   */
+  async function keep(owner: MailOwner, came: Collected, completion: Completion, filling: Filling): Promise<Id> {
     const append = () =>
       mailbox.appendToFolder(owner, {
         folderNo: StandardFolder.sent,
         keywords: ['$seen'],
-        bytes: [fields, ...came.pieces],
-        receivedAt: at,
+        bytes: [completion.fields(filling), ...came.pieces],
+        receivedAt: filling.date,
         source: 'sent',
+        already: (sql) => earlier(sql, owner, came, completion),
       })
     let appended = await append()
     if (!appended) {
@@ -83,8 +88,8 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   /** The copy of an earlier try; null: there is none. */
-  async function earlier(owner: MailOwner, came: Collected, completion: Completion): Promise<Id | null> {
-    const recent = await recentCopies(db, owner, {
+  async function earlier(sql: Sql, owner: MailOwner, came: Collected, completion: Completion): Promise<Id | null> {
+    const recent = await recentCopies(sql, owner, {
       folderNo: StandardFolder.sent,
       since: clock.now() - REPEATED_MS,
       atLeast: came.size,
@@ -103,7 +108,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   async function send(owner: MailOwner, envelope: ClientEnvelope, came: Collected): Promise<{ queueId: string }> {
-    const { from, to } = envelope
+    const { from, to, dsn = null } = envelope
     const beginning = beginningOf(came.pieces, deps.config.smtp.headerBytes + 2)
     const own = (await ownAddresses(db, owner)).map(({ address }) => address)
     // All that its header can be refused for, before anything is stored. It is looked at again on the way out.
@@ -112,7 +117,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
     const completion = completionOf(header)
     const at = clock.now()
     const filling = { date: at, messageId: `<${newId(at)}@${domainOf(from)}>` }
-    const copyId = (await earlier(owner, came, completion)) ?? (await keep(owner, came, completion.fields(filling), at))
+    const copyId = (await earlier(db, owner, came, completion)) ?? (await keep(owner, came, completion, filling))
     // The way from here takes room of its own, and reads the bytes where they are stored.
     came.release()
     try {
@@ -120,7 +125,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
         ...owner,
         copyId,
         identityAddress: from,
-        envelope: { from, to },
+        envelope: { from, to, dsn },
         protocol: envelope.smtputf8 ? 'UTF8SMTPSA' : 'ESMTPSA',
       })
       return { queueId: messageId }
@@ -132,7 +137,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
     }
   }
 
-  /** One after the other where it is the same message. */
+  /** One after the other where it is the same message. Another process is told to come again (tries.ts). */
   async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const mine = (underWay.get(key) ?? Promise.resolve()).then(work, work)
     underWay.set(key, mine)

@@ -13,6 +13,7 @@ import {
 } from '../../protocols/mime/index.ts'
 import { parseMailbox, type Mailbox } from '../../protocols/smtp/address.ts'
 import { foldAddress } from '../directory/index.ts'
+import type { Envelope } from './envelope.ts'
 
 export interface Outgoing {
   bytes: Buffer
@@ -24,11 +25,6 @@ export interface Outgoing {
   recipients: string[]
   smtputf8: boolean
   eightbit: boolean
-}
-
-export interface Envelope {
-  from: string
-  to: readonly string[]
 }
 
 const CR = 0x0d

@@ -19,11 +19,13 @@ import {
   recipientsLastHour,
   type OwnAddress,
 } from '../../store/submissions.ts'
+import type { Hold } from '../../protocols/smtp/hold.ts'
 import { foldAddress, type Directory } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import type { Accept } from '../queue/index.ts'
 import type { Routed, Routing } from '../routing/index.ts'
-import { prepareOutgoing, threadRootOf, type Envelope, type Outgoing } from './outgoing.ts'
+import { wishFor, type Envelope } from './envelope.ts'
+import { prepareOutgoing, threadRootOf, type Outgoing } from './outgoing.ts'
 import { identityId, listSent, type SentMail } from './sent.ts'
 import { stageOutgoing, type StageDeps } from './stage.ts'
 import { RECIPIENTS_PER_HOUR, tooManyThisHour } from './allowance.ts'
@@ -33,6 +35,8 @@ export interface SubmitWish extends MailOwner {
   copyId: Id
   identityAddress: string
   envelope?: Envelope | null
+  /** when it is to leave; null: at once */
+  hold?: Hold | null
   /** how it came from the author, for its Received field (RFC 5321 section 4.4); HTTP where it is not said */
   protocol?: string
 }
@@ -121,7 +125,11 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     }
   }
 
-  async function route(owner: MailOwner, outgoing: Outgoing, receivedAt: number, from: string): Promise<Routed> {
+  async function route(
+    owner: MailOwner,
+    outgoing: Outgoing,
+    { receivedAt, from, envelope }: { receivedAt: number; from: string; envelope: Envelope | null },
+  ): Promise<Routed> {
     const { refused, ...routed } = await deps.routing.outbound(
       {
         receivedAt,
@@ -129,6 +137,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
         organisationId: owner.organisationId,
         outboundRouteId: await outboundRoute(db, owner.organisationId),
         author: { personId: owner.personId, routeId: await ownRoute(from) },
+        asks: (address) => wishFor(envelope, address),
       },
       outgoing.recipients,
     )
@@ -162,9 +171,17 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const sentAt = clock.now()
     const submissionId = newId(sentAt)
     const messageId = newId(sentAt)
-    const routed = await route(owner, outgoing, sentAt, identity.address)
+    const routed = await route(owner, outgoing, { receivedAt: sentAt, from: identity.address, envelope })
     const { organisationId } = owner
-    const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol }
+    const leaving = {
+      organisationId,
+      messageId,
+      receivedAt: sentAt,
+      outgoing,
+      routed,
+      protocol,
+      dsn: envelope?.dsn ?? null,
+    }
     const staged = await stageOutgoing(deps, leaving)
     const one = {
       submissionId,

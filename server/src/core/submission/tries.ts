@@ -27,7 +27,7 @@ import { foldAddress, type Directory } from '../directory/index.ts'
 import type { Mailbox } from '../mailbox/index.ts'
 import { addSentOwed } from '../return/index.ts'
 import { checkAllowance } from './allowance.ts'
-import type { Envelope } from './outgoing.ts'
+import type { Envelope } from './envelope.ts'
 
 export type Left = Pick<Try, 'submissionId' | 'messageId' | 'sentAt'>
 

@@ -1,6 +1,6 @@
 /** What the submission listeners (RFC 6409) add to a session: who is at the other end, and whom they write to. */
 import type { Access, SignedPerson } from '../../core/access/index.ts'
-import type { SubmissionDoor } from '../../core/submission/index.ts'
+import type { NamedRecipient, SubmissionDoor } from '../../core/submission/index.ts'
 
 /** What all sessions of a submission listener share. */
 export interface SendingContext {
@@ -16,5 +16,5 @@ export interface Sending {
   /** tries to sign in that failed */
   failures: number
   /** of the transaction under way, as written, each once */
-  recipients: string[]
+  recipients: NamedRecipient[]
 }

@@ -186,7 +186,7 @@ function noteRefusal(session: Session, error: WireError, during: string): void {
   const about = named
     ? [named[1]!]
     : during === 'the message'
-      ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient.address))
+      ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient)).map(({ address }) => address)
       : []
   const reply = formatError(error).split('\r\n')[0]!
   for (const recipient of about.slice(0, MOST_NOTED))

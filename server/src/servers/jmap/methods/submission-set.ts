@@ -3,7 +3,6 @@ import { z } from 'zod'
 import { WireError, type ErrorCode } from '../../../platform/errors.ts'
 import {
   invalidProperty,
-  isObject,
   MethodError,
   SetProblem,
   utcDate,
@@ -11,6 +10,7 @@ import {
   type Json,
   type SetErrorType,
 } from '../../../protocols/jmap/index.ts'
+import { readEnvelope } from '../envelope.ts'
 import { checkAccount, readArgs, realId, type Call, type Method } from '../call.ts'
 import { idOrRef, setArgs } from '../schemas.ts'
 import { checkSetSize, oneByOne, refuseUnknown, SetOutcome } from '../standard.ts'
@@ -52,20 +52,6 @@ function problemOf(error: unknown): unknown {
   return new SetProblem(type, text)
 }
 
-function readEnvelope(value: Json | undefined): { from: string; to: string[] } | null {
-  if (value === undefined || value === null) return null
-  const email = (one: Json | undefined): string => {
-    if (!isObject(one) || typeof one.email !== 'string')
-      throw invalidProperty('envelope', 'each address needs an email')
-    if (isObject(one.parameters) && Object.keys(one.parameters).length > 0)
-      throw invalidProperty('envelope', 'SMTP parameters are not offered here')
-    return one.email
-  }
-  if (!isObject(value) || !Array.isArray(value.rcptTo))
-    throw invalidProperty('envelope', 'an envelope has mailFrom and rcptTo')
-  return { from: email(value.mailFrom), to: value.rcptTo.map(email) }
-}
-
 async function send(
   wish: Record<string, Json>,
   call: Call,
@@ -81,7 +67,7 @@ async function send(
       ...call.owner,
       copyId,
       identityAddress: identity.address,
-      envelope: readEnvelope(wish.envelope),
+      ...readEnvelope(wish.envelope),
     })
     return { ...sent, copyId }
   } catch (error) {

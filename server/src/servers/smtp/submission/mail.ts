@@ -23,9 +23,8 @@ export const mail = command({
         'signed-out',
         session.tls === null ? 'STARTTLS and AUTH must come first' : 'AUTH must come first',
       )
-    const value = parseMail(rest, ['AUTH'])
+    const value = parseMail(rest, { ignored: ['AUTH'] })
     checkSize(session, value)
-    if (value.ret !== null || value.envid !== null) throw new WireError('unknown-parameter', 'DSN is not offered here')
     if (value.from === null)
       throw new WireError('forbidden', 'the null sender is for notices of servers; name an address of yours')
     return { value, from: value.from.text }

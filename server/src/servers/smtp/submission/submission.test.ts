@@ -48,6 +48,7 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       '8BITMIME',
       'SMTPUTF8',
       'ENHANCEDSTATUSCODES',
+      'DSN',
       'CHUNKING',
       'LIMITS RCPTMAX=100',
       'AUTH PLAIN LOGIN',
@@ -285,9 +286,17 @@ describe('MAIL, RCPT and DATA', () => {
       ['501 5.5.4', '501 5.1.7', '552 5.3.4', '555 5.5.4'],
     ],
     [
-      'DSN is not offered',
-      ['MAIL FROM:<alice@corp.test> RET=HDRS', 'MAIL FROM:<alice@corp.test>', 'RCPT TO:<a@b.example> NOTIFY=NEVER'],
-      ['555 5.5.4', '250 2.1.0', '555 5.5.4'],
+      'RFC 3461: parameters that are none',
+      [
+        'MAIL FROM:<alice@corp.test> RET=ALL',
+        'MAIL FROM:<alice@corp.test> ENVID=+0A',
+        'MAIL FROM:<alice@corp.test> NOTIFY=NEVER',
+        'MAIL FROM:<alice@corp.test>',
+        'RCPT TO:<a@b.example> NOTIFY=NEVER,SUCCESS',
+        'RCPT TO:<a@b.example> ORCPT=rfc822',
+        'RCPT TO:<a@b.example> RET=HDRS',
+      ],
+      ['501 5.5.4', '501 5.5.4', '555 5.5.4', '250 2.1.0', '501 5.5.4', '501 5.5.4', '555 5.5.4'],
     ],
     [
       'recipients',
@@ -298,6 +307,31 @@ describe('MAIL, RCPT and DATA', () => {
   ])('%s', async (_, lines, codes) => {
     await open()
     expect(await say(await it.signedIn(), ...lines)).toEqual(codes)
+  })
+
+  test('RFC 3461: what is asked to hear goes with the message, and is forgotten behind it', async () => {
+    await open()
+    const client = await it.signedIn()
+    await say(
+      client,
+      'MAIL FROM:<alice@corp.test> RET=hdrs ENVID=QQ+2B1',
+      'RCPT TO:<A@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;first@b.example',
+      'RCPT TO:<c@b.example>',
+      'RCPT TO:<a@b.example> NOTIFY=NEVER',
+      'DATA',
+      '.',
+      'MAIL FROM:<alice@corp.test>',
+      'RCPT TO:<a@b.example>',
+      'DATA',
+      '.',
+    )
+    expect(it.seen.map(({ envelope }) => [envelope.to, envelope.dsn])).toEqual([
+      [
+        ['A@b.example', 'c@b.example'],
+        { ret: 'HDRS', envid: 'QQ+1', of: { 'a@b.example': { notify: 10, orcpt: 'rfc822;first@b.example' } } },
+      ],
+      [['a@b.example'], null],
+    ])
   })
 
   test('one recipient too many is 452, the others are written to', async () => {
