@@ -47,7 +47,8 @@ export const FolderRole = { inbox: 1, drafts: 2, sent: 3, trash: 4, junk: 5, arc
 /** The folders every protected person has from the start, by number. 1 is fixed: accept places mail there. */
 export const StandardFolder = { inbox: 1, drafts: 2, sent: 3, trash: 4, junk: 5, archive: 6 } as const
 export const Flag = { seen: 1, answered: 2, flagged: 4, draft: 8, forwarded: 16 } as const
-export const UndoStatus = { final: 1, pending: 2, canceled: 3 } as const
+/** waiting: for its time; pending: just leaving */
+export const UndoStatus = { final: 1, pending: 2, canceled: 3, waiting: 4 } as const
 
 export const Mode = {
   normal: 1,

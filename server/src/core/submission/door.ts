@@ -2,7 +2,8 @@
  * The door for what people send with their own mail client: from the bytes behind DATA to the way that mail from the web
  * pages takes (submission.ts), so that own addresses, hidden recipients, signatures, holds and hourly limits are the same.
  *
- * Promises: after `finish` the message has left and lies in Sent once, with its Bcc, as the author wrote it; when it
+ * Promises: after `finish` the message has left and lies in Sent once, with its Bcc, as the author wrote it, or waits for
+ * its time in Drafts (releases.ts); when it
  * throws, it has not left, and what was put into Sent for it is taken out again. A client that did not hear our 250 and
  * sends the same bytes to the same people again within REPEATED_MS gets 250 and nothing leaves twice: its copy in Sent is
  * found, in whatever process, and the way from it remembers what has left (tries.ts). What was cut off between the copy
@@ -24,18 +25,24 @@ import type { MxSink } from '../intake/index.ts'
 import type { Mailbox, MailOwner } from '../mailbox/index.ts'
 import { beginningOf, collect, type Collected } from './collected.ts'
 import { completionOf, isSame, type Completion, type Filling } from './completion.ts'
+import type { Hold } from '../../protocols/smtp/hold.ts'
 import type { Envelope } from './envelope.ts'
+import { aheadOf } from './hold.ts'
 import { prepareOutgoing } from './outgoing.ts'
 import type { Submission } from './submission.ts'
 
 export interface ClientEnvelope extends Envelope {
   /** the client asked for SMTPUTF8 */
   smtputf8: boolean
+  /** when it is to leave; null: at once */
+  hold?: Hold | null
 }
 
 export interface SubmissionDoor {
   /** At MAIL. Throws forbidden: it is not an address of theirs. */
   checkSender(owner: MailOwner, address: string): Promise<void>
+  /** seconds that a message may be held; 0: none is */
+  readonly maxHold: number
   /** At DATA. `finish` throws what Submission.submit throws, over-quota and memory-full. */
   begin(owner: MailOwner, envelope: ClientEnvelope): MxSink
 }
@@ -47,10 +54,17 @@ export interface SubmissionDoorDeps {
   config: Pick<Config, 'hostname' | 'smtp'>
   room: Pick<ByteRoom, 'claim'>
   mailbox: Pick<Mailbox, 'appendToFolder' | 'ensureFolders' | 'update'>
-  submission: Pick<Submission, 'submit'>
+  submission: Pick<Submission, 'submit' | 'maxHold'>
 }
 
 const REPEATED_MS = 600_000
+
+interface Came {
+  pieces: readonly Buffer[]
+  size: number
+  completion: Completion
+  held: boolean
+}
 
 /** In A-labels: it stands in a header. */
 function domainOf(address: string): string {
@@ -64,18 +78,19 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   const underWay = new Map<string, Promise<unknown>>()
 
   /**
-   * The author's copy in Sent: the one of an earlier try, or of one in another process (who puts something into a folder
+   * The author's copy in Sent, in Drafts of what is held: the one of an earlier try, or of one in another process (who puts something into a folder
    * does so alone, over all of them), or a new one.
    */
-  async function keep(owner: MailOwner, came: Collected, completion: Completion, filling: Filling): Promise<Id> {
+  async function keep(owner: MailOwner, came: Came, filling: Filling): Promise<Id> {
+    const { completion } = came
     const append = () =>
       mailbox.appendToFolder(owner, {
-        folderNo: StandardFolder.sent,
-        keywords: ['$seen'],
+        folderNo: came.held ? StandardFolder.drafts : StandardFolder.sent,
+        keywords: came.held ? ['$seen', '$draft'] : ['$seen'],
         bytes: [completion.fields(filling), ...came.pieces],
         receivedAt: filling.date,
         source: 'sent',
-        already: (sql) => earlier(sql, owner, came, completion),
+        already: (sql) => earlier(sql, owner, came),
       })
     let appended = await append()
     if (!appended) {
@@ -88,13 +103,14 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   /** The copy of an earlier try; null: there is none. */
-  async function earlier(sql: Sql, owner: MailOwner, came: Collected, completion: Completion): Promise<Id | null> {
+  async function earlier(sql: Sql, owner: MailOwner, came: Came): Promise<Id | null> {
     const recent = await recentCopies(sql, owner, {
-      folderNo: StandardFolder.sent,
+      // What was held may have left by now.
+      folderNos: came.held ? [StandardFolder.drafts, StandardFolder.sent] : [StandardFolder.sent],
       since: clock.now() - REPEATED_MS,
       atLeast: came.size,
     })
-    const same = recent.find((one) => isSame(one, { completion, pieces: came.pieces, size: came.size }))
+    const same = recent.find((one) => isSame(one, came))
     return same?.copyId ?? null
   }
 
@@ -117,7 +133,9 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
     const completion = completionOf(header)
     const at = clock.now()
     const filling = { date: at, messageId: `<${newId(at)}@${domainOf(from)}>` }
-    const copyId = (await earlier(db, owner, came, completion)) ?? (await keep(owner, came, completion, filling))
+    const hold = aheadOf(envelope.hold ?? null, at, deps.submission.maxHold)
+    const what = { pieces: came.pieces, size: came.size, completion, held: hold !== null }
+    const copyId = (await earlier(db, owner, what)) ?? (await keep(owner, what, filling))
     // The way from here takes room of its own, and reads the bytes where they are stored.
     came.release()
     try {
@@ -126,6 +144,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
         copyId,
         identityAddress: from,
         envelope: { from, to, dsn },
+        hold,
         protocol: envelope.smtputf8 ? 'UTF8SMTPSA' : 'ESMTPSA',
       })
       return { queueId: messageId }
@@ -149,6 +168,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   return {
+    maxHold: deps.submission.maxHold,
     async checkSender(owner, address) {
       const own = await ownAddresses(db, owner)
       if (!own.some((one) => one.address === foldAddress(address)))

@@ -50,6 +50,8 @@ export interface Offer {
   recipients: number
   /** SASL mechanisms, where there are some */
   auth?: readonly string[]
+  /** the longest time a message is held, in seconds, and the latest date and time (RFC 4865 section 4) */
+  futureRelease?: { seconds: number; until: string } | null
 }
 
 /**
@@ -67,6 +69,7 @@ export function formatCapabilities(offer: Offer): string[] {
     'CHUNKING',
     `LIMITS RCPTMAX=${offer.recipients}`,
     ...(offer.auth && offer.auth.length > 0 ? [`AUTH ${offer.auth.join(' ')}`] : []),
+    ...(offer.futureRelease ? [`FUTURERELEASE ${offer.futureRelease.seconds} ${offer.futureRelease.until}`] : []),
     ...(offer.startTls ? ['STARTTLS'] : []),
   ]
 }

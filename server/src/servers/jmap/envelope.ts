@@ -2,9 +2,10 @@
  * The envelope of an EmailSubmission (RFC 8621 section 7): SMTP parameters as JSON, their values decoded, read by the rules
  * of MAIL and RCPT: what is asked to hear (RFC 3461), and when it is to leave (RFC 4865).
  */
-import { envelopeOf, type Envelope } from '../../core/submission/index.ts'
+import { envelopeOf, wishFor, type Envelope, type SentMail } from '../../core/submission/index.ts'
+import { Notify } from '../../platform/codes.ts'
 import { WireError } from '../../platform/errors.ts'
-import { invalidProperty, isObject, type Json } from '../../protocols/jmap/index.ts'
+import { invalidProperty, isObject, utcDate, type Json } from '../../protocols/jmap/index.ts'
 import { readMailParameters, readRcptParameters, type Parameter } from '../../protocols/smtp/command.ts'
 import type { Hold } from '../../protocols/smtp/hold.ts'
 import { encodeOrcpt, encodeXtext } from '../../protocols/smtp/xtext.ts'
@@ -62,4 +63,27 @@ export function readEnvelope(value: Json | undefined): { envelope: Envelope | nu
     return { address: email, ...reading(() => readRcptParameters(parameters)) }
   })
   return { envelope: envelopeOf(from.email, recipients, { ret, envid }), hold }
+}
+
+type Parameters = Record<string, string> | null
+
+const orNull = (given: Record<string, string>): Parameters => (Object.keys(given).length > 0 ? given : null)
+
+/** What MAIL was given, of what was kept: the time of release as it was worked out. */
+export function mailParameters({ envelope, isHeld, sentAt }: SentMail): Parameters {
+  const { ret = null, envid = null } = envelope?.dsn ?? {}
+  return orNull({
+    ...(ret === null ? {} : { RET: ret }),
+    ...(envid === null ? {} : { ENVID: envid }),
+    ...(isHeld ? { HOLDUNTIL: utcDate(sentAt) } : {}),
+  })
+}
+
+export function rcptParameters({ envelope }: SentMail, address: string): Parameters {
+  const { notify, orcpt } = wishFor(envelope, address)
+  const words = Object.entries(Notify).flatMap(([word, bit]) => (notify & bit ? [word.toUpperCase()] : []))
+  return orNull({
+    ...(words.length > 0 ? { NOTIFY: words.join(',') } : {}),
+    ...(orcpt === null ? {} : { ORCPT: orcpt }),
+  })
 }

@@ -1,6 +1,7 @@
 /** What the submission listeners (RFC 6409) add to a session: who is at the other end, and whom they write to. */
 import type { Access, SignedPerson } from '../../core/access/index.ts'
 import type { NamedRecipient, SubmissionDoor } from '../../core/submission/index.ts'
+import type { Hold } from '../../protocols/smtp/hold.ts'
 
 /** What all sessions of a submission listener share. */
 export interface SendingContext {
@@ -17,4 +18,6 @@ export interface Sending {
   failures: number
   /** of the transaction under way, as written, each once */
   recipients: NamedRecipient[]
+  /** when it is to leave, as MAIL said */
+  hold: Hold | null
 }

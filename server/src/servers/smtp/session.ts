@@ -139,7 +139,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     recipientKeys: new Set(),
     recipientCommands: 0,
     incoming: null,
-    sending: context.sending && { person: null, failures: 0, recipients: [] },
+    sending: context.sending && { person: null, failures: 0, recipients: [], hold: null },
     answer: null,
     chunking: null,
     errors: 0,

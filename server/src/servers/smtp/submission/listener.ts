@@ -24,9 +24,9 @@ export function createSubmissionListener(deps: SubmissionListenerDeps): MxListen
     door: null,
     sending: deps.sending,
     begin({ sending, envelope }) {
-      const { person, recipients } = sending!
+      const { person, recipients, hold } = sending!
       const { from, smtputf8, ret, envid } = envelope!
-      return deps.sending.door.begin(person!, { ...envelopeOf(from, recipients, { ret, envid }), smtputf8 })
+      return deps.sending.door.begin(person!, { ...envelopeOf(from, recipients, { ret, envid }), smtputf8, hold })
     },
     implicitTls: deps.name === 'submissions',
   })

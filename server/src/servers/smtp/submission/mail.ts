@@ -1,8 +1,10 @@
 /**
  * MAIL at the submission listeners (RFC 6409 section 4.3 and 6.1): only who is signed in, only from an own address. What
  * AUTH said is asked again here, for a connection can outlive a password. The parameter AUTH is taken and means nothing
- * (RFC 4954 section 5: whom we trust to say it is nobody).
+ * (RFC 4954 section 5: whom we trust to say it is nobody). How long it is to be held is
+ * looked at here (RFC 4865).
  */
+import { aheadOf } from '../../../core/submission/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import { parseMail, type MailArguments } from '../../../protocols/smtp/command.ts'
 import { command } from '../command.ts'
@@ -23,8 +25,11 @@ export const mail = command({
         'signed-out',
         session.tls === null ? 'STARTTLS and AUTH must come first' : 'AUTH must come first',
       )
-    const value = parseMail(rest, { ignored: ['AUTH'] })
+    const { clock, sending } = session.context
+    const { maxHold } = sending!.door
+    const value = parseMail(rest, { ignored: ['AUTH'], futureRelease: maxHold > 0 })
     checkSize(session, value)
+    aheadOf(value.hold ?? null, clock.now(), maxHold)
     if (value.from === null)
       throw new WireError('forbidden', 'the null sender is for notices of servers; name an address of yours')
     return { value, from: value.from.text }
@@ -43,5 +48,6 @@ async function begin(session: Session, { value, from }: Wish): Promise<void> {
   await door.checkSender(person, from)
   // The connection broke while we were thinking.
   if (session.state === SessionState.closing) return
+  sending.hold = value.hold ?? null
   beginTransaction(session, value)
 }

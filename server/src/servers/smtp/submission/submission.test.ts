@@ -52,6 +52,7 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       'CHUNKING',
       'LIMITS RCPTMAX=100',
       'AUTH PLAIN LOGIN',
+      expect.stringMatching(/^FUTURERELEASE 2592000 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     ])
     expect(
       await say(
@@ -307,6 +308,34 @@ describe('MAIL, RCPT and DATA', () => {
   ])('%s', async (_, lines, codes) => {
     await open()
     expect(await say(await it.signedIn(), ...lines)).toEqual(codes)
+  })
+
+  test('RFC 4865: held for a time or until one, one of them, not too far ahead; forgotten behind the message', async () => {
+    await open()
+    const client = await it.signedIn()
+    const from = 'MAIL FROM:<alice@corp.test>'
+    const ahead = (days: number): string => `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 19)}Z`
+    expect(
+      await say(
+        client,
+        `${from} HOLDFOR=x`,
+        `${from} HOLDUNTIL=tomorrow`,
+        `${from} HOLDFOR=60 HOLDUNTIL=${ahead(1)}`,
+        `${from} HOLDFOR=2592001`,
+        `${from} HOLDUNTIL=${ahead(31)}`,
+        `${from} HOLDFOR=999999999999`,
+        'NOOP',
+      ),
+    ).toEqual(['501 5.5.4', '501 5.5.4', '501 5.5.4', '554 5.5.4', '554 5.5.4', '501 5.5.4', '250 2.0.0'])
+    for (const more of [' HOLDFOR=60', ` HOLDUNTIL=${ahead(29)}`, ''])
+      await say(client, `${from}${more}`, 'RCPT TO:<a@b.example>', 'DATA', '.')
+    await say(client, `${from} HOLDFOR=60`, 'RSET', from, 'RCPT TO:<a@b.example>', 'DATA', '.')
+    expect(it.seen.map(({ envelope }) => envelope.hold)).toEqual([
+      { seconds: 60 },
+      { until: expect.any(Number) },
+      null,
+      null,
+    ])
   })
 
   test('RFC 3461: what is asked to hear goes with the message, and is forgotten behind it', async () => {
