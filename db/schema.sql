@@ -101,6 +101,16 @@ CREATE TABLE credential (
 );
 CREATE INDEX credential_subject ON credential USING btree (subject_id, kind);
 
+CREATE TABLE delegation (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  address text COLLATE "C" NOT NULL,
+  kind smallint NOT NULL,
+  display text NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, address),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id)
+);
+
 CREATE TABLE delivery (
   organisation_id uuid NOT NULL,
   delivery_id uuid NOT NULL,

@@ -156,6 +156,17 @@ CREATE TABLE address (
 CREATE INDEX address_person ON address (organisation_id, person_id);
 CREATE UNIQUE INDEX address_primary ON address (organisation_id, person_id) WHERE is_primary;
 
+-- Addresses of the organisation, beside their own, that a person may write from.
+CREATE TABLE delegation (
+  organisation_id  uuid     NOT NULL,
+  person_id        uuid     NOT NULL,                 -- who may
+  address          text COLLATE "C" NOT NULL,         -- folded; somebody's, or nobody's in a domain of the organisation
+  kind             smallint NOT NULL,                 -- codes.ts DelegationKind: sendAs, onBehalf
+  display          text     NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, address),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person
+);
+
 -- Recipients known without a directory, each with source and age (promise 7).
 CREATE TABLE known_recipient (
   organisation_id  uuid     NOT NULL,

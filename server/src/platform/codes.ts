@@ -11,6 +11,8 @@ export const DomainKind = { authoritative: 1, shared: 2, aliasOf: 3 } as const
 export const UnknownPolicy = { later: 1, park: 2 } as const
 export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } as const
 export const KnownSource = { delivered: 1, callout: 2 } as const
+/** onBehalf: the header says who has sent it (Sender) */
+export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const
 export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
 export const CredentialKind = { password: 1 } as const
 export const LinkPurpose = { setup: 1 } as const

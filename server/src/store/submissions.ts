@@ -204,16 +204,38 @@ export interface OwnAddress {
   display: string
   name: string
   isPrimary: boolean
+  /** null: an own one */
+  delegated: number | null
 }
 
-/** The addresses a person may write from, the primary one first; none for who was disabled. */
+/**
+ * The addresses a person may write from: the own ones, the primary one first, then those that were delegated to them (as
+ * long as their domain is the organisation's); none for who was disabled.
+ */
 export function ownAddresses(sql: Sql, owner: MailOwner): Promise<OwnAddress[]> {
   return sql.query<OwnAddress>(
-    `SELECT a.address, a.display, p.name, a.is_primary AS "isPrimary" FROM address a
-       JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
-     WHERE a.organisation_id = $1 AND a.person_id = $2 AND p.disabled_at IS NULL ORDER BY a.is_primary DESC, a.address`,
+    `SELECT a.address, a.display, coalesce(q.name, p.name) AS name, a.is_primary AS "isPrimary", a.kind AS delegated
+     FROM person p JOIN (
+       SELECT organisation_id, person_id, address, display, is_primary, NULL::smallint AS kind FROM address
+       UNION ALL
+       SELECT organisation_id, person_id, address, display, false, kind FROM delegation) a USING (organisation_id, person_id)
+       LEFT JOIN address x ON a.kind IS NOT NULL AND x.organisation_id = $1 AND x.address = a.address
+       LEFT JOIN person q ON q.organisation_id = x.organisation_id AND q.person_id = x.person_id
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
+       AND (a.kind IS NULL OR EXISTS (SELECT FROM domain d WHERE d.organisation_id = $1 AND d.name = split_part(a.address, '@', -1)))
+     ORDER BY a.kind NULLS FIRST, a.is_primary DESC, a.address`,
     [owner.organisationId, owner.personId],
   )
+}
+
+/** The own address by which a person is at home: this one where it is theirs, else their primary one; null: none. */
+export async function homeAddress(sql: Sql, owner: MailOwner, address: string): Promise<string | null> {
+  const [row] = await sql.query<{ address: string }>(
+    `SELECT address FROM address WHERE organisation_id = $1 AND person_id = $2
+     ORDER BY address = $3 DESC, is_primary DESC, address LIMIT 1`,
+    [owner.organisationId, owner.personId, address],
+  )
+  return row?.address ?? null
 }
 
 export interface RecentCopy {

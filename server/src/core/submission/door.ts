@@ -26,6 +26,7 @@ import type { Mailbox, MailOwner } from '../mailbox/index.ts'
 import { beginningOf, collect, type Collected } from './collected.ts'
 import { completionOf, isSame, type Completion, type Filling } from './completion.ts'
 import type { Hold } from '../../protocols/smtp/hold.ts'
+import { mayWriteAs } from './delegated.ts'
 import type { Envelope } from './envelope.ts'
 import { aheadOf } from './hold.ts'
 import { prepareOutgoing } from './outgoing.ts'
@@ -126,10 +127,10 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   async function send(owner: MailOwner, envelope: ClientEnvelope, came: Collected): Promise<{ queueId: string }> {
     const { from, to, dsn = null } = envelope
     const beginning = beginningOf(came.pieces, deps.config.smtp.headerBytes + 2)
-    const own = (await ownAddresses(db, owner)).map(({ address }) => address)
+    const may = mayWriteAs(await ownAddresses(db, owner))
     // All that its header can be refused for, before anything is stored. It is looked at again on the way out.
     const header = beginning.subarray(0, headerEnd(beginning))
-    prepareOutgoing(header, { own, identity: from, envelope: { from, to }, hostname: deps.config.hostname })
+    prepareOutgoing(header, { ...may, identity: from, envelope: { from, to }, hostname: deps.config.hostname })
     const completion = completionOf(header)
     const at = clock.now()
     const filling = { date: at, messageId: `<${newId(at)}@${domainOf(from)}>` }

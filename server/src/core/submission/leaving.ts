@@ -13,7 +13,7 @@ import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import type { Accept } from '../queue/index.ts'
 import type { Routed, Routing } from '../routing/index.ts'
 import { wishFor, type Envelope } from './envelope.ts'
-import { prepareOutgoing, threadRootOf, type Outgoing } from './outgoing.ts'
+import { prepareOutgoing, threadRootOf, type MayWrite, type Outgoing } from './outgoing.ts'
 import { stageOutgoing, type StageDeps } from './stage.ts'
 import { envelopeDigest, type Tries } from './tries.ts'
 
@@ -28,9 +28,10 @@ export interface LeavingDeps extends StageDeps {
 }
 
 export interface Sender {
-  /** folded */
-  own: readonly string[]
+  may: MayWrite
   identity: OwnAddress
+  /** the own address by which the author is at home */
+  home: string
   envelope: Envelope | null
   protocol: string
 }
@@ -85,7 +86,7 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
         threadRoot: threadRootOf(outgoing.bytes),
         organisationId,
         outboundRouteId: await outboundRoute(deps.db, organisationId),
-        author: { personId, routeId: await ownRoute(sender.identity.address) },
+        author: { personId, routeId: await ownRoute(sender.home) },
         asks: (address) => wishFor(sender.envelope, address),
       },
       outgoing.recipients,
@@ -100,10 +101,12 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
 
   return {
     route,
-    prepared: (owner, draft, { own, identity, envelope }, work) =>
+    prepared: (owner, draft, { may, identity, envelope }, work) =>
       deps.room.within(draft.size * TIMES_IN_MEMORY, async () => {
         const { hostname } = deps.config
-        return work(prepareOutgoing(await load(owner, draft), { own, identity: identity.display, envelope, hostname }))
+        return work(
+          prepareOutgoing(await load(owner, draft), { ...may, identity: identity.display, envelope, hostname }),
+        )
       }),
     async leave(owner, outgoing, sender, { submissionId, copyId, releaseAt, begin }) {
       const { identity, envelope, protocol } = sender

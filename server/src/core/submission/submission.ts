@@ -17,6 +17,7 @@ import type { Hold } from '../../protocols/smtp/hold.ts'
 import { foldAddress } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import { askAllowance } from './allowance.ts'
+import { mayWriteAs } from './delegated.ts'
 import type { Envelope } from './envelope.ts'
 import { createLeaving, type LeavingDeps, type Sender } from './leaving.ts'
 import { createReleases, type Releases } from './releases.ts'
@@ -106,7 +107,10 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const { identityAddress, envelope = null, protocol = 'HTTP' } = wish
     const identity = addresses.find(({ address }) => address === foldAddress(identityAddress))
     if (!identity) throw new WireError('forbidden', `${identityAddress.slice(0, 254)} is not an address of yours`)
-    return { own: addresses.map(({ address }) => address), identity, envelope, protocol }
+    const may = mayWriteAs(addresses)
+    const home = identity.delegated === null ? identity.address : may.own[0]
+    if (home === undefined) throw new WireError('forbidden', 'you have no address of your own')
+    return { may, identity, home, envelope, protocol }
   }
 
   /** Another try was faster: what has become of it is the answer. */
@@ -183,20 +187,19 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     }
     if (!draft) return forget()
     const sender = senderOf(await ownAddresses(db, owner), { ...waiting, envelope: waiting.envelope as Envelope })
-    let deleted = false
+    const claim = { is: 'gone' as Awaited<ReturnType<Tries['claim']>> }
     const left = await leaving.prepared(owner, draft, sender, (outgoing) =>
       leaving.leave(owner, outgoing, sender, {
         submissionId,
         copyId,
         releaseAt,
         begin: async (one) => {
-          const claim = await tries.claim(owner, one)
-          deleted = claim === 'deleted'
-          return claim === 'claimed'
+          claim.is = await tries.claim(owner, one)
+          return claim.is === 'claimed'
         },
       }),
     )
-    return deleted ? forget() : left !== null
+    return claim.is === 'deleted' ? forget() : left !== null
   }
 
   return {

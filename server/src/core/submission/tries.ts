@@ -19,6 +19,7 @@ import type { MailOwner } from '../../store/mailbox.ts'
 import {
   cancelSubmission,
   finishSubmission,
+  homeAddress,
   insertSubmission,
   readTries,
   type NewSubmission,
@@ -86,7 +87,9 @@ export function createTries(deps: TriesDeps): Tries {
   let running = false
 
   /** The primary of the author; null: there is none to bring it home to. */
-  async function homeRoute(address: string): Promise<Id | null> {
+  async function homeRoute(owner: MailOwner, identityAddress: string): Promise<Id | null> {
+    const address = await homeAddress(db, owner, identityAddress)
+    if (address === null) return null
     try {
       return (await deps.directory.resolve(address)).routeId
     } catch (error) {
@@ -107,7 +110,7 @@ export function createTries(deps: TriesDeps): Tries {
     const { organisationId, personId } = owner
     // Before the row says that all is done: what is cut off here is done again by the next round.
     if (one.releaseAt) await moveToSent(owner, one.copyId)
-    const routeId = await homeRoute(one.identityAddress)
+    const routeId = await homeRoute(owner, one.identityAddress)
     await db.transaction(async (sql) => {
       await finishSubmission(sql, owner, one.submissionId)
       const owedId = newId(clock.now())

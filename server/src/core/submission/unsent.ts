@@ -12,7 +12,7 @@ import { firstIdAt, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { buildDsn } from '../../protocols/dsn/build.ts'
 import { messageExists } from '../../store/bounces.ts'
-import { outboundRoute } from '../../store/submissions.ts'
+import { homeAddress, outboundRoute } from '../../store/submissions.ts'
 import type { WaitingRow } from '../../store/waiting.ts'
 import type { Mailbox } from '../mailbox/index.ts'
 import type { Accept } from '../queue/index.ts'
@@ -48,8 +48,9 @@ export const createUnsent =
     const now = deps.clock.now()
     const outboundRouteId = await outboundRoute(deps.db, organisationId)
     const input = { receivedAt: now, threadRoot: null, organisationId, outboundRouteId, author: null }
-    const routed = await deps.routing.outbound(input, [identityAddress])
-    if (routed.deliveries.length === 0)
+    const to = await homeAddress(deps.db, waiting, identityAddress)
+    const routed = to === null ? null : await deps.routing.outbound(input, [to])
+    if (to === null || !routed || routed.deliveries.length === 0)
       return deps.log.warn({ submissionId: waiting.submissionId }, 'whose mail could not be sent cannot be told')
     const host = deps.config.hostname
     const [draft] = (await deps.mailbox.emails(waiting, [copyId])).rows
@@ -58,7 +59,7 @@ export const createUnsent =
     const { bytes, smtputf8, eightbit } = buildDsn({
       reportingMta: host,
       from: `mailer-daemon@${host}`,
-      to: identityAddress,
+      to,
       date: mailDate(now),
       messageId: `<${messageId}@${host}>`,
       boundary: `hf-${messageId}`,
@@ -93,7 +94,7 @@ export const createUnsent =
       size: bytes.length,
       sha256: createHash('sha256').update(bytes).digest(),
       body: { kind: 'row', bytes },
-      prefix: Buffer.from(deps.ownId.header(organisationId, messageId, [identityAddress])),
+      prefix: Buffer.from(deps.ownId.header(organisationId, messageId, [to])),
       headerFrom: `mailer-daemon@${host}`,
       subject: 'Your message could not be sent at its time',
       messageIdHeader: `<${messageId}@${host}>`,
