@@ -11,9 +11,14 @@ export interface SendingContext {
   recipients: number
 }
 
+/** Who has not signed in by then does not want to send; a connection costs a place that somebody else needs. */
+export const SIGN_IN_MS = 600_000
+
 export interface Sending {
   /** null: not signed in yet */
   person: SignedPerson | null
+  /** the end of the time to sign in, on the clock that only goes forward */
+  signInBy: number
   /** tries to sign in that failed */
   failures: number
   /** of the transaction under way, as written, each once */

@@ -17,7 +17,7 @@ import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
 import type { Command } from './command.ts'
 import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
-import type { Sending, SendingContext } from './sending.ts'
+import { SIGN_IN_MS, type Sending, type SendingContext } from './sending.ts'
 import type { ChooseByName } from './server-name.ts'
 
 export const SessionState = {
@@ -118,7 +118,11 @@ const MOST_NOTED = 10
 const LINGER_MS = 5000
 const LINGER_STOPPING_MS = 500
 
+const waitsForSignIn = (sending: Sending | null): number => (sending && !sending.person ? sending.signInBy : Infinity)
+
 export function createSession(context: SessionContext, socket: Socket, clientIp: string): Session {
+  const signInBy = context.clock.monotonic() + SIGN_IN_MS
+  const sending = context.sending && { person: null, signInBy, failures: 0, recipients: [], hold: null }
   return {
     context,
     clientIp,
@@ -130,7 +134,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     overlong: 0,
     out: '',
     deadline: Infinity,
-    transactionDeadline: Infinity,
+    transactionDeadline: waitsForSignIn(sending),
     helo: '',
     esmtp: false,
     tls: null,
@@ -139,7 +143,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     recipientKeys: new Set(),
     recipientCommands: 0,
     incoming: null,
-    sending: context.sending && { person: null, failures: 0, recipients: [], hold: null },
+    sending,
     answer: null,
     chunking: null,
     errors: 0,
@@ -226,7 +230,7 @@ export function resetTransaction(session: Session): void {
   session.recipients = []
   session.recipientKeys.clear()
   session.recipientCommands = 0
-  session.transactionDeadline = Infinity
+  session.transactionDeadline = waitsForSignIn(session.sending)
   session.incoming?.abort()
   session.incoming = null
   if (session.sending) session.sending.recipients = []

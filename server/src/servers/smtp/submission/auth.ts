@@ -1,7 +1,7 @@
 /**
  * AUTH (RFC 4954): a person proves name and password. Under TLS alone, outside of a transaction, once. `*`, or anything
  * that is not base64, ends the exchange with 501. Wrong tries are slowed down by core/access, over all connections and the
- * web pages together; a connection is closed after MOST_FAILURES of them.
+ * web pages together; a connection is closed after MOST_FAILURES of them, or when nobody has signed in within SIGN_IN_MS.
  */
 import { WireError } from '../../../platform/errors.ts'
 import {
@@ -48,6 +48,7 @@ async function signIn(session: Session, credentials: Credentials): Promise<void>
     // The connection broke while we were thinking.
     if (session.state === SessionState.closing) return
     sending.person = person
+    session.transactionDeadline = Infinity
     const { log } = session.context
     log.info({ clientIp: session.clientIp, personId: person.personId }, 'signed in to send')
     reply(session, 235, '2.7.0', 'Welcome')

@@ -9,6 +9,7 @@ import { WireError } from '../../../platform/errors.ts'
 import { parseMail, type MailArguments } from '../../../protocols/smtp/command.ts'
 import { command } from '../command.ts'
 import { beginTransaction, checkSize } from '../commands/mail.ts'
+import { SIGN_IN_MS } from '../sending.ts'
 import { SessionState, type Session } from '../session.ts'
 
 interface Wish {
@@ -43,6 +44,7 @@ async function begin(session: Session, { value, from }: Wish): Promise<void> {
   const person = sending.person!
   if (!(await access.holds(person))) {
     sending.person = null
+    sending.signInBy = session.context.clock.monotonic() + SIGN_IN_MS
     throw new WireError('signed-out', 'your password is not the one you signed in with any more')
   }
   await door.checkSender(person, from)
