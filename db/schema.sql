@@ -101,6 +101,16 @@ CREATE TABLE credential (
 );
 CREATE INDEX credential_subject ON credential USING btree (subject_id, kind);
 
+CREATE TABLE delegation (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  address text COLLATE "C" NOT NULL,
+  kind smallint NOT NULL,
+  display text NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, address),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id)
+);
+
 CREATE TABLE delivery (
   organisation_id uuid NOT NULL,
   delivery_id uuid NOT NULL,
@@ -572,12 +582,20 @@ CREATE TABLE submission (
   recipients integer NOT NULL,
   sent_at timestamp with time zone DEFAULT now() NOT NULL,
   undo_status smallint DEFAULT 1 NOT NULL,
+  envelope jsonb,
+  protocol text DEFAULT 'HTTP'::text NOT NULL,
+  release_at timestamp with time zone,
+  due_at timestamp with time zone,
+  changed_at timestamp with time zone DEFAULT now() NOT NULL,
   PRIMARY KEY (organisation_id, submission_id)
 );
+CREATE INDEX submission_changed ON submission USING btree (organisation_id, person_id, changed_at);
 CREATE INDEX submission_copy ON submission USING btree (organisation_id, copy_id);
+CREATE INDEX submission_due ON submission USING btree (due_at) WHERE (undo_status = 4);
 CREATE INDEX submission_person ON submission USING btree (organisation_id, person_id, submission_id);
 CREATE INDEX submission_sent ON submission USING btree (organisation_id, person_id, sent_at);
-CREATE UNIQUE INDEX submission_pending ON submission USING btree (organisation_id, copy_id) WHERE (undo_status = 2);
+CREATE INDEX submission_sent_by_all ON submission USING btree (organisation_id, sent_at) INCLUDE (recipients, undo_status);
+CREATE UNIQUE INDEX submission_pending ON submission USING btree (organisation_id, copy_id) WHERE (undo_status = ANY (ARRAY[2, 4]));
 
 CREATE TABLE sweep_mark (
   walk text COLLATE "C" NOT NULL,

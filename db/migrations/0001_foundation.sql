@@ -174,6 +174,17 @@ CREATE TABLE redirect (
   FOREIGN KEY (organisation_id, domain_id) REFERENCES domain
 );
 
+-- Addresses of the organisation, beside their own, that a person may write from.
+CREATE TABLE delegation (
+  organisation_id  uuid     NOT NULL,
+  person_id        uuid     NOT NULL,                 -- who may
+  address          text COLLATE "C" NOT NULL,         -- folded; somebody's, or nobody's in a domain of the organisation
+  kind             smallint NOT NULL,                 -- codes.ts DelegationKind: sendAs, onBehalf
+  display          text     NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, address),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person
+);
+
 -- Recipients known without a directory, each with source and age (promise 7).
 CREATE TABLE known_recipient (
   organisation_id  uuid     NOT NULL,
@@ -525,26 +536,40 @@ CREATE TABLE upload (
   PRIMARY KEY (organisation_id, upload_id)
 );
 
--- What a person sent by webmail: links the author's copy to the message that left.
+-- What a person sent, or is to leave at its time: links the author's copy to the message that left.
 CREATE TABLE submission (
   organisation_id  uuid        NOT NULL,
   submission_id    uuid        NOT NULL,
   person_id        uuid        NOT NULL,
   copy_id          uuid        NOT NULL,              -- the author's copy (draft, later Sent)
-  message_id       uuid        NOT NULL,              -- the message that left
+  message_id       uuid        NOT NULL,              -- the message that left; its own id while it waits
   identity_address text        NOT NULL,
   envelope_digest  bytea,                             -- of recipients given beside the message; null: those it names
   recipients       integer     NOT NULL,              -- that the author named: counts against the hourly allowance
   sent_at          timestamptz NOT NULL DEFAULT now(),
-  undo_status      smallint    NOT NULL DEFAULT 1,    -- codes.ts UndoStatus: final, pending, canceled
+  undo_status      smallint    NOT NULL DEFAULT 1,    -- codes.ts UndoStatus: final, pending, canceled, waiting
+  -- The envelope as its author gave it (core/submission/envelope.ts); null: as the header said.
+  envelope         jsonb,
+  -- By which it came, for its Received field.
+  protocol         text        NOT NULL DEFAULT 'HTTP',
+  -- When it is to leave (RFC 4865), and when that is tried next; null: at once.
+  release_at       timestamptz,
+  due_at           timestamptz,
+  -- The state of a person's submissions, for their clients.
+  changed_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, submission_id)
 );
 CREATE INDEX submission_person ON submission (organisation_id, person_id, submission_id);
 -- What the person sent within the last hour.
 CREATE INDEX submission_sent ON submission (organisation_id, person_id, sent_at);
+-- The same of the whole organisation.
+CREATE INDEX submission_sent_by_all ON submission (organisation_id, sent_at) INCLUDE (recipients, undo_status);
 CREATE INDEX submission_copy ON submission (organisation_id, copy_id);
+CREATE INDEX submission_changed ON submission (organisation_id, person_id, changed_at);
 -- One try at a time for a draft, whichever process has it: the second is a conflict, not a second message.
-CREATE UNIQUE INDEX submission_pending ON submission (organisation_id, copy_id) WHERE undo_status = 2;
+CREATE UNIQUE INDEX submission_pending ON submission (organisation_id, copy_id) WHERE undo_status IN (2, 4);
+-- What waits for its time: nearly always little.
+CREATE INDEX submission_due ON submission (due_at) WHERE undo_status = 4;
 
 -- ---------------------------------------------------------------- continuity
 

@@ -72,6 +72,7 @@ export async function submissionFixture(options: SubmissionFixtureOptions = {}):
     throw new Error(violations.at(-1))
   }
   const door: SubmissionDoor = {
+    maxHold: 2_592_000,
     async checkSender(_, address) {
       await options.onSender?.()
       if (address.toLowerCase() !== 'alice@corp.test')

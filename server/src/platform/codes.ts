@@ -11,6 +11,8 @@ export const DomainKind = { authoritative: 1, shared: 2, aliasOf: 3 } as const
 export const UnknownPolicy = { later: 1, park: 2 } as const
 export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } as const
 export const KnownSource = { delivered: 1, callout: 2 } as const
+/** onBehalf: the header says who has sent it (Sender) */
+export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const
 export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
 export const CredentialKind = { password: 1 } as const
 export const LinkPurpose = { setup: 1 } as const
@@ -47,7 +49,8 @@ export const FolderRole = { inbox: 1, drafts: 2, sent: 3, trash: 4, junk: 5, arc
 /** The folders every protected person has from the start, by number. 1 is fixed: accept places mail there. */
 export const StandardFolder = { inbox: 1, drafts: 2, sent: 3, trash: 4, junk: 5, archive: 6 } as const
 export const Flag = { seen: 1, answered: 2, flagged: 4, draft: 8, forwarded: 16 } as const
-export const UndoStatus = { final: 1, pending: 2, canceled: 3 } as const
+/** waiting: for its time; pending: just leaving */
+export const UndoStatus = { final: 1, pending: 2, canceled: 3, waiting: 4 } as const
 
 export const Mode = {
   normal: 1,

@@ -158,6 +158,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.submission.cutOff.start(),
         () => core.submission.cutOff.stop(),
       )
+      await begin(
+        () => core.submission.releases.start(),
+        () => core.submission.releases.stop(),
+      )
     }
     if (has('web') || has('submission') || has('mx'))
       await begin(

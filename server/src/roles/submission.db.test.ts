@@ -302,6 +302,85 @@ describe('a client that did not hear our 250', () => {
   })
 })
 
+describe('sent later (RFC 4865)', () => {
+  const waiting = (): Promise<number> => one.count('submission WHERE undo_status = 4')
+
+  test('it waits in Drafts and leaves by itself; the same bytes again are the same', async () => {
+    const client = await signedIn()
+    const bytes = mail('later', 'Bcc: hidden@elsewhere.test\r\n')
+    const held = async (): Promise<string> => {
+      await client.command('MAIL FROM:<alice@corp.test> HOLDFOR=86400 ENVID=mine')
+      for (const to of ['bob@corp.test', 'x@outside.test']) await client.command(`RCPT TO:<${to}> NOTIFY=NEVER`)
+      await client.command('DATA')
+      return (await client.command(`${bytes}.`)).raw
+    }
+    const first = await held()
+    expect(first).toMatch(/^250 2\.0\.0 Ok: queued as [0-9a-f-]{36}\r\n$/)
+    expect(await held()).toBe(first)
+    expect(await folder('alice', 2)).toMatchObject([{ flags: 9 }])
+    expect(await folder('alice', 3)).toEqual([])
+    expect(await waiting()).toBe(1)
+    expect(await sentMessages()).toBe(0)
+    await one.db.query('UPDATE submission SET release_at = now(), due_at = now()')
+    await one.until('it left', async () => (await waiting()) === 0)
+    await settled(2)
+    expect(await one.count(`delivery WHERE notify = 1`)).toBe(2)
+    expect(await one.count(`message WHERE facts @> '{"envid": "mine"}'`)).toBe(1)
+    expect(await folder('alice', 2)).toEqual([])
+    expect(await folder('alice', 3)).toMatchObject([{ flags: 1 }])
+    expect(one.primary.store.all()[0]!.bytes.toString()).toMatch(/with ESMTPSA id /)
+    // A client that did not hear of it until now.
+    const answer = await held()
+    expect(answer).toMatch(/^250/)
+    expect(await sentMessages()).toBe(1)
+    expect(await waiting()).toBe(0)
+  })
+
+  test('in an emergency at its time: sent all the same, like all that people send', async () => {
+    const client = await signedIn()
+    await client.command('MAIL FROM:<alice@corp.test> HOLDFOR=600')
+    await client.command('RCPT TO:<bob@corp.test>')
+    await client.command('RCPT TO:<x@outside.test>')
+    await client.command('DATA')
+    expect((await client.command(`${mail('dark')}.`)).code).toBe(250)
+    await one.primary.setFault('off')
+    await one.db.query('UPDATE submission SET release_at = now(), due_at = now()')
+    await one.until('gone outside', () => one.sink.store.all().length === 1)
+    expect(await folder('bob', 1)).toHaveLength(1)
+    await one.primary.setFault(null)
+    await settled(2)
+  })
+})
+
+test('all people of an organisation together have a limit too; the answer says when to try again', async () => {
+  await one.close()
+  const submission = { organisationRecipientsPerHour: 150 }
+  one = await oneServer({ config: { roles: ['mx', 'submission', 'deliver', 'work'], submission } })
+  for (const name of ['alice', 'bob']) await setPassword(name, PASSWORD)
+  const as = async (name: string): Promise<LineClient> => {
+    const client = await connect()
+    expect((await client.command(authPlain(`${name}@corp.test`, PASSWORD))).code).toBe(235)
+    return client
+  }
+  const many = (n: number): string[] => Array.from({ length: n }, (_, i) => `r${i}@outside.test`)
+  const from = (name: string, subject: string): string => mail(subject).replaceAll('alice@', `${name}@`)
+  const alice = await as('alice')
+  expect(await send(alice, mail('one'), many(100))).toMatch(/^250/)
+  await one.db.query(`UPDATE submission SET sent_at = now() - interval '50 minutes 30 seconds'`)
+  const bob = await as('bob')
+  expect(await send(bob, from('bob', 'two'), many(50), 'bob@corp.test')).toMatch(/^250/)
+  for (const client of [alice, bob]) {
+    const name = client === alice ? 'alice' : 'bob'
+    expect(await send(client, from(name, 'three'), ['x@outside.test'], `${name}@corp.test`)).toMatch(
+      /^450 4\.7\.0 .*all people of your organisation together may write to 150 recipients an hour; try again in 10 minutes/,
+    )
+  }
+  expect(await folder('bob', 3)).toHaveLength(1)
+  await one.db.query(`UPDATE submission SET sent_at = sent_at - interval '10 minutes'`)
+  expect(await send(bob, from('bob', 'four'), many(100), 'bob@corp.test')).toMatch(/^250/)
+  await settled(250)
+})
+
 test('in an emergency: sent, read by colleagues and gone outside at once, brought home afterwards', async () => {
   await one.primary.setFault('off')
   const client = await signedIn()

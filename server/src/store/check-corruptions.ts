@@ -330,6 +330,26 @@ export const corruptions: readonly Corruption[] = [
     sql: 'INSERT INTO ledger SELECT organisation_id, message_id, return_event_id, route_id, person_id, delivery_id, owed_id, message_id, 2, at, outcome, proof FROM ledger',
   },
   {
+    expected: 'submission-waiting',
+    text: 'what waits has lost its recipients',
+    sql: 'UPDATE submission SET envelope = NULL WHERE undo_status = 4',
+  },
+  {
+    expected: 'submission-waiting',
+    text: 'what waits ends before its time',
+    sql: `UPDATE submission SET release_at = 'infinity' WHERE undo_status = 4`,
+  },
+  {
+    expected: 'submission-once',
+    text: 'a message left twice',
+    sql: 'UPDATE submission SET undo_status = 1, sent_at = release_at',
+  },
+  {
+    expected: 'submission-early',
+    text: 'a message left before its time',
+    sql: `UPDATE submission SET sent_at = release_at - interval '1 second' WHERE undo_status = 1`,
+  },
+  {
     expected: 'owed-copy',
     text: 'owed, but gone',
     sql: 'DELETE FROM copy WHERE copy_id IN (SELECT copy_id FROM owed_item)',

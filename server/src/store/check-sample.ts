@@ -5,7 +5,16 @@
  * corruptions (check-corruptions.ts) make it not so.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { AttemptOutcome, DeliveryState, DomainKind, Mode, OwedKind, OwedState, RouteKind } from '../platform/codes.ts'
+import {
+  AttemptOutcome,
+  DeliveryState,
+  DomainKind,
+  Mode,
+  OwedKind,
+  OwedState,
+  RouteKind,
+  UndoStatus,
+} from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { newId } from '../platform/ids.ts'
@@ -223,6 +232,15 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
     `INSERT INTO owed_item (organisation_id, owed_id, route_id, person_id, kind, copy_id, state, reason)
      SELECT organisation_id, $1, $2, person_id, ${OwedKind.sent}, copy_id, ${OwedState.owed}, 'accepted' FROM copy WHERE organisation_id = $3 LIMIT 1`,
     [id(), routeId, o],
+  )
+  // One has waited for its time and left, one waits.
+  await sql.query(
+    `INSERT INTO submission (organisation_id, submission_id, person_id, copy_id, message_id, identity_address, recipients, undo_status,
+       envelope, release_at, due_at)
+     SELECT c.organisation_id, n.id, c.person_id, c.copy_id, c.message_id, 'sample@sample.test', 1, n.status, '{}', now() + n.ahead, now() + n.ahead
+     FROM (SELECT * FROM copy WHERE organisation_id = $1 ORDER BY copy_id LIMIT 1) c, (VALUES
+       ($2::uuid, ${UndoStatus.final}, interval '-1 hour'), ($3::uuid, ${UndoStatus.waiting}, interval '1 minute')) n (id, status, ahead)`,
+    [o, id(), id()],
   )
   const uploadId = id()
   await insertBodyRow(sql, o, uploadId, Buffer.from('upload'))

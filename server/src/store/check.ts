@@ -3,7 +3,16 @@
  * detail), at most $1 rows. Each is one statement and so one snapshot: a running server does not disturb it. The
  * database does the joining; nothing here brings a table into our memory. What they mean: core/check/invariants.ts.
  */
-import { AttemptOutcome, BodyStore, DeliveryState, Direction, Mode, OwedState, Pin } from '../platform/codes.ts'
+import {
+  AttemptOutcome,
+  BodyStore,
+  DeliveryState,
+  Direction,
+  Mode,
+  OwedState,
+  Pin,
+  UndoStatus,
+} from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
 import type { Id } from '../platform/ids.ts'
@@ -154,6 +163,13 @@ const queries = {
     WHERE outcome = ${AttemptOutcome.delivered} AND delivery_id IS NOT NULL GROUP BY organisation_id, delivery_id
     HAVING count(*) > 1 AND NOT EXISTS (SELECT FROM attempt u WHERE u.organisation_id = l.organisation_id AND u.delivery_id = l.delivery_id
       AND u.outcome = ${AttemptOutcome.unsure} AND u.attempt_no < max(l.attempt_no))`,
+  'submission-waiting': `SELECT s.organisation_id o, 'submission ' || s.submission_id s, format('waits until %s, but its copy %s ends %s', s.release_at, s.copy_id, c.expires_at) d FROM submission s
+    LEFT JOIN copy c ON c.organisation_id = s.organisation_id AND c.copy_id = s.copy_id AND c.person_id = s.person_id
+    WHERE s.undo_status = ${UndoStatus.waiting} AND (s.release_at IS NULL OR s.due_at IS NULL OR s.envelope IS NULL OR c.copy_id IS NULL OR c.expires_at <= s.release_at)`,
+  'submission-once': `SELECT organisation_id o, 'copy ' || copy_id s, 'left ' || count(*) || ' times to the same people' d FROM submission
+    WHERE undo_status = ${UndoStatus.final} GROUP BY organisation_id, copy_id, envelope_digest HAVING count(*) > 1`,
+  'submission-early': `SELECT organisation_id o, 'submission ' || submission_id s, format('left at %s, was to wait until %s', sent_at, release_at) d FROM submission
+    WHERE undo_status = ${UndoStatus.final} AND sent_at < release_at`,
   'owed-copy': `SELECT w.organisation_id o, 'owed ' || w.owed_id s, 'copy ' || w.copy_id || ' is missing or of another person' d FROM owed_item w
     LEFT JOIN copy c USING (organisation_id, copy_id) WHERE w.state = ${OwedState.owed} AND c.person_id IS DISTINCT FROM w.person_id`,
   'owed-finished': `SELECT organisation_id o, 'owed ' || owed_id s, format('state %s, finished at %s', state, finished_at) d FROM owed_item

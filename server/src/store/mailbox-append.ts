@@ -4,7 +4,7 @@
  */
 import { BodyStore } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
-import type { Id } from '../platform/ids.ts'
+import { firstIdAt, type Id } from '../platform/ids.ts'
 import type { MailOwner } from './mailbox.ts'
 
 export interface OwnMessage {
@@ -80,4 +80,31 @@ export async function retentionDays(sql: Sql, organisationId: Id): Promise<numbe
     [organisationId],
   )
   return row?.days ?? 14
+}
+
+export interface TwinCopy {
+  copyId: Id
+  messageId: Id
+  bodyStore: number
+  blobKey: string | null
+}
+
+/** So much do the fields weigh that one of them may have and the other not. */
+const HEADER_ROOM = 100_000
+const MOST_TWINS = 5
+
+/** Copies in that folder with this Message-ID, made since then (milliseconds since the epoch), the newest first. */
+export function copiesByMessageId(
+  sql: Sql,
+  owner: MailOwner,
+  of: { folderNo: number; since: number; messageId: string; size: number },
+): Promise<TwinCopy[]> {
+  return sql.query<TwinCopy>(
+    `SELECT p.copy_id AS "copyId", m.message_id AS "messageId", m.body_store AS "bodyStore", m.blob_key AS "blobKey"
+     FROM placement p JOIN message m USING (organisation_id, message_id)
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.folder_no = $3 AND p.copy_id >= $4 AND p.tombstone IS NULL
+       AND m.message_id_header = $5 AND m.size BETWEEN $6::bigint - ${HEADER_ROOM} AND $6::bigint + ${HEADER_ROOM}
+     ORDER BY p.copy_id DESC LIMIT ${MOST_TWINS}`,
+    [owner.organisationId, owner.personId, of.folderNo, firstIdAt(of.since), of.messageId, of.size],
+  )
 }

@@ -1,5 +1,5 @@
 /**
- * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address, redirect. Writers take many
+ * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address, redirect, delegation. Writers take many
  * rows per statement (jsonb_to_recordset), so that thousands of people are one round trip, and are always called inside
  * one transaction that ends with bumpDirectory.
  */
@@ -85,6 +85,14 @@ export interface RedirectModel {
   keepCopy: boolean
 }
 
+/** What a person may write from beside the own addresses. */
+export interface DelegationModel {
+  address: string
+  display: string
+  personId: Id
+  kind: number
+}
+
 const SCOPES = 'scope_filtering AS filtering, scope_copy AS "rollingCopy", scope_emergency AS emergency'
 
 /** One apply at a time, until the transaction's end. */
@@ -136,6 +144,12 @@ export const readAddresses = (sql: Sql, organisationId: Id): Promise<AddressMode
   sql.query<AddressModel>(
     `SELECT address, display, person_id AS "personId", domain_id AS "domainId", is_primary AS primary FROM address
      WHERE organisation_id = $1 ORDER BY is_primary DESC, address`,
+    [organisationId],
+  )
+
+export const readDelegations = (sql: Sql, organisationId: Id): Promise<DelegationModel[]> =>
+  sql.query<DelegationModel>(
+    `SELECT address, display, person_id AS "personId", kind FROM delegation WHERE organisation_id = $1 ORDER BY kind, address`,
     [organisationId],
   )
 
@@ -313,6 +327,24 @@ export async function writeRedirects(sql: Sql, organisationId: Id, rows: readonl
   )
 }
 
+/** What these people may write from becomes exactly this. */
+export async function writeDelegations(
+  sql: Sql,
+  organisationId: Id,
+  people: readonly Id[],
+  rows: readonly DelegationModel[],
+): Promise<void> {
+  await sql.query('DELETE FROM delegation WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])', [
+    organisationId,
+    uuidArray(people),
+  ])
+  await sql.query(
+    `INSERT INTO delegation (organisation_id, address, person_id, kind, display)
+     SELECT $1, address, "personId", kind, display ${recordset('address text, "personId" uuid, kind smallint, display text')}`,
+    [organisationId, JSON.stringify(rows)],
+  )
+}
+
 export async function removeRedirects(sql: Sql, organisationId: Id, redirects: readonly Id[]): Promise<void> {
   await sql.query('DELETE FROM redirect WHERE organisation_id = $1 AND redirect_id = ANY($2::uuid[])', [
     organisationId,
@@ -342,10 +374,11 @@ export async function removePeople(
 ): Promise<void> {
   const ids = uuidArray(people.map((person) => person.id))
   const gone = uuidArray(people.filter((person) => !person.keep).map((person) => person.id))
-  await sql.query('DELETE FROM address WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])', [
-    organisationId,
-    ids,
-  ])
+  for (const table of ['address', 'delegation'])
+    await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])`, [
+      organisationId,
+      ids,
+    ])
   await sql.query('DELETE FROM credential WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
     organisationId,
     ids,

@@ -1,4 +1,4 @@
-/** What people sent: the link from the author's copy to the message that left. */
+/** What people sent: the link from the author's copy to the message that left. What waits for its time: waiting.ts. */
 import { CopySource, UndoStatus } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt, type Id } from '../platform/ids.ts'
@@ -12,10 +12,14 @@ export interface SubmissionRow {
   identityAddress: string
   sentAt: Date
   undoStatus: number
+  envelope: object | null
+  /** null: it left, or was to leave, at once */
+  releaseAt: Date | null
 }
 
-const ROW = `s.submission_id AS "submissionId", s.copy_id AS "copyId", s.message_id AS "messageId",
-  s.identity_address AS "identityAddress", s.sent_at AS "sentAt", s.undo_status AS "undoStatus"`
+export const ROW = `s.submission_id AS "submissionId", s.copy_id AS "copyId", s.message_id AS "messageId",
+  s.identity_address AS "identityAddress", s.sent_at AS "sentAt", s.undo_status AS "undoStatus",
+  s.envelope, s.release_at AS "releaseAt"`
 
 export interface NewSubmission {
   submissionId: Id
@@ -25,26 +29,40 @@ export interface NewSubmission {
   envelopeDigest: Buffer | null
   /** how many the author named; counted against the hourly allowance from this row on */
   recipients: number
+  envelope: object | null
+  protocol: string
 }
+
+/** When it is to leave, by the database's clock. */
+export type ReleaseTime = { seconds: number } | { until: number } | null
+
+/** Not decided yet; as in the index submission_pending. */
+const OPEN = `${UndoStatus.pending}, ${UndoStatus.waiting}`
 
 /**
  * Written before the message is accepted (`pending`), so that a try that was cut off is found and not sent again. False:
  * another try of this draft is pending, or this sending has left already. Run it with the draft's placement locked.
  */
-export async function insertSubmission(sql: Sql, owner: MailOwner, s: NewSubmission): Promise<boolean> {
+export async function insertSubmission(
+  sql: Sql,
+  owner: MailOwner,
+  s: NewSubmission,
+  release: ReleaseTime = null,
+): Promise<boolean> {
   // Locked, and so read as they are after whatever is just being done to them: between a look for final ones and the
   // index's word about pending ones, one could pass from the second to the first.
   const others = await sql.query<{ isSame: boolean }>(
-    `SELECT undo_status = ${UndoStatus.pending} OR envelope_digest IS NOT DISTINCT FROM $4::bytea AS "isSame" FROM submission
+    `SELECT undo_status IN (${OPEN}) OR envelope_digest IS NOT DISTINCT FROM $4::bytea AS "isSame" FROM submission
      WHERE organisation_id = $1 AND person_id = $2 AND copy_id = $3 AND undo_status <> ${UndoStatus.canceled} FOR UPDATE`,
     [owner.organisationId, owner.personId, s.copyId, s.envelopeDigest],
   )
   if (others.some(({ isSame }) => isSame)) return false
   const rows = await sql.query(
     `INSERT INTO submission (organisation_id, submission_id, person_id, copy_id, message_id, identity_address, envelope_digest, recipients,
-       undo_status)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ${UndoStatus.pending})
-     ON CONFLICT (organisation_id, copy_id) WHERE undo_status = ${UndoStatus.pending} DO NOTHING RETURNING 1 AS one`,
+       undo_status, envelope, protocol, release_at, due_at)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, at, at FROM (SELECT CASE WHEN $12::float8 IS NOT NULL THEN
+       now() + make_interval(secs => $12) ELSE to_timestamp($13::float8 / 1000) END AS at) release
+     ON CONFLICT (organisation_id, copy_id) WHERE undo_status IN (${OPEN}) DO NOTHING RETURNING 1 AS one`,
     [
       owner.organisationId,
       s.submissionId,
@@ -54,6 +72,11 @@ export async function insertSubmission(sql: Sql, owner: MailOwner, s: NewSubmiss
       s.identityAddress,
       s.envelopeDigest,
       s.recipients,
+      release ? UndoStatus.waiting : UndoStatus.pending,
+      s.envelope,
+      s.protocol,
+      release && 'seconds' in release ? release.seconds : null,
+      release && 'until' in release ? release.until : null,
     ],
   )
   return rows.length > 0
@@ -61,16 +84,17 @@ export async function insertSubmission(sql: Sql, owner: MailOwner, s: NewSubmiss
 
 export async function finishSubmission(sql: Sql, owner: MailOwner, submissionId: Id): Promise<void> {
   await sql.query(
-    `UPDATE submission SET undo_status = ${UndoStatus.final} WHERE organisation_id = $1 AND person_id = $2 AND submission_id = $3`,
+    `UPDATE submission SET undo_status = ${UndoStatus.final}, changed_at = now() WHERE organisation_id = $1 AND person_id = $2 AND submission_id = $3`,
     [owner.organisationId, owner.personId, submissionId],
   )
 }
 
-/** The message was refused before it was stored: nothing left. */
+/** Nothing left: the message was refused before it was stored. What had waited for its time waits again. */
 export async function cancelSubmission(sql: Sql, owner: MailOwner, submissionId: Id): Promise<void> {
   await sql.query(
-    `UPDATE submission SET undo_status = ${UndoStatus.canceled} WHERE organisation_id = $1 AND person_id = $2
-       AND submission_id = $3 AND undo_status = ${UndoStatus.pending}`,
+    `UPDATE submission SET changed_at = now(),
+       undo_status = CASE WHEN release_at IS NULL THEN ${UndoStatus.canceled} ELSE ${UndoStatus.waiting} END
+     WHERE organisation_id = $1 AND person_id = $2 AND submission_id = $3 AND undo_status = ${UndoStatus.pending}`,
     [owner.organisationId, owner.personId, submissionId],
   )
 }
@@ -118,59 +142,43 @@ export async function readTries(sql: Sql, of: { owner: MailOwner; copyId: Id } |
   })
 }
 
-/** Those of these copies whose message has left, or may be just leaving. */
+/** Those of these copies whose message has left, may be just leaving, or waits for its time. */
 export async function copiesThatLeft(sql: Sql, owner: MailOwner, copyIds: readonly Id[]): Promise<Set<Id>> {
   const rows = await sql.query<{ copyId: Id }>(
     `SELECT DISTINCT copy_id AS "copyId" FROM submission s
      WHERE organisation_id = $1 AND person_id = $2 AND copy_id = ANY ($3::uuid[])
-       AND (undo_status = ${UndoStatus.final} OR undo_status = ${UndoStatus.pending} AND (${YOUNG} OR ${STORED}))`,
+       AND (undo_status IN (${UndoStatus.final}, ${UndoStatus.waiting}) OR undo_status = ${UndoStatus.pending} AND (${YOUNG} OR ${STORED}))`,
     [owner.organisationId, owner.personId, [...copyIds]],
   )
   return new Set(rows.map(({ copyId }) => copyId))
 }
 
+/** Of these ids, of those not decided yet, or the newest. */
 export function readSubmissions(
   sql: Sql,
   owner: MailOwner,
-  ids: readonly Id[] | null,
+  of: { ids: readonly Id[] } | { open: true } | null,
   limit: number,
 ): Promise<SubmissionRow[]> {
+  const where = !of ? '' : 'ids' in of ? 'AND submission_id = ANY ($4::uuid[])' : `AND undo_status IN (${OPEN})`
   return sql.query<SubmissionRow>(
     `SELECT s.submission_id AS "submissionId", s.copy_id AS "copyId", s.message_id AS "messageId",
-       s.identity_address AS "identityAddress", s.sent_at AS "sentAt",
+       s.identity_address AS "identityAddress", s.sent_at AS "sentAt", s.envelope, s.release_at AS "releaseAt",
        CASE WHEN undo_status = ${UndoStatus.pending} AND ${STORED} THEN ${UndoStatus.final} ELSE undo_status END AS "undoStatus"
-     FROM submission s WHERE organisation_id = $1 AND person_id = $2 ${ids ? 'AND submission_id = ANY ($4::uuid[])' : ''}
-     ORDER BY submission_id DESC LIMIT $3`,
-    [owner.organisationId, owner.personId, limit, ...(ids ? [[...ids]] : [])],
+     FROM submission s WHERE organisation_id = $1 AND person_id = $2 ${where} ORDER BY submission_id DESC LIMIT $3`,
+    [owner.organisationId, owner.personId, limit, ...(of && 'ids' in of ? [[...of.ids]] : [])],
   )
 }
 
-/** The newest submission: the state of the set. */
-export async function lastSubmission(sql: Sql, owner: MailOwner): Promise<Id | null> {
-  const [row] = await sql.query<{ id: Id | null }>(
-    `SELECT submission_id AS id FROM submission WHERE organisation_id = $1 AND person_id = $2 ORDER BY submission_id DESC LIMIT 1`,
+/** The newest submission, and when one of them was last changed: the state of the set. */
+export async function submissionsState(sql: Sql, owner: MailOwner): Promise<string> {
+  const [row] = await sql.query<{ id: Id | null; changed: number }>(
+    `SELECT (SELECT submission_id FROM submission WHERE organisation_id = $1 AND person_id = $2 ORDER BY submission_id DESC LIMIT 1) AS id,
+       coalesce((extract(epoch FROM max(changed_at)) * 1000000)::bigint, 0) AS changed
+     FROM submission WHERE organisation_id = $1 AND person_id = $2`,
     [owner.organisationId, owner.personId],
   )
-  return row?.id ?? null
-}
-
-/**
- * Until the end of the transaction only this one counts what the person may still send, in every process: who counts
- * behind it sees its row.
- */
-export async function lockAllowance(sql: Sql, owner: MailOwner): Promise<void> {
-  await sql.query(`SELECT pg_advisory_xact_lock(hashtextextended('sending ' || $1::text, 0))`, [owner.personId])
-}
-
-/** Recipients of what the person sent within the last hour, or is just sending: the measure of the rate limit. */
-export async function recipientsLastHour(sql: Sql, owner: MailOwner): Promise<number> {
-  const [row] = await sql.query<{ n: number }>(
-    `SELECT coalesce(sum(recipients), 0)::bigint AS n FROM submission
-     WHERE organisation_id = $1 AND person_id = $2 AND sent_at > now() - interval '1 hour'
-       AND undo_status <> ${UndoStatus.canceled}`,
-    [owner.organisationId, owner.personId],
-  )
-  return row!.n
+  return `${row!.id ?? 0}-${row!.changed}`
 }
 
 export interface SentRecipient {
@@ -196,16 +204,38 @@ export interface OwnAddress {
   display: string
   name: string
   isPrimary: boolean
+  /** null: an own one */
+  delegated: number | null
 }
 
-/** The addresses a person may write from, the primary one first; none for who was disabled. */
+/**
+ * The addresses a person may write from: the own ones, the primary one first, then those that were delegated to them (as
+ * long as their domain is the organisation's); none for who was disabled.
+ */
 export function ownAddresses(sql: Sql, owner: MailOwner): Promise<OwnAddress[]> {
   return sql.query<OwnAddress>(
-    `SELECT a.address, a.display, p.name, a.is_primary AS "isPrimary" FROM address a
-       JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
-     WHERE a.organisation_id = $1 AND a.person_id = $2 AND p.disabled_at IS NULL ORDER BY a.is_primary DESC, a.address`,
+    `SELECT a.address, a.display, coalesce(q.name, p.name) AS name, a.is_primary AS "isPrimary", a.kind AS delegated
+     FROM person p JOIN (
+       SELECT organisation_id, person_id, address, display, is_primary, NULL::smallint AS kind FROM address
+       UNION ALL
+       SELECT organisation_id, person_id, address, display, false, kind FROM delegation) a USING (organisation_id, person_id)
+       LEFT JOIN address x ON a.kind IS NOT NULL AND x.organisation_id = $1 AND x.address = a.address
+       LEFT JOIN person q ON q.organisation_id = x.organisation_id AND q.person_id = x.person_id
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
+       AND (a.kind IS NULL OR EXISTS (SELECT FROM domain d WHERE d.organisation_id = $1 AND d.name = split_part(a.address, '@', -1)))
+     ORDER BY a.kind NULLS FIRST, a.is_primary DESC, a.address`,
     [owner.organisationId, owner.personId],
   )
+}
+
+/** The own address by which a person is at home: this one where it is theirs, else their primary one; null: none. */
+export async function homeAddress(sql: Sql, owner: MailOwner, address: string): Promise<string | null> {
+  const [row] = await sql.query<{ address: string }>(
+    `SELECT address FROM address WHERE organisation_id = $1 AND person_id = $2
+     ORDER BY address = $3 DESC, is_primary DESC, address LIMIT 1`,
+    [owner.organisationId, owner.personId, address],
+  )
+  return row?.address ?? null
 }
 
 export interface RecentCopy {
@@ -226,7 +256,7 @@ const MOST_RECENT = 500
 export function recentCopies(
   sql: Sql,
   owner: MailOwner,
-  { folderNo, since, atLeast }: { folderNo: number; since: number; atLeast: number },
+  { folderNos, since, atLeast }: { folderNos: readonly number[]; since: number; atLeast: number },
 ): Promise<RecentCopy[]> {
   return sql.query<RecentCopy>(
     `SELECT c.copy_id AS "copyId", m.size, m.sha256, m.message_id_header AS "messageId",
@@ -234,10 +264,10 @@ export function recentCopies(
      FROM placement p
        JOIN copy c ON c.organisation_id = p.organisation_id AND c.copy_id = p.copy_id
        JOIN message m ON m.organisation_id = c.organisation_id AND m.message_id = c.message_id
-     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.folder_no = $3 AND p.copy_id >= $4 AND p.tombstone IS NULL
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.folder_no = ANY ($3::int[]) AND p.copy_id >= $4 AND p.tombstone IS NULL
        AND c.source = ${CopySource.sent} AND m.size BETWEEN $5 AND $5 + 2000
      ORDER BY p.copy_id DESC LIMIT ${MOST_RECENT}`,
-    [owner.organisationId, owner.personId, folderNo, firstIdAt(since), atLeast],
+    [owner.organisationId, owner.personId, [...folderNos], firstIdAt(since), atLeast],
     'recent-copies',
   )
 }

@@ -109,6 +109,12 @@ export const invariants: Record<InvariantName, Meaning> = {
   'ledger-attempt': { means: 'a ledger row and its attempt tell the same outcome', remedy: REPORT },
   'return-proof': { means: 'everything a return brought home has its proof in the ledger', remedy: REPORT },
   'return-once': { means: 'nothing is brought home twice unless an unsure attempt came before', remedy: REPORT },
+  'submission-waiting': {
+    means: 'what waits to be sent later has its time, its recipients and its message',
+    remedy: 'The author cancels it on the page of scheduled mail and sends it anew; if there are several, report it.',
+  },
+  'submission-once': { means: 'a message leaves once to the same people', remedy: REPORT },
+  'submission-early': { means: 'nothing leaves before its time', remedy: REPORT },
   'owed-copy': { means: 'what is owed still exists', remedy: REPORT },
   'owed-finished': { means: 'what is owed has no end time, and everything else has one', remedy: REPORT },
   'credential-subject': { means: 'credentials belong to somebody', remedy: REPORT },

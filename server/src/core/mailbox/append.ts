@@ -1,27 +1,44 @@
 /**
  * A message that a person puts into the own mailbox: a draft, an imported message. Durable when it returns; it streams, so
- * that nothing large is held here.
+ * that nothing large is held here. What a client appends to Sent after it was sent is there already (sent-twice.ts): that
+ * copy gets the keywords of the append and is the answer.
  */
 import { createHash } from 'node:crypto'
-import { CopySource, Direction } from '../../platform/codes.ts'
+import { CopySource, Direction, StandardFolder } from '../../platform/codes.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Database } from '../../platform/db/database.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
-import { insertOwnMessage, retentionDays } from '../../store/mailbox-append.ts'
+import type { BlobStore } from '../../store/blobs/blob-store.ts'
+import { lockFolders } from '../../store/folders.ts'
+import { insertOwnMessage, retentionDays, type TwinCopy } from '../../store/mailbox-append.ts'
+import { readEmails } from '../../store/mailbox-read.ts'
 import type { MailOwner } from '../../store/mailbox.ts'
 import { countOwnContent } from '../../store/own-content.ts'
 import type { BodyIntake, BodySink, StoredBody } from '../queue/index.ts'
+import type { OwedMail } from '../return/index.ts'
 import { threadIdOf } from '../routing/index.ts'
 import { toStored } from './keywords.ts'
 import { isOverQuota, overQuota, roomLeft, takeRoom, type StorageLimit } from './storage-limit.ts'
-import { placeIn, repeating } from './update.ts'
+import { createContentDigest, twinsOf, type Twins } from './sent-twice.ts'
+import { applyOpsIn, placeIn, repeating } from './update.ts'
 
 export interface Appended {
   copyId: Id
   messageId: Id
   threadId: Id
   size: number
+  /** it was there before */
+  existed: boolean
+}
+
+export interface AppendDeps {
+  db: Database
+  blobs: BlobStore
+  clock: Clock
+  bodies: BodyIntake
+  config: { storage: StorageLimit }
+  owed: OwedMail
 }
 
 export interface AppendWish {
@@ -31,6 +48,8 @@ export interface AppendWish {
   bytes: Iterable<Buffer> | AsyncIterable<Buffer>
   receivedAt: number
   source: 'draft' | 'sent' | 'imported'
+  /** A copy in that folder that stands for it, asked while nobody else puts anything there; null: it is a new one. */
+  already?: (sql: Sql) => Promise<Id | null>
 }
 
 /** PostgreSQL's text takes no NUL and no half of a surrogate pair. */
@@ -39,17 +58,15 @@ const clean = (text: string | null): string | null =>
 const HEADER_BYTES = 1_048_576
 
 /** null: there is no such folder. Throws over-quota, and then nothing of it stays. */
-export async function appendMessage(
-  deps: { db: Database; clock: Clock; bodies: BodyIntake; config: { storage: StorageLimit } },
-  owner: MailOwner,
-  wish: AppendWish,
-): Promise<Appended | null> {
+export async function appendMessage(deps: AppendDeps, owner: MailOwner, wish: AppendWish): Promise<Appended | null> {
   const { db, clock } = deps
   const messageId = newId(clock.now())
   const limit = deps.config.storage
   const room = await roomLeft(db, owner, limit, 'message')
   const bytes = within(wish.bytes, room, () => overQuota(limit))
-  const { header, size, sha256, body, abort } = await receive(deps.bodies.open(owner.organisationId, messageId), bytes)
+  const mayBeTwin = wish.source === 'imported' && wish.folderNo === StandardFolder.sent
+  const received = await receive(deps.bodies.open(owner.organisationId, messageId), bytes, mayBeTwin)
+  const { header, size, sha256, body, digest, abort } = received
   const copyId = newId(wish.receivedAt)
   const threadId = threadIdOf(owner.personId, header.references[0] ?? header.inReplyTo ?? header.messageId, copyId)
   const message = {
@@ -70,22 +87,60 @@ export async function appendMessage(
     prefix: Buffer.alloc(0),
     keepDays: await retentionDays(db, owner.organisationId),
   }
-  const placed = await repeating(() =>
-    db.transaction(async (sql) => {
-      const row = { copyId, messageId, threadId, ...toStored(wish.keywords), size }
-      if (!(await placeIn(sql, owner, wish.folderNo, row))) return false
-      await takeRoom(sql, owner, limit, { added: 'message', size })
-      await insertOwnMessage(sql, owner, message)
-      await countOwnContent(sql, owner, copyId, size)
-      return true
-    }),
-  ).catch((error: unknown) => {
+  async function insert(sql: Sql): Promise<Appended> {
+    await placeIn(sql, owner, wish.folderNo, { copyId, messageId, threadId, ...toStored(wish.keywords), size })
+    await takeRoom(sql, owner, limit, { added: 'message', size })
+    await insertOwnMessage(sql, owner, message)
+    await countOwnContent(sql, owner, copyId, size)
+    return { copyId, messageId, threadId, size, existed: false }
+  }
+  const about = { folderNo: wish.folderNo, messageId: message.messageIdHeader ?? '', size, now: clock.now() }
+  const twins = digest === null || about.messageId === '' ? null : twinsOf(deps, owner, { ...about, digest })
+  const placed = await place(deps, owner, wish, { insert, twins }).catch((error: unknown) => {
     if (isOverQuota(error)) abort()
     throw error
   })
   // Whatever fails in that transaction leaves the bytes to the sweeper: its commit may have happened all the same.
-  if (!placed) abort()
-  return placed ? { copyId, messageId, threadId, size } : null
+  if (placed?.copyId !== copyId) abort()
+  return placed
+}
+
+/** In one transaction, with the folder locked: the copy that is there already, or the new one; null: no such folder. */
+async function place(
+  deps: AppendDeps,
+  owner: MailOwner,
+  wish: AppendWish,
+  { insert, twins }: { insert: (sql: Sql) => Promise<Appended>; twins: Twins | null },
+): Promise<Appended | null> {
+  for (;;) {
+    // Their bytes are read before the folder is locked; who came in between is looked at in the next round.
+    const known: TwinCopy[] = twins ? await twins.candidates(deps.db) : []
+    const twin = twins ? await twins.same(known) : null
+    const done = await repeating(() =>
+      deps.db.transaction(async (sql) => {
+        if ((await lockFolders(sql, owner, [wish.folderNo])).length === 0) return { placed: null }
+        const now = twins ? await twins.candidates(sql) : []
+        const there = now.find(({ copyId }) => copyId === twin)?.copyId ?? (await wish.already?.(sql)) ?? null
+        if (there !== null) return { placed: await standsFor(sql, deps, owner, { copyId: there, wish }) }
+        if (now.some(({ copyId }) => !known.some((one) => one.copyId === copyId))) return null
+        return { placed: await insert(sql) }
+      }),
+    )
+    if (done) return done.placed
+  }
+}
+
+async function standsFor(
+  sql: Sql,
+  deps: AppendDeps,
+  owner: MailOwner,
+  { copyId, wish }: { copyId: Id; wish: AppendWish },
+): Promise<Appended> {
+  const keywords = { kind: 'patch', add: wish.keywords, remove: [] } as const
+  // Under its folder's lock already, so that it is where it was.
+  await applyOpsIn(sql, deps.owed, owner, [{ copyId, keywords }], 1)
+  const { messageId, threadId, size } = (await readEmails(sql, owner, [copyId]))[0]!
+  return { copyId, messageId, threadId, size, existed: true }
 }
 
 interface Received {
@@ -93,6 +148,8 @@ interface Received {
   size: number
   sha256: Buffer
   body: StoredBody
+  /** of its content, where that was asked for and can be said */
+  digest: string | null
   abort: () => void
 }
 
@@ -108,19 +165,22 @@ async function* within(bytes: Pieces, most: number, tooMany: () => Error): Async
   }
 }
 
-async function receive(sink: BodySink, bytes: Pieces): Promise<Received> {
+async function receive(sink: BodySink, bytes: Pieces, mayBeTwin: boolean): Promise<Received> {
   const scanner = createHeaderScanner(HEADER_BYTES)
   const hash = createHash('sha256')
+  const content = mayBeTwin ? createContentDigest() : null
   let size = 0
   try {
     for await (const chunk of bytes) {
       scanner.write(chunk)
       hash.update(chunk)
+      content?.write(chunk)
       size += chunk.length
       await sink.write(chunk)
     }
     const body = await sink.finish()
-    return { header: scanner.finish(), size, sha256: hash.digest(), body, abort: () => sink.abort() }
+    const digest = content?.finish() ?? null
+    return { header: scanner.finish(), size, sha256: hash.digest(), body, digest, abort: () => sink.abort() }
   } catch (error) {
     sink.abort()
     throw error

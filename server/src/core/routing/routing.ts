@@ -41,6 +41,8 @@ export interface OutboundInput extends RouteInput {
   outboundRouteId: Id | null
   /** who wrote it; null: Holdfast itself (notices to senders), which no hold stops */
   author: Author | null
+  /** what the author wants to hear of a recipient (RFC 3461); left out: nothing was said */
+  asks?: (address: string) => { notify: number; orcpt: string | null }
 }
 
 export interface Routing {
@@ -192,10 +194,11 @@ export function createRouting(deps: {
       const refused: { address: string; error: WireError }[] = []
       const kept = isKept(input.author)
       for (const address of addresses) {
+        const { notify, orcpt } = input.asks?.(address) ?? { notify: 0, orcpt: null }
         try {
           const owner = await deps.directory.organisationOfDomain(address.slice(address.lastIndexOf('@') + 1))
           if (owner?.organisationId === input.organisationId) {
-            inside.push({ recipient: await deps.directory.resolve(address), notify: 0, orcpt: null })
+            inside.push({ recipient: await deps.directory.resolve(address), notify, orcpt })
             continue
           }
           if (input.outboundRouteId === null)
@@ -203,7 +206,7 @@ export function createRouting(deps: {
               'config',
               'this organisation has no way out to the world: set `outbound` in its file and apply it',
             )
-          const to = { recipient: address, routeId: input.outboundRouteId, notify: 0, orcpt: null }
+          const to = { recipient: address, routeId: input.outboundRouteId, notify, orcpt }
           outside.push(deliveryOutside(to, kept ? 'pinned-hold' : null))
         } catch (error) {
           refused.push({ address, error: toWireError(error) })

@@ -2,7 +2,8 @@
  * The door for what people send with their own mail client: from the bytes behind DATA to the way that mail from the web
  * pages takes (submission.ts), so that own addresses, hidden recipients, signatures, holds and hourly limits are the same.
  *
- * Promises: after `finish` the message has left and lies in Sent once, with its Bcc, as the author wrote it; when it
+ * Promises: after `finish` the message has left and lies in Sent once, with its Bcc, as the author wrote it, or waits for
+ * its time in Drafts (releases.ts); when it
  * throws, it has not left, and what was put into Sent for it is taken out again. A client that did not hear our 250 and
  * sends the same bytes to the same people again within REPEATED_MS gets 250 and nothing leaves twice: its copy in Sent is
  * found, in whatever process, and the way from it remembers what has left (tries.ts). What was cut off between the copy
@@ -13,7 +14,7 @@ import type { ByteRoom } from '../../platform/byte-room.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { StandardFolder } from '../../platform/codes.ts'
 import type { Config } from '../../platform/config/config.ts'
-import type { Database } from '../../platform/db/database.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
@@ -23,18 +24,26 @@ import { foldAddress } from '../directory/index.ts'
 import type { MxSink } from '../intake/index.ts'
 import type { Mailbox, MailOwner } from '../mailbox/index.ts'
 import { beginningOf, collect, type Collected } from './collected.ts'
-import { completionOf, isSame, type Completion } from './completion.ts'
-import { prepareOutgoing, type Envelope } from './outgoing.ts'
+import { completionOf, isSame, type Completion, type Filling } from './completion.ts'
+import type { Hold } from '../../protocols/smtp/hold.ts'
+import { mayWriteAs } from './delegated.ts'
+import type { Envelope } from './envelope.ts'
+import { aheadOf } from './hold.ts'
+import { prepareOutgoing } from './outgoing.ts'
 import type { Submission } from './submission.ts'
 
 export interface ClientEnvelope extends Envelope {
   /** the client asked for SMTPUTF8 */
   smtputf8: boolean
+  /** when it is to leave; null: at once */
+  hold?: Hold | null
 }
 
 export interface SubmissionDoor {
   /** At MAIL. Throws forbidden: it is not an address of theirs. */
   checkSender(owner: MailOwner, address: string): Promise<void>
+  /** seconds that a message may be held; 0: none is */
+  readonly maxHold: number
   /** At DATA. `finish` throws what Submission.submit throws, over-quota and memory-full. */
   begin(owner: MailOwner, envelope: ClientEnvelope): MxSink
 }
@@ -46,10 +55,17 @@ export interface SubmissionDoorDeps {
   config: Pick<Config, 'hostname' | 'smtp'>
   room: Pick<ByteRoom, 'claim'>
   mailbox: Pick<Mailbox, 'appendToFolder' | 'ensureFolders' | 'update'>
-  submission: Pick<Submission, 'submit'>
+  submission: Pick<Submission, 'submit' | 'maxHold'>
 }
 
 const REPEATED_MS = 600_000
+
+interface Came {
+  pieces: readonly Buffer[]
+  size: number
+  completion: Completion
+  held: boolean
+}
 
 /** In A-labels: it stands in a header. */
 function domainOf(address: string): string {
@@ -62,15 +78,20 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   /** by person and bytes: a client that is back before its first try has ended waits for it */
   const underWay = new Map<string, Promise<unknown>>()
 
-  /** Puts the author's copy into Sent. */
-  async function keep(owner: MailOwner, came: Collected, fields: Buffer, at: number): Promise<Id> {
+  /**
+   * The author's copy in Sent, in Drafts of what is held: the one of an earlier try, or of one in another process (who puts something into a folder
+   * does so alone, over all of them), or a new one.
+   */
+  async function keep(owner: MailOwner, came: Came, filling: Filling): Promise<Id> {
+    const { completion } = came
     const append = () =>
       mailbox.appendToFolder(owner, {
-        folderNo: StandardFolder.sent,
-        keywords: ['$seen'],
-        bytes: [fields, ...came.pieces],
-        receivedAt: at,
+        folderNo: came.held ? StandardFolder.drafts : StandardFolder.sent,
+        keywords: came.held ? ['$seen', '$draft'] : ['$seen'],
+        bytes: [completion.fields(filling), ...came.pieces],
+        receivedAt: filling.date,
         source: 'sent',
+        already: (sql) => earlier(sql, owner, came),
       })
     let appended = await append()
     if (!appended) {
@@ -83,13 +104,14 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   /** The copy of an earlier try; null: there is none. */
-  async function earlier(owner: MailOwner, came: Collected, completion: Completion): Promise<Id | null> {
-    const recent = await recentCopies(db, owner, {
-      folderNo: StandardFolder.sent,
+  async function earlier(sql: Sql, owner: MailOwner, came: Came): Promise<Id | null> {
+    const recent = await recentCopies(sql, owner, {
+      // What was held may have left by now.
+      folderNos: came.held ? [StandardFolder.drafts, StandardFolder.sent] : [StandardFolder.sent],
       since: clock.now() - REPEATED_MS,
       atLeast: came.size,
     })
-    const same = recent.find((one) => isSame(one, { completion, pieces: came.pieces, size: came.size }))
+    const same = recent.find((one) => isSame(one, came))
     return same?.copyId ?? null
   }
 
@@ -103,16 +125,18 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   async function send(owner: MailOwner, envelope: ClientEnvelope, came: Collected): Promise<{ queueId: string }> {
-    const { from, to } = envelope
+    const { from, to, dsn = null } = envelope
     const beginning = beginningOf(came.pieces, deps.config.smtp.headerBytes + 2)
-    const own = (await ownAddresses(db, owner)).map(({ address }) => address)
+    const may = mayWriteAs(await ownAddresses(db, owner))
     // All that its header can be refused for, before anything is stored. It is looked at again on the way out.
     const header = beginning.subarray(0, headerEnd(beginning))
-    prepareOutgoing(header, { own, identity: from, envelope: { from, to }, hostname: deps.config.hostname })
+    prepareOutgoing(header, { ...may, identity: from, envelope: { from, to }, hostname: deps.config.hostname })
     const completion = completionOf(header)
     const at = clock.now()
     const filling = { date: at, messageId: `<${newId(at)}@${domainOf(from)}>` }
-    const copyId = (await earlier(owner, came, completion)) ?? (await keep(owner, came, completion.fields(filling), at))
+    const hold = aheadOf(envelope.hold ?? null, at, deps.submission.maxHold)
+    const what = { pieces: came.pieces, size: came.size, completion, held: hold !== null }
+    const copyId = (await earlier(db, owner, what)) ?? (await keep(owner, what, filling))
     // The way from here takes room of its own, and reads the bytes where they are stored.
     came.release()
     try {
@@ -120,7 +144,8 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
         ...owner,
         copyId,
         identityAddress: from,
-        envelope: { from, to },
+        envelope: { from, to, dsn },
+        hold,
         protocol: envelope.smtputf8 ? 'UTF8SMTPSA' : 'ESMTPSA',
       })
       return { queueId: messageId }
@@ -132,7 +157,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
     }
   }
 
-  /** One after the other where it is the same message. */
+  /** One after the other where it is the same message. Another process is told to come again (tries.ts). */
   async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const mine = (underWay.get(key) ?? Promise.resolve()).then(work, work)
     underWay.set(key, mine)
@@ -144,6 +169,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   }
 
   return {
+    maxHold: deps.submission.maxHold,
     async checkSender(owner, address) {
       const own = await ownAddresses(db, owner)
       if (!own.some((one) => one.address === foldAddress(address)))

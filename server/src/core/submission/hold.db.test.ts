@@ -63,7 +63,7 @@ test('hold of the route: outside is kept, a colleague sees it here and their pri
   expect(colleague).toMatchObject({ state: DeliveryState.ready, held: true })
   expect(seen).toBe(1)
   expect(await parked()).toEqual([`pinned-hold ${outside.id}`])
-  const [shown] = await it.submission.list(it.owner('alice'), [id])
+  const [shown] = await it.submission.list(it.owner('alice'), { ids: [id] })
   expect(shown!.recipients.map(({ delivered }) => delivered)).toEqual(['queued', 'queued'])
 
   await pinRoute(null)

@@ -136,3 +136,51 @@ test('whatever is written here can be sent: plain, formatted, with files, with a
   }
   await fc.assert(fc.asyncProperty(written, check), { numRuns: 100 })
 })
+
+const delegated = {
+  own: ['alice@corp.test', 'al@corp.test'],
+  sendAs: ['office@corp.test'],
+  onBehalf: ['boss@corp.test'],
+  hostname: 'mx.corp.test',
+}
+const asDelegate = (header: string, from = 'alice@corp.test') =>
+  prepareOutgoing(Buffer.from(`${header}To: x@elsewhere.test\r\n\r\nhello\r\n`), {
+    ...delegated,
+    identity: from,
+    envelope: null,
+  })
+
+test.each([
+  ['send-as: like an own one', 'From: Office@corp.test\r\n', 'office@corp.test'],
+  ['send-as with oneself as Sender', 'From: office@corp.test\r\nSender: alice@corp.test\r\n', 'alice@corp.test'],
+  ['send-as as Sender', 'From: alice@corp.test\r\nSender: office@corp.test\r\n', 'office@corp.test'],
+  ['on behalf, with an own Sender', 'From: boss@corp.test\r\nSender: al@corp.test\r\n', 'boss@corp.test'],
+])('RFC 6409 section 6.1, delegated: %s', (_, header, from) => {
+  const { bytes } = asDelegate(header, from)
+  expect(bytes.toString()).toBe(`${header}To: x@elsewhere.test\r\n\r\nhello\r\n`)
+})
+
+test('RFC 6409 section 8.1: on behalf of somebody, the Sender is added', () => {
+  const { bytes, from, authorDomain } = asDelegate('From: The Boss <BOSS@corp.test>\r\n', 'boss@corp.test')
+  expect(bytes.toString()).toMatch(/^Sender: <alice@corp\.test>\r\nFrom: The Boss/)
+  expect([from, authorDomain]).toEqual(['boss@corp.test', 'corp.test'])
+  expect(asDelegate('From: alice@corp.test, boss@corp.test\r\n').bytes.toString()).toMatch(/^Sender: <alice@/)
+})
+
+test.each([
+  ['on behalf, Sender is somebody else', 'From: boss@corp.test\r\nSender: bob@corp.test\r\n'],
+  ['on behalf, Sender is a delegated address', 'From: boss@corp.test\r\nSender: office@corp.test\r\n'],
+  ['on behalf, Sender is the same one', 'From: boss@corp.test\r\nSender: boss@corp.test\r\n'],
+  ['on behalf, a second Sender', 'From: boss@corp.test\r\nSender: alice@corp.test\r\nSender: bob@corp.test\r\n'],
+  ['on behalf, a Sender that is nobody', 'From: boss@corp.test\r\nSender: hidden:;\r\n'],
+  ['one who may be written for as Sender', 'From: alice@corp.test\r\nSender: boss@corp.test\r\n'],
+  ['sent once more by one who may be written for', 'From: alice@corp.test\r\nResent-From: boss@corp.test\r\n'],
+  ['a stranger beside them', 'From: boss@corp.test, bob@corp.test\r\n'],
+  ['an address below a delegated one', 'From: office+x@corp.test\r\n'],
+])('delegated, refused: %s', (_, header) => {
+  expect(() => asDelegate(header)).toThrow(forbidden)
+})
+
+test('delegated, refused: the envelope of somebody else', () => {
+  expect(() => asDelegate('From: office@corp.test\r\n', 'bob@corp.test')).toThrow(forbidden)
+})

@@ -13,6 +13,7 @@ import {
 } from '../../protocols/mime/index.ts'
 import { parseMailbox, type Mailbox } from '../../protocols/smtp/address.ts'
 import { foldAddress } from '../directory/index.ts'
+import type { Envelope } from './envelope.ts'
 
 export interface Outgoing {
   bytes: Buffer
@@ -26,17 +27,12 @@ export interface Outgoing {
   eightbit: boolean
 }
 
-export interface Envelope {
-  from: string
-  to: readonly string[]
-}
-
 const CR = 0x0d
 const LF = 0x0a
 const RECIPIENT_HEADERS = ['to', 'cc', 'bcc']
 const HEADERS_ONLY = { depth: 0, parts: 1, headers: 2000, headerBytes: mimeLimits.headerBytes }
-/** RFC 5322 sections 3.6.2 and 3.6.6: who wrote it, who sent it, who sent it once more. */
-const AUTHOR_HEADERS = ['from', 'sender', 'resent-from', 'resent-sender']
+/** RFC 5322 section 3.6.6: who sent it once more. Who wrote it and who sent it (section 3.6.2): checkAuthors. */
+const AUTHOR_HEADERS = ['resent-from', 'resent-sender']
 /** A list that we cannot read to its end may hold anybody; nobody writes with so many others. */
 const MOST_AUTHORS = 10
 const HIDDEN = ['bcc', 'resent-bcc']
@@ -94,9 +90,16 @@ function isOwnVerdict(value: string, hostname: string): boolean {
   return id.replaceAll('"', '').toLowerCase() === hostname.toLowerCase()
 }
 
-export interface OutgoingWish {
-  /** folded addresses of the person */
+/** Whom a person may write as; folded addresses. */
+export interface MayWrite {
   own: readonly string[]
+  /** delegated: as if they were own ones */
+  sendAs?: readonly string[]
+  /** delegated: with the person as Sender */
+  onBehalf?: readonly string[]
+}
+
+export interface OutgoingWish extends MayWrite {
   identity: string
   /** null: as the header says */
   envelope: Envelope | null
@@ -104,8 +107,40 @@ export interface OutgoingWish {
   hostname: string
 }
 
+/**
+ * RFC 6409 section 6.1 and DESIGN: a person writes from the own addresses only, and from those that were delegated to them;
+ * on behalf of another one as the Sender. The Sender to be added where the message has none (RFC 6409 section 8.1), or null.
+ */
+function checkAuthors(
+  { own, sendAs = [], onBehalf = [], identity, envelope }: OutgoingWish,
+  named: { authors: readonly string[]; senders: readonly string[] | null; others: readonly string[] },
+): string | null {
+  const isAmong = (lists: readonly (readonly string[])[], address: string): boolean =>
+    lists.some((list) => list.includes(foldAddress(address) ?? ''))
+  const check = (addresses: readonly string[], ...lists: (readonly string[])[]): void => {
+    for (const address of addresses)
+      if (!isAmong(lists, address))
+        throw new WireError('forbidden', `${address.slice(0, 254)} is not an address of yours`)
+  }
+  check([...named.authors, envelope?.from ?? identity], own, sendAs, onBehalf)
+  check(named.others, own, sendAs)
+  const other = named.authors.find((address) => !isAmong([own, sendAs], address))
+  if (other === undefined) {
+    check(named.senders ?? [], own, sendAs)
+    return null
+  }
+  if (named.senders === null) return own[0] ?? null
+  if (named.senders.length === 0 || !named.senders.every((address) => isAmong([own], address)))
+    throw new WireError(
+      'forbidden',
+      `you write on behalf of ${other.slice(0, 254)}: Sender must be an address of your own, or left out`,
+    )
+  return null
+}
+
 /** Throws WireError: forbidden (somebody else's address), no-recipients, address-syntax-…, nul-byte, header-too-large. */
-export function prepareOutgoing(original: Buffer, { own, identity, envelope, hostname }: OutgoingWish): Outgoing {
+export function prepareOutgoing(original: Buffer, wish: OutgoingWish): Outgoing {
+  const { identity, envelope, hostname } = wish
   const bytes = canonical(original)
   const end = headerEnd(bytes)
   const { headers } = parseStructure(bytes.subarray(0, end), HEADERS_ONLY).root
@@ -119,13 +154,11 @@ export function prepareOutgoing(original: Buffer, { own, identity, envelope, hos
         if (cut) throw new WireError('header-too-large', `too many addresses in ${name}`)
         return groups.flatMap(({ addresses }) => addresses.map(({ email }) => email))
       })
-  const isOwn = (address: string): boolean => own.includes(foldAddress(address) ?? '')
   const authors = list('from')
   if (authors.length === 0) throw new WireError('forbidden', 'the message says nothing about who it is from')
   if (authors.length > MOST_AUTHORS) throw new WireError('forbidden', `a message may have ${MOST_AUTHORS} authors`)
-  // RFC 6409 section 6.1 and DESIGN: a person writes from the own addresses only.
-  for (const address of [...AUTHOR_HEADERS.flatMap(list), envelope?.from ?? identity])
-    if (!isOwn(address)) throw new WireError('forbidden', `${address.slice(0, 254)} is not an address of yours`)
+  const senders = headers.some(({ name }) => name.toLowerCase() === 'sender') ? list('sender') : null
+  const sender = checkAuthors(wish, { authors, senders, others: AUTHOR_HEADERS.flatMap(list) })
   if (headers.filter(({ name }) => name.toLowerCase() === 'from').length !== 1)
     throw new WireError('forbidden', 'the message has several From fields')
   const wanted = envelope ? envelope.to : RECIPIENT_HEADERS.flatMap(list)
@@ -138,13 +171,14 @@ export function prepareOutgoing(original: Buffer, { own, identity, envelope, hos
   if (recipients.size === 0) throw new WireError('no-recipients', 'add at least one recipient')
   const from = envelope?.from ?? identity
   check(from, 'address-syntax-sender')
-  const out = removeFields(
+  const cleaned = removeFields(
     bytes,
     (name, value) =>
       HIDDEN.includes(name) ||
       SERVERS_OWN.includes(name) ||
       (name === 'authentication-results' && isOwnVerdict(value(), hostname)),
   )
+  const out = sender === null ? cleaned : Buffer.concat([Buffer.from(`Sender: <${sender}>\r\n`), cleaned])
   const header = out.subarray(0, headerEnd(out))
   // Not the envelope's domain: it is another where a person writes from a second address, and may be written as U-label.
   return {

@@ -12,6 +12,7 @@ import { foldAddress } from '../directory/index.ts'
 import type { BodyIntake, Incoming } from '../queue/index.ts'
 import { mailDate, type OwnId, type Routed } from '../routing/index.ts'
 import type { SignDkim } from './dkim.ts'
+import type { DsnWish } from './envelope.ts'
 import type { Outgoing } from './outgoing.ts'
 
 export interface StageDeps {
@@ -35,10 +36,11 @@ export interface Leaving {
   routed: Routed
   /** by which the author handed it over: HTTP, or ESMTPSA and the like (RFC 3848, RFC 6531 section 4.3) */
   protocol: string
+  dsn: Pick<DsnWish, 'ret' | 'envid'> | null
 }
 
 export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<Staged> {
-  const { organisationId, messageId, receivedAt, outgoing, routed, protocol } = leaving
+  const { organisationId, messageId, receivedAt, outgoing, routed, protocol, dsn } = leaving
   const { bytes, smtputf8, eightbit } = outgoing
   const signature = await deps.signDkim(organisationId, outgoing.authorDomain, () => signedParts(bytes))
   const scanner = createHeaderScanner(deps.config.smtp.headerBytes)
@@ -73,7 +75,12 @@ export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<
       clientIp: null,
       helo: null,
       tls: null,
-      facts: { ...(smtputf8 ? { smtputf8 } : {}), ...(eightbit ? { eightbit } : {}) },
+      facts: {
+        ...(smtputf8 ? { smtputf8 } : {}),
+        ...(eightbit ? { eightbit } : {}),
+        ...(dsn?.ret ? { ret: dsn.ret } : {}),
+        ...(dsn?.envid ? { envid: dsn.envid } : {}),
+      },
       ...routed,
     }
     return { incoming, abort: () => sink.abort() }

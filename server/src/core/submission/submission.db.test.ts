@@ -152,6 +152,8 @@ test('cut off before the commit: the next try sends it once', async () => {
     identityAddress: 'alice@corp.test',
     envelopeDigest: null,
     recipients: 1,
+    envelope: null,
+    protocol: 'HTTP',
   })
   await it.fresh.db.query(`UPDATE submission SET sent_at = now() - interval '2 minutes' WHERE copy_id = $1`, [copyId])
   const before = await sentMessages()
@@ -307,7 +309,7 @@ test('the database goes away behind the commit: it has left, that is the answer,
   const { id } = await submit(copyId)
   it.directory.resolve = resolve
   expect(await sentMessages()).toBe(before + 1)
-  expect((await it.submission.list(it.owner('alice'), [id]))[0]).toMatchObject({ undoStatus: 'final' })
+  expect((await it.submission.list(it.owner('alice'), { ids: [id] }))[0]).toMatchObject({ undoStatus: 'final' })
   const owed = () => it.fresh.db.query('SELECT state FROM owed_item WHERE copy_id = $1', [copyId])
   expect(await owed()).toEqual([])
   await it.fresh.db.query(`UPDATE submission SET sent_at = now() - interval '2 minutes' WHERE copy_id = $1`, [copyId])
@@ -326,8 +328,10 @@ test('a try that ended before its commit is canceled when its time is over', asy
     identityAddress: 'alice@corp.test',
     envelopeDigest: null,
     recipients: 1,
+    envelope: null,
+    protocol: 'HTTP',
   })
-  const status = async () => (await it.submission.list(it.owner('alice'), [submissionId]))[0]!.undoStatus
+  const status = async () => (await it.submission.list(it.owner('alice'), { ids: [submissionId] }))[0]!.undoStatus
   await it.submission.cutOff.settle()
   expect(await status()).toBe('pending')
   await it.fresh.db.query(`UPDATE submission SET sent_at = now() - interval '2 minutes' WHERE copy_id = $1`, [copyId])

@@ -1,47 +1,47 @@
 /**
- * Sending: from a draft in the mailbox to deliveries, to colleagues' mailboxes and to the outside world, in one commit.
+ * Sending: from a draft in the mailbox to deliveries, to colleagues' mailboxes and to the outside world, in one commit, at
+ * once or at its time (releases.ts).
  *
  * Promises: success is answered after the commit, and from then on always: the same draft sent again to the same people
  * by a nervous client, another window or another process does not leave twice (tries.ts). Nothing leaves when one
  * recipient cannot be reached at all: the author hears which, and nobody has got it yet.
  */
-import type { ByteRoom } from '../../platform/byte-room.ts'
-import type { Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
-import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
-import { isId, newId, NIL_ID, type Id } from '../../platform/ids.ts'
+import { isId, newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import {
-  lastSubmission,
-  outboundRoute,
-  ownAddresses,
-  recipientsLastHour,
-  type OwnAddress,
-} from '../../store/submissions.ts'
-import { foldAddress, type Directory } from '../directory/index.ts'
+import { ownAddresses, submissionsState, type OwnAddress } from '../../store/submissions.ts'
+import { cancelWaiting, type WaitingRow } from '../../store/waiting.ts'
+import { UndoStatus } from '../../platform/codes.ts'
+import type { Hold } from '../../protocols/smtp/hold.ts'
+import { foldAddress } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
-import type { Accept } from '../queue/index.ts'
-import type { Routed, Routing } from '../routing/index.ts'
-import { prepareOutgoing, threadRootOf, type Envelope, type Outgoing } from './outgoing.ts'
-import { identityId, listSent, type SentMail } from './sent.ts'
-import { stageOutgoing, type StageDeps } from './stage.ts'
-import { RECIPIENTS_PER_HOUR, tooManyThisHour } from './allowance.ts'
+import { askAllowance } from './allowance.ts'
+import { mayWriteAs } from './delegated.ts'
+import type { Envelope } from './envelope.ts'
+import { createLeaving, type LeavingDeps, type Sender } from './leaving.ts'
+import { createReleases, type Releases } from './releases.ts'
+import { identityId, listSent, type SentMail, type SentWish } from './sent.ts'
 import { createTries, envelopeDigest, type Left, type Tries } from './tries.ts'
+import { createUnsent } from './unsent.ts'
 
 export interface SubmitWish extends MailOwner {
   copyId: Id
   identityAddress: string
   envelope?: Envelope | null
+  /** when it is to leave (aheadOf); null: at once */
+  hold?: Hold | null
   /** how it came from the author, for its Received field (RFC 5321 section 4.4); HTTP where it is not said */
   protocol?: string
 }
 
 export interface Submitted {
   id: Id
+  /** the submission's own while it waits */
   messageId: Id
   threadId: Id | null
   sentAt: number
+  undoStatus: 'final' | 'pending'
 }
 
 export interface OwnIdentity {
@@ -52,42 +52,42 @@ export interface OwnIdentity {
 
 export interface Submission {
   identities(owner: MailOwner): Promise<OwnIdentity[]>
-  /** Throws WireError: not-found, forbidden, no-recipients, too-many-recipients, unknown-recipient, rate-limited, … */
+  /** Throws WireError: not-found, forbidden, no-recipients, too-many-recipients, unknown-recipient, rate-limited, hold-too-long, … */
   submit(wish: SubmitWish): Promise<Submitted>
+  /** What waits for its time does not leave. `left`: too late; null: there is no such submission. */
+  cancel(owner: MailOwner, submissionId: Id): Promise<'canceled' | 'left' | null>
   /** newest first */
-  list(owner: MailOwner, ids: readonly Id[] | null): Promise<SentMail[]>
-  lastId(owner: MailOwner): Promise<Id | null>
+  list(owner: MailOwner, wish: SentWish): Promise<SentMail[]>
+  /** moves when something of a person's submissions does */
+  state(owner: MailOwner): Promise<string>
+  /** seconds that a message may be held; 0: none is */
+  readonly maxHold: number
   /** tries that were cut off and for which nobody comes back */
   cutOff: Pick<Tries, 'settle' | 'start' | 'stop'>
+  releases: Releases
 }
 
-export interface SubmissionDeps extends StageDeps {
-  db: Database
-  clock: Clock
+export interface SubmissionDeps extends LeavingDeps {
   log: Log
-  config: Pick<Config, 'hostname' | 'smtp'>
+  config: Pick<Config, 'hostname' | 'smtp' | 'submission' | 'delivery'>
   mailbox: Mailbox
-  directory: Pick<Directory, 'resolve'>
-  routing: Pick<Routing, 'outbound'>
-  accept: Pick<Accept, 'accept'>
-  room: Pick<ByteRoom, 'within'>
 }
 
 export const RECIPIENTS_PER_MESSAGE = 100
-/** The draft, the message without its Bcc, and what is on its way to the disk. */
-const TIMES_IN_MEMORY = 3
 
-const answerOf = (earlier: Left, draft: EmailRow | undefined): Submitted => ({
-  id: earlier.submissionId,
-  messageId: earlier.messageId,
+const answerOf = (left: Left, draft: EmailRow | undefined): Submitted => ({
+  id: left.submissionId,
+  messageId: left.messageId,
   threadId: draft?.threadId ?? null,
-  sentAt: earlier.sentAt.getTime(),
+  sentAt: (left.releaseAt ?? left.sentAt).getTime(),
+  undoStatus: left.undoStatus === UndoStatus.waiting ? 'pending' : 'final',
 })
 
 export function createSubmission(deps: SubmissionDeps): Submission {
-  const { db, clock, mailbox } = deps
+  const { db, clock, mailbox, config } = deps
   const sending = new Set<Id>()
   const tries = createTries(deps)
+  const leaving = createLeaving(deps, tries)
 
   async function identities(owner: MailOwner): Promise<OwnIdentity[]> {
     return (await ownAddresses(db, owner)).map(({ address, display, name }) => ({
@@ -100,131 +100,120 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   const findDraft = async (owner: MailOwner, copyId: Id): Promise<EmailRow | undefined> =>
     (await mailbox.emails(owner, [copyId])).rows[0]
 
-  async function load(owner: MailOwner, row: EmailRow): Promise<Buffer> {
-    const message = { ...row, organisationId: owner.organisationId }
-    const bytes = Buffer.allocUnsafe(row.size)
-    let at = 0
-    // The original without trace headers: what leaves is the author's own.
-    for await (const chunk of mailbox.view.read(message, mailbox.view.size(message) - row.size))
-      at += chunk.copy(bytes, at)
-    if (at !== row.size) throw new Error(`${at} of ${row.size} stored bytes were found`)
-    return bytes
-  }
-
-  /** The author's own route, whose hold keeps what they send; who has none has none that could be held. */
-  async function ownRoute(from: string): Promise<Id> {
-    try {
-      return (await deps.directory.resolve(from)).routeId
-    } catch (error) {
-      if (error instanceof WireError && error.code === 'recipient-unverified') return NIL_ID
-      throw error
-    }
-  }
-
-  async function route(owner: MailOwner, outgoing: Outgoing, receivedAt: number, from: string): Promise<Routed> {
-    const { refused, ...routed } = await deps.routing.outbound(
-      {
-        receivedAt,
-        threadRoot: threadRootOf(outgoing.bytes),
-        organisationId: owner.organisationId,
-        outboundRouteId: await outboundRoute(db, owner.organisationId),
-        author: { personId: owner.personId, routeId: await ownRoute(from) },
-      },
-      outgoing.recipients,
-    )
-    const [first] = refused
-    if (first) {
-      const detail = refused.map(({ address, error }) => `<${address}> ${error.detail ?? error.spec.text}`).join('; ')
-      throw new WireError(first.error.code, detail, { cause: first.error })
-    }
-    return routed
-  }
-
-  /** Checks, stages and stores it; when this resolves, it has left. */
-  async function leave(
-    owner: MailOwner,
-    draft: EmailRow,
-    sender: { own: string[]; identity: OwnAddress; envelope: Envelope | null; protocol: string },
-  ): Promise<Submitted> {
-    const { copyId } = draft
-    const { own, identity, envelope, protocol } = sender
-    const outgoing = prepareOutgoing(await load(owner, draft), {
-      own,
-      identity: identity.display,
-      envelope,
-      hostname: deps.config.hostname,
-    })
-    const count = outgoing.recipients.length
-    if (count > RECIPIENTS_PER_MESSAGE)
-      throw new WireError('too-many-recipients', `a message from here may have ${RECIPIENTS_PER_MESSAGE}`)
-    // Before any work is done for it; what counts is the same question under a lock, with the try's row (tries.begin).
-    if ((await recipientsLastHour(db, owner)) + count > RECIPIENTS_PER_HOUR) throw tooManyThisHour()
-    const sentAt = clock.now()
-    const submissionId = newId(sentAt)
-    const messageId = newId(sentAt)
-    const routed = await route(owner, outgoing, sentAt, identity.address)
-    const { organisationId } = owner
-    const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol }
-    const staged = await stageOutgoing(deps, leaving)
-    const one = {
-      submissionId,
-      copyId,
-      messageId,
-      identityAddress: identity.address,
-      envelopeDigest: envelopeDigest(envelope),
-      recipients: count,
-    }
-    let begun = false
-    try {
-      // Right before the commit: the age of its row says how long the commit can still be to come.
-      begun = await tries.begin(owner, one)
-    } finally {
-      if (!begun) staged.abort()
-    }
-    if (!begun) return known(owner, draft, one.envelopeDigest)
-    try {
-      await deps.accept.accept(staged.incoming)
-    } catch (error) {
-      // Only where it is certain that nothing was stored; else the row stays and the next try finds out.
-      if (!(error instanceof WireError && error.code === 'commit-unknown')) {
-        staged.abort()
-        await tries.failed(owner, submissionId)
-      }
-      throw error
-    }
-    await tries.left(owner, one)
-    return { id: submissionId, messageId, threadId: draft.threadId, sentAt }
+  function senderOf(
+    addresses: readonly OwnAddress[],
+    wish: Pick<SubmitWish, 'identityAddress' | 'envelope' | 'protocol'>,
+  ): Sender {
+    const { identityAddress, envelope = null, protocol = 'HTTP' } = wish
+    const identity = addresses.find(({ address }) => address === foldAddress(identityAddress))
+    if (!identity) throw new WireError('forbidden', `${identityAddress.slice(0, 254)} is not an address of yours`)
+    const may = mayWriteAs(addresses)
+    const home = identity.delegated === null ? identity.address : may.own[0]
+    if (home === undefined) throw new WireError('forbidden', 'you have no address of your own')
+    return { may, identity, home, envelope, protocol }
   }
 
   /** Another try was faster: what has become of it is the answer. */
-  async function known(owner: MailOwner, draft: EmailRow, digest: Buffer | null): Promise<Submitted> {
-    const earlier = await tries.earlier(owner, draft.copyId, digest)
+  async function known(owner: MailOwner, draft: EmailRow, envelope: Envelope | null): Promise<Submitted> {
+    const earlier = await tries.earlier(owner, draft.copyId, envelopeDigest(envelope))
     if (!earlier) throw new WireError('conflict', 'another try to send it has just failed; try again')
     return answerOf(earlier, draft)
   }
 
+  const depart = (owner: MailOwner, draft: EmailRow, sender: Sender, hold: Hold | null): Promise<Submitted> =>
+    leaving.prepared(owner, draft, sender, async (outgoing) => {
+      const count = outgoing.recipients.length
+      if (count > RECIPIENTS_PER_MESSAGE)
+        throw new WireError('too-many-recipients', `a message from here may have ${RECIPIENTS_PER_MESSAGE}`)
+      // What counts is the same question under a lock, with the try's row (tries.begin).
+      await askAllowance(db, owner, config.submission, count)
+      const { copyId, threadId } = draft
+      const submissionId = newId(clock.now())
+      if (hold) {
+        await leaving.route(owner, outgoing, sender, clock.now())
+        const begun = await tries.begin(
+          owner,
+          {
+            submissionId,
+            copyId,
+            messageId: submissionId,
+            identityAddress: sender.identity.address,
+            envelopeDigest: envelopeDigest(sender.envelope),
+            recipients: count,
+            envelope: { ...(sender.envelope ?? { from: sender.identity.display }), to: outgoing.recipients },
+            protocol: sender.protocol,
+          },
+          hold,
+        )
+        if (!begun) return known(owner, draft, sender.envelope)
+        const [waiting] = await tries.all(owner, copyId)
+        if (!waiting) throw new WireError('conflict', 'it was canceled at once')
+        return answerOf(waiting, draft)
+      }
+      const left = await leaving.leave(owner, outgoing, sender, {
+        submissionId,
+        copyId,
+        releaseAt: null,
+        begin: (one) => tries.begin(owner, one),
+      })
+      return left ? { id: submissionId, threadId, ...left, undoStatus: 'final' } : known(owner, draft, sender.envelope)
+    })
+
   async function submit(wish: SubmitWish): Promise<Submitted> {
-    const { copyId, envelope = null, protocol = 'HTTP' } = wish
+    const { copyId, envelope = null } = wish
     if (!isId(copyId)) throw new WireError('not-found', 'the message to send is not in your mailbox')
     const owner = { organisationId: wish.organisationId, personId: wish.personId }
-    const addresses = await ownAddresses(db, owner)
-    const identity = addresses.find(({ address }) => address === foldAddress(wish.identityAddress))
-    if (!identity) throw new WireError('forbidden', `${wish.identityAddress.slice(0, 254)} is not an address of yours`)
+    const sender = senderOf(await ownAddresses(db, owner), wish)
     const earlier = await tries.earlier(owner, copyId, envelopeDigest(envelope))
     const draft = await findDraft(owner, copyId)
-    if (earlier) return answerOf(earlier, draft)
+    if (earlier) {
+      if (!wish.hold && earlier.undoStatus === UndoStatus.waiting)
+        throw new WireError('conflict', 'it waits to be sent later; cancel that first')
+      return answerOf(earlier, draft)
+    }
     if (!draft) throw new WireError('not-found', 'the message to send is not in your mailbox')
-    if (draft.size > deps.config.smtp.messageBytes) throw new WireError('message-too-large')
-    const own = addresses.map(({ address }) => address)
-    const sender = { own, identity, envelope, protocol }
-    return deps.room.within(draft.size * TIMES_IN_MEMORY, () => leave(owner, draft, sender))
+    if (draft.size > config.smtp.messageBytes) throw new WireError('message-too-large')
+    return depart(owner, draft, sender, wish.hold ?? null)
+  }
+
+  async function release(waiting: WaitingRow): Promise<boolean> {
+    const { submissionId, copyId, releaseAt } = waiting
+    const owner = { organisationId: waiting.organisationId, personId: waiting.personId }
+    const draft = await findDraft(owner, copyId)
+    // Who deleted it does not want it sent.
+    const forget = async (): Promise<false> => {
+      await cancelWaiting(db, owner, submissionId)
+      return false
+    }
+    if (!draft) return forget()
+    const sender = senderOf(await ownAddresses(db, owner), { ...waiting, envelope: waiting.envelope as Envelope })
+    const claim = { is: 'gone' as Awaited<ReturnType<Tries['claim']>> }
+    const left = await leaving.prepared(owner, draft, sender, (outgoing) =>
+      leaving.leave(owner, outgoing, sender, {
+        submissionId,
+        copyId,
+        releaseAt,
+        begin: async (one) => {
+          claim.is = await tries.claim(owner, one)
+          return claim.is === 'claimed'
+        },
+      }),
+    )
+    return claim.is === 'deleted' ? forget() : left !== null
   }
 
   return {
     identities,
     cutOff: tries,
-    lastId: (owner) => lastSubmission(db, owner),
-    list: (owner, ids) => listSent(deps, owner, ids),
+    releases: createReleases({ ...deps, release, tell: createUnsent(deps) }),
+    maxHold: config.submission.maxHold,
+    state: (owner) => submissionsState(db, owner),
+    list: (owner, wish) => listSent(deps, owner, wish),
+    async cancel(owner, submissionId) {
+      if (await cancelWaiting(db, owner, submissionId)) return 'canceled'
+      const [one] = await listSent(deps, owner, { ids: [submissionId] })
+      return one ? (one.undoStatus === 'canceled' ? 'canceled' : 'left') : null
+    },
     async submit(wish) {
       // A double click: the second one waits for nothing and is told so.
       if (sending.has(wish.copyId)) throw new WireError('conflict', 'this message is being sent already')

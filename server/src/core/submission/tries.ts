@@ -5,11 +5,12 @@
  * Promises: a message that was stored has left, and that is the answer, whatever happens behind the commit. It is sent
  * anew only when it surely was not and will not be stored. What the person sent becomes owed to the primary exactly once.
  *
- * States: pending -> final (stored) | canceled (surely not). Final stays.
+ * States: pending -> final (stored) | canceled (surely not). Final stays. What is to leave later (releases.ts):
+ * waiting -> pending when its time has come | canceled by its person; pending -> waiting where it surely was not stored.
  */
 import { createHash } from 'node:crypto'
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { UndoStatus } from '../../platform/codes.ts'
+import { StandardFolder, UndoStatus } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
@@ -18,26 +19,39 @@ import type { MailOwner } from '../../store/mailbox.ts'
 import {
   cancelSubmission,
   finishSubmission,
+  homeAddress,
   insertSubmission,
   readTries,
   type NewSubmission,
+  type ReleaseTime,
   type Try,
 } from '../../store/submissions.ts'
+import { claimWaiting, isInTrash, keepUntilReleased } from '../../store/waiting.ts'
 import { foldAddress, type Directory } from '../directory/index.ts'
 import type { Mailbox } from '../mailbox/index.ts'
 import { addSentOwed } from '../return/index.ts'
-import { checkAllowance } from './allowance.ts'
-import type { Envelope } from './outgoing.ts'
+import { checkAllowance, type AllowanceLimits } from './allowance.ts'
+import type { Envelope } from './envelope.ts'
 
-export type Left = Pick<Try, 'submissionId' | 'messageId' | 'sentAt'>
+/** releaseAt: not null while it waits for its time, and afterwards */
+export type Left = Pick<Try, 'submissionId' | 'messageId' | 'sentAt' | 'undoStatus' | 'releaseAt'>
+
+type Stored = Pick<Try, 'submissionId' | 'copyId' | 'identityAddress' | 'releaseAt'>
 
 export interface Tries {
-  /** The try by which this sending has left already; null: it may be sent. Throws conflict while nobody can say. */
+  /** The try by which this sending has left already or waits for its time; null: it may be sent. Throws conflict while nobody can say. */
   earlier(owner: MailOwner, copyId: Id, envelopeDigest: Buffer | null): Promise<Left | null>
+  /** Those of a draft that were not canceled, newest first. */
+  all(owner: MailOwner, copyId: Id): Promise<Left[]>
   /** False: another try was faster. Throws not-found: the draft is gone; rate-limited: too many recipients this hour. */
-  begin(owner: MailOwner, one: NewSubmission): Promise<boolean>
+  begin(owner: MailOwner, one: NewSubmission, release?: ReleaseTime): Promise<boolean>
+  /** What waited leaves now; `gone`: it waits no more, `deleted`: its message is in Trash or nowhere. */
+  claim(
+    owner: MailOwner,
+    one: Pick<NewSubmission, 'submissionId' | 'copyId' | 'messageId'>,
+  ): Promise<'claimed' | 'gone' | 'deleted'>
   /** Its message is stored. Never throws: what cannot be noted now is noted by the next round. */
-  left(owner: MailOwner, one: Pick<NewSubmission, 'submissionId' | 'copyId' | 'identityAddress'>): Promise<void>
+  left(owner: MailOwner, one: Stored): Promise<void>
   /** Its message was surely not stored. Never throws. */
   failed(owner: MailOwner, submissionId: Id): Promise<void>
   /** Settles tries for which nobody came back; how many. */
@@ -50,7 +64,8 @@ export interface TriesDeps {
   db: Database
   clock: Clock
   log: Log
-  mailbox: Pick<Mailbox, 'holding'>
+  mailbox: Pick<Mailbox, 'holding' | 'emails' | 'update'>
+  config: { submission: AllowanceLimits }
   directory: Pick<Directory, 'resolve'>
 }
 
@@ -72,7 +87,9 @@ export function createTries(deps: TriesDeps): Tries {
   let running = false
 
   /** The primary of the author; null: there is none to bring it home to. */
-  async function homeRoute(address: string): Promise<Id | null> {
+  async function homeRoute(owner: MailOwner, identityAddress: string): Promise<Id | null> {
+    const address = await homeAddress(db, owner, identityAddress)
+    if (address === null) return null
     try {
       return (await deps.directory.resolve(address)).routeId
     } catch (error) {
@@ -81,12 +98,19 @@ export function createTries(deps: TriesDeps): Tries {
     }
   }
 
-  async function finish(
-    owner: MailOwner,
-    one: Pick<NewSubmission, 'submissionId' | 'copyId' | 'identityAddress'>,
-  ): Promise<void> {
+  /** What waited lay in Drafts until it left. */
+  async function moveToSent(owner: MailOwner, copyId: Id): Promise<void> {
+    const [row] = (await deps.mailbox.emails(owner, [copyId])).rows
+    if (row?.folderNo !== StandardFolder.drafts) return
+    const keywords = { kind: 'patch', add: ['$seen'], remove: ['$draft'] } as const
+    await deps.mailbox.update(owner, [{ copyId, moveTo: StandardFolder.sent, keywords }])
+  }
+
+  async function finish(owner: MailOwner, one: Stored): Promise<void> {
     const { organisationId, personId } = owner
-    const routeId = await homeRoute(one.identityAddress)
+    // Before the row says that all is done: what is cut off here is done again by the next round.
+    if (one.releaseAt) await moveToSent(owner, one.copyId)
+    const routeId = await homeRoute(owner, one.identityAddress)
     await db.transaction(async (sql) => {
       await finishSubmission(sql, owner, one.submissionId)
       const owedId = newId(clock.now())
@@ -94,7 +118,7 @@ export function createTries(deps: TriesDeps): Tries {
     })
   }
 
-  async function left(owner: MailOwner, one: Parameters<Tries['left']>[1]): Promise<void> {
+  async function left(owner: MailOwner, one: Stored): Promise<void> {
     try {
       await finish(owner, one)
     } catch (error) {
@@ -125,6 +149,7 @@ export function createTries(deps: TriesDeps): Tries {
     left,
     failed,
     settle,
+    all: (owner, copyId) => readTries(db, { owner, copyId }),
     async earlier(owner, copyId, digest) {
       const known = await readTries(db, { owner, copyId })
       for (const one of known.filter(({ undoStatus }) => undoStatus === UndoStatus.pending)) {
@@ -138,19 +163,31 @@ export function createTries(deps: TriesDeps): Tries {
       }
       const same = (other: Buffer | null): boolean =>
         digest === null || other === null ? digest === other : digest.equals(other)
-      return (
-        known.find((one) => (one.undoStatus === UndoStatus.final || one.isStored) && same(one.envelopeDigest)) ?? null
-      )
+      const stands = known.filter((one) => one.undoStatus !== UndoStatus.pending || one.isStored)
+      const found = stands.find((one) => same(one.envelopeDigest))
+      if (!found && stands.some(({ undoStatus }) => undoStatus === UndoStatus.waiting))
+        throw new WireError('conflict', 'it waits to be sent to others; cancel that first')
+      return found ?? null
     },
-    async begin(owner, one) {
+    async begin(owner, one, release = null) {
       // The draft stays as long as its row is not there: who destroys it then finds the row (mailbox, sparesSent).
       const begun = await deps.mailbox.holding(owner, one.copyId, async (sql) => {
-        if (!(await insertSubmission(sql, owner, one))) return false
-        await checkAllowance(sql, owner)
+        if (!(await insertSubmission(sql, owner, one, release))) return false
+        if (release) await keepUntilReleased(sql, owner, one.submissionId)
+        await checkAllowance(sql, owner, deps.config.submission)
         return true
       })
       if (begun === null) throw new WireError('not-found', 'the message to send is not in your mailbox')
       return begun
+    },
+    async claim(owner, { submissionId, copyId, messageId }) {
+      const claimed = await deps.mailbox.holding(owner, copyId, async (sql) => {
+        if (await isInTrash(sql, owner, copyId)) return 'deleted'
+        if (!(await claimWaiting(sql, owner, submissionId, messageId))) return 'gone'
+        await checkAllowance(sql, owner, deps.config.submission)
+        return 'claimed'
+      })
+      return claimed ?? 'deleted'
     },
     start() {
       timer ??= clock.every(EVERY_MS, () => {

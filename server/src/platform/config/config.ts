@@ -189,6 +189,27 @@ export const configSchema = z.strictObject({
       answerWithin: seconds(2, 'Without an answer from the database the sender gets 451 after this time.'),
     })
     .prefault({}),
+  submission: z
+    .strictObject({
+      maxHold: z
+        .number()
+        .int()
+        .min(0)
+        .max(31_536_000)
+        .default(2_592_000)
+        .describe(
+          'How far ahead a person may have a message sent later, in seconds; it waits here until then. 0 offers no sending later, and so no undo either.',
+        ),
+      organisationRecipientsPerHour: z
+        .number()
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe(
+          'How many recipients all people of one organisation together may write to in an hour; 0 sets no limit.',
+        ),
+    })
+    .prefault({}),
   dns: z
     .strictObject({
       allowPrivate: z

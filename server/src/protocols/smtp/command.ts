@@ -5,6 +5,7 @@
 import { Notify } from '../../platform/codes.ts'
 import { WireError } from '../../platform/errors.ts'
 import { parsePath, type Mailbox } from './address.ts'
+import { readHold, type Hold } from './hold.ts'
 import { decodeOrcpt, decodeXtext } from './xtext.ts'
 
 /** RFC 5321 section 4.5.3.1.4 asks for 512, plus what DSN, SIZE and SMTPUTF8 add; as much as Postfix takes. */
@@ -24,6 +25,8 @@ export interface MailArguments {
   smtputf8: boolean
   ret: 'FULL' | 'HDRS' | null
   envid: string | null
+  /** RFC 4865; there only where it was taken and given */
+  hold?: Hold
 }
 
 export interface RcptArguments {
@@ -83,21 +86,41 @@ export function expectNothing(rest: string): void {
   if (rest !== '') throw new WireError('syntax-arguments', 'this command takes no arguments')
 }
 
-/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531 and 3461. `ignored`: parameters that are known and mean nothing. */
-export function parseMail(rest: string, ignored: readonly string[] = []): MailArguments {
+export interface Parameter {
+  /** upper case */
+  name: string
+  value: string | null
+}
+
+export interface MailOptions {
+  /** parameters that are known and mean nothing */
+  ignored?: readonly string[]
+  /** HOLDFOR and HOLDUNTIL are taken (RFC 4865 section 3: at submission alone) */
+  futureRelease?: boolean
+}
+
+/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531 and 3461. */
+export function parseMail(rest: string, options: MailOptions = {}): MailArguments {
   const start = afterKeyword(rest, 'FROM:')
   const path = parsePath(rest, start, 'address-syntax-sender')
-  const result: MailArguments = {
-    from: path.mailbox,
-    size: null,
-    body: '7BIT',
-    smtputf8: false,
-    ret: null,
-    envid: null,
-  }
   if (path.mailbox?.domain === '') throw new WireError('address-syntax-sender', 'the domain is missing')
-  for (const { name, value } of parameters(rest, path.end)) if (!ignored.includes(name)) setMail(result, name, value)
+  const result = { from: path.mailbox, ...readMailParameters(parameters(rest, path.end), options) }
   if (path.mailbox && !path.mailbox.isAscii && !result.smtputf8) throw new WireError('smtputf8-needed')
+  return result
+}
+
+export function readMailParameters(
+  list: readonly Parameter[],
+  { ignored = [], futureRelease = false }: MailOptions,
+): Omit<MailArguments, 'from'> {
+  const result: Omit<MailArguments, 'from'> = { size: null, body: '7BIT', smtputf8: false, ret: null, envid: null }
+  for (const { name, value } of list) {
+    if (ignored.includes(name)) continue
+    const hold = futureRelease ? readHold(name, value) : null
+    if (!hold) setMail(result, name, value)
+    else if (result.hold) throw new WireError('syntax-arguments', 'HOLDFOR and HOLDUNTIL exclude each other')
+    else result.hold = hold
+  }
   return result
 }
 
@@ -106,9 +129,14 @@ export function parseRcpt(rest: string, smtputf8: boolean): RcptArguments {
   const start = afterKeyword(rest, 'TO:')
   const path = parsePath(rest, start, 'address-syntax-recipient')
   if (!path.mailbox) throw new WireError('address-syntax-recipient', 'a recipient cannot be empty')
-  const result: RcptArguments = { to: path.mailbox, notify: 0, orcpt: null }
-  for (const { name, value } of parameters(rest, path.end)) setRcpt(result, name, value)
+  const result = { to: path.mailbox, ...readRcptParameters(parameters(rest, path.end)) }
   if (!path.mailbox.isAscii && !smtputf8) throw new WireError('smtputf8-needed')
+  return result
+}
+
+export function readRcptParameters(list: readonly Parameter[]): Omit<RcptArguments, 'to'> {
+  const result: Omit<RcptArguments, 'to'> = { notify: 0, orcpt: null }
+  for (const { name, value } of list) setRcpt(result, name, value)
   return result
 }
 
@@ -121,7 +149,7 @@ function afterKeyword(rest: string, keyword: string): number {
   return at
 }
 
-function parameters(rest: string, end: number): { name: string; value: string | null }[] {
+function parameters(rest: string, end: number): Parameter[] {
   const tail = rest.slice(end)
   if (tail.trim() === '') return []
   if (!tail.startsWith(' ') && !tail.startsWith('\t'))
@@ -140,7 +168,7 @@ function parameters(rest: string, end: number): { name: string; value: string | 
     })
 }
 
-function setMail(result: MailArguments, name: string, value: string | null): void {
+function setMail(result: Omit<MailArguments, 'from'>, name: string, value: string | null): void {
   switch (name) {
     case 'SIZE': // RFC 1870 section 6
       if (value === null || !/^[0-9]{1,20}$/.test(value)) throw new WireError('syntax-arguments', 'SIZE takes a number')
@@ -165,7 +193,7 @@ function setMail(result: MailArguments, name: string, value: string | null): voi
   }
 }
 
-function setRcpt(result: RcptArguments, name: string, value: string | null): void {
+function setRcpt(result: Omit<RcptArguments, 'to'>, name: string, value: string | null): void {
   switch (name) {
     case 'NOTIFY':
       result.notify = parseNotify(value)

@@ -43,27 +43,33 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
   }
 }
 
-/**
- * The keyword lines a server offers, for the reply to EHLO. LIMITS says what is enforced (RFC 9422 section 4): there is no
- * MAILMAX, for the messages of one connection are not counted. `auth`: SASL mechanisms, where there are some.
- */
-export function formatCapabilities(offer: {
+/** What a server offers beside what all of ours do. */
+export interface Offer {
   size: number
   startTls: boolean
   recipients: number
-  dsn?: boolean
+  /** SASL mechanisms, where there are some */
   auth?: readonly string[]
-}): string[] {
+  /** the longest time a message is held, in seconds, and the latest date and time (RFC 4865 section 4) */
+  futureRelease?: { seconds: number; until: string } | null
+}
+
+/**
+ * The keyword lines a server offers, for the reply to EHLO. LIMITS says what is enforced (RFC 9422 section 4): there is no
+ * MAILMAX, for the messages of one connection are not counted.
+ */
+export function formatCapabilities(offer: Offer): string[] {
   return [
     'PIPELINING',
     `SIZE ${offer.size}`,
     '8BITMIME',
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
-    ...(offer.dsn === false ? [] : ['DSN']),
+    'DSN',
     'CHUNKING',
     `LIMITS RCPTMAX=${offer.recipients}`,
     ...(offer.auth && offer.auth.length > 0 ? [`AUTH ${offer.auth.join(' ')}`] : []),
+    ...(offer.futureRelease ? [`FUTURERELEASE ${offer.futureRelease.seconds} ${offer.futureRelease.until}`] : []),
     ...(offer.startTls ? ['STARTTLS'] : []),
   ]
 }

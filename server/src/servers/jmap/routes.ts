@@ -70,7 +70,10 @@ export function jmapRoutes(deps: JmapRouteDeps): FastifyPluginAsync {
     const owners = async (request: FastifyRequest): Promise<Record<string, unknown>> => {
       const owner = visitor(request)
       const [first] = await deps.submission.identities(owner)
-      return sessionResource({ accountId: owner.personId, username: first?.address ?? owner.name, name: owner.name })
+      return sessionResource(
+        { accountId: owner.personId, username: first?.address ?? owner.name, name: owner.name },
+        deps.submission.maxHold,
+      )
     }
     app.get('/.well-known/jmap', { config }, owners)
     app.get('/jmap/session', { config }, owners)

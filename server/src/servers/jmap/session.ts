@@ -8,9 +8,11 @@ export interface SessionOwner {
   name: string
 }
 
-export function sessionResource(owner: SessionOwner): Record<string, unknown> {
+/** `maxHold`: seconds that a message may be held (RFC 8621 section 1.3.2). */
+export function sessionResource(owner: SessionOwner, maxHold: number): Record<string, unknown> {
   const { accountId } = owner
-  const submission = { maxDelayedSend: 0, submissionExtensions: {} }
+  const later = maxHold > 0 ? { FUTURERELEASE: [`${maxHold}`] } : {}
+  const submission = { maxDelayedSend: maxHold, submissionExtensions: { DSN: [], SMTPUTF8: [], ...later } }
   const session = {
     capabilities: { [CORE]: coreLimits, [MAIL]: {}, [SUBMISSION]: {} },
     accounts: {

@@ -18,7 +18,7 @@ import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
 import type { Command } from './command.ts'
 import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
-import type { Sending, SendingContext } from './sending.ts'
+import { SIGN_IN_MS, type Sending, type SendingContext } from './sending.ts'
 import type { ChooseByName } from './server-name.ts'
 
 export const SessionState = {
@@ -125,7 +125,11 @@ const MOST_NOTED = 10
 const LINGER_MS = 5000
 const LINGER_STOPPING_MS = 500
 
+const waitsForSignIn = (sending: Sending | null): number => (sending && !sending.person ? sending.signInBy : Infinity)
+
 export function createSession(context: SessionContext, socket: Socket, clientIp: string): Session {
+  const signInBy = context.clock.monotonic() + SIGN_IN_MS
+  const sending = context.sending && { person: null, signInBy, recipients: [], hold: null }
   return {
     context,
     clientIp,
@@ -137,7 +141,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     overlong: 0,
     out: '',
     deadline: Infinity,
-    transactionDeadline: Infinity,
+    transactionDeadline: waitsForSignIn(sending),
     helo: '',
     esmtp: false,
     tls: null,
@@ -148,7 +152,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     recipientKeys: new Set(),
     recipientCommands: 0,
     incoming: null,
-    sending: context.sending && { person: null, recipients: [] },
+    sending,
     answer: null,
     chunking: null,
     errors: 0,
@@ -195,7 +199,7 @@ function noteRefusal(session: Session, error: WireError, during: string): void {
   const about = named
     ? [named[1]!]
     : during === 'the message'
-      ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient.address))
+      ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient)).map(({ address }) => address)
       : []
   const reply = formatError(error).split('\r\n')[0]!
   for (const recipient of about.slice(0, MOST_NOTED))
@@ -235,7 +239,7 @@ export function resetTransaction(session: Session): void {
   session.recipients = []
   session.recipientKeys.clear()
   session.recipientCommands = 0
-  session.transactionDeadline = Infinity
+  session.transactionDeadline = waitsForSignIn(session.sending)
   session.incoming?.abort()
   session.incoming = null
   if (session.sending) session.sending.recipients = []

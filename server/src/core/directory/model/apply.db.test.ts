@@ -496,3 +496,35 @@ test('a system that signs in: its password is hashed, told to nobody, kept while
   await apply(file({ outboundSources: [] }))
   expect(await stored()).toBeUndefined()
 })
+
+test('delegated addresses: kept as declared, changed and taken away by the next file; of the own domains, each once', async () => {
+  const alice = (more: object) => file({ people: [person('alice', more), person('bob')] })
+  const rows = () =>
+    fresh.db.query<{ address: string; kind: number }>(
+      'SELECT address, kind FROM delegation JOIN organisation USING (organisation_id) WHERE slug = $1 ORDER BY address',
+      [`o${n}`],
+    )
+  const given = { sendAs: [`Office@${d}`], sendOnBehalfOf: [`bob@${d}`] }
+  await apply(alice(given))
+  expect(await rows()).toEqual([
+    { address: `bob@${d}`, kind: 2 },
+    { address: `office@${d}`, kind: 1 },
+  ])
+  expect(await apply(alice(given))).toMatchObject({ changed: false })
+  const changed = await apply(alice({ sendAs: [`bob@${d}`] }))
+  expect(changed.items.find(({ act }) => act === 'change')!.detail).toContain('delegations')
+  expect(await rows()).toEqual([{ address: `bob@${d}`, kind: 1 }])
+  await apply(alice({}))
+  expect(await rows()).toEqual([])
+  const at = `organisations[o${n}].people[alice@${d}]`
+  expect(await problems(alice({ sendAs: ['boss@elsewhere.test'] }))).toEqual([
+    { path: `${at}.sendAs[boss@elsewhere.test]`, text: "elsewhere.test is not among this organisation's domains" },
+  ])
+  expect(await problems(alice({ sendAs: [`alice@${d}`] }))).toMatchObject([
+    { text: expect.stringContaining('already') },
+  ])
+  expect(await problems(alice({ sendAs: [`x@${d}`], sendOnBehalfOf: [`X@${d}`] }))).toHaveLength(1)
+  await apply(alice(given))
+  await apply(file({ people: [person('bob')] }), { prune: true })
+  expect(await rows()).toEqual([])
+})

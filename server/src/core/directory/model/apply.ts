@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../../platform/clock.ts'
 import type { Database, Sql } from '../../../platform/db/database.ts'
+import { DelegationKind, wordOf } from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { newId } from '../../../platform/ids.ts'
@@ -169,6 +170,12 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
       ids,
       desired.addresses.filter((row) => chosen.has(row.personId)),
     )
+    await store.writeDelegations(
+      sql,
+      organisationId,
+      ids,
+      desired.delegations.filter((row) => chosen.has(row.personId)),
+    )
     await ensureStandardFolders(sql, organisationId, ids)
   }
   if (redirects.write.length > 0) await store.writeRedirects(sql, organisationId, redirects.write)
@@ -181,7 +188,16 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
 async function readCurrent(sql: Sql, slug: string): Promise<Current> {
   const organisation = await store.readOrganisation(sql, slug)
   if (!organisation)
-    return { organisation, routes: [], domains: [], groups: [], people: [], addresses: [], redirects: [] }
+    return {
+      organisation,
+      routes: [],
+      domains: [],
+      groups: [],
+      people: [],
+      addresses: [],
+      redirects: [],
+      delegations: [],
+    }
   const { id } = organisation
   return {
     organisation,
@@ -191,6 +207,7 @@ async function readCurrent(sql: Sql, slug: string): Promise<Current> {
     people: await store.readPeople(sql, id),
     addresses: await store.readAddresses(sql, id),
     redirects: await store.readRedirects(sql, id),
+    delegations: await store.readDelegations(sql, id),
   }
 }
 
@@ -258,10 +275,10 @@ function pathOf(name: string, desired: Desired, work: Work): string {
 }
 
 function comparePeople(current: Current, desired: Desired) {
-  const listOf = (rows: Desired['addresses']): Map<Id, string[]> => {
+  const listOf = <T extends { personId: Id }>(rows: readonly T[], textOf: (row: T) => string): Map<Id, string[]> => {
     const lists = new Map<Id, string[]>()
     for (const row of rows) {
-      const text = `${row.display}${row.primary ? ' (primary)' : ''}`
+      const text = textOf(row)
       const list = lists.get(row.personId)
       if (list) list.push(text)
       else lists.set(row.personId, [text])
@@ -269,14 +286,16 @@ function comparePeople(current: Current, desired: Desired) {
     for (const list of lists.values()) list.sort()
     return lists
   }
-  const [before, after] = [listOf(current.addresses), listOf(desired.addresses)]
-  const withAddresses = (lists: Map<Id, string[]>) => (row: Current['people'][number]) => ({
-    ...row,
-    addresses: lists.get(row.id) ?? [],
-  })
-  return compare('person', current.people.map(withAddresses(before)), desired.people.map(withAddresses(after)), {
-    nameOf: (row) => row.name,
-  })
+  const whole = ({ people, addresses, delegations }: Pick<Current, 'people' | 'addresses' | 'delegations'>) => {
+    const own = listOf(addresses, ({ display, primary }) => `${display}${primary ? ' (primary)' : ''}`)
+    const others = listOf(delegations, ({ display, kind }) => `${wordOf(DelegationKind, kind)} ${display}`)
+    return people.map((row) => ({
+      ...row,
+      addresses: own.get(row.id) ?? [],
+      delegations: others.get(row.id) ?? [],
+    }))
+  }
+  return compare('person', whole(current), whole(desired), { nameOf: (row) => row.name })
 }
 
 /** First passwords and invitations of those who have none. */

@@ -2,11 +2,12 @@
  * What the tables are to hold for one declared organisation, given what they hold now: ids are kept where a name (for
  * people: an address) is known, and made where it is new. Nothing is written here.
  */
-import { DomainKind, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
+import { DelegationKind, DomainKind, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import type {
   AddressModel,
+  DelegationModel,
   DomainModel,
   GroupModel,
   OrganisationModel,
@@ -28,6 +29,7 @@ export interface Current {
   people: PersonModel[]
   addresses: AddressModel[]
   redirects: RedirectModel[]
+  delegations: DelegationModel[]
 }
 export interface Tools {
   newId: () => Id
@@ -50,6 +52,7 @@ export interface Desired {
   people: PersonModel[]
   addresses: AddressModel[]
   redirects: RedirectModel[]
+  delegations: DelegationModel[]
   declared: Map<Id, DeclaredPerson>
 }
 
@@ -96,6 +99,7 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
     people,
     addresses,
     redirects: redirectsOf(declared, current, domains, tools),
+    delegations: [...byId].flatMap(([personId, person]) => delegationsOf(personId, person)),
     declared: byId,
   }
 }
@@ -203,6 +207,12 @@ function dkimOf(
     .seal(`domain.dkim_private_sealed:${domainId}`, Buffer.from(key.privatePem))
     .toString('hex')
   return { dkimSelector: selector, dkimPublic: key.publicBase64, dkimPrivate: sealedKey }
+}
+
+function delegationsOf(personId: Id, person: DeclaredPerson): DelegationModel[] {
+  const of = (addresses: readonly string[], kind: number): DelegationModel[] =>
+    addresses.map((display) => ({ address: foldAddress(display)!, display, personId, kind }))
+  return [...of(person.sendAs, DelegationKind.sendAs), ...of(person.sendOnBehalfOf, DelegationKind.onBehalf)]
 }
 
 /** A declared person is the one who has the first of their addresses that anybody has, each person once. */

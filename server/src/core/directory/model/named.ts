@@ -43,12 +43,13 @@ export function* unknownNames(organisation: DeclaredOrganisation, path: string, 
     const at = `${path}.people.${i}`
     yield* known('route', routes, person.route, `${at}.route`)
     yield* known('group', groups, person.group, `${at}.group`)
-    for (const [j, address] of person.addresses.entries()) {
-      const folded = foldAddress(address)!
-      const domain = folded.slice(folded.lastIndexOf('@') + 1)
-      if (!domains.has(domain))
-        yield { path: `${at}.addresses.${j}`, text: `${domain} is not among this organisation's domains` }
-    }
+    for (const key of ['addresses', 'sendAs', 'sendOnBehalfOf'] as const)
+      for (const [j, address] of person[key].entries()) {
+        const folded = foldAddress(address)!
+        const domain = folded.slice(folded.lastIndexOf('@') + 1)
+        if (!domains.has(domain))
+          yield { path: `${at}.${key}.${j}`, text: `${domain} is not among this organisation's domains` }
+      }
   }
   for (const [i, { address }] of organisation.redirects.entries()) {
     const folded = foldAddress(address)!

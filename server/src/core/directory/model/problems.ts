@@ -80,6 +80,7 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
     for (const [i, person] of organisation.people.entries()) {
       for (const [j, address] of person.addresses.entries())
         yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
+      yield* delegated(person, `${path}.people.${i}`)
       if (person.upn !== undefined) yield* upns(person.upn.toLowerCase(), `${path}.people.${i}.upn`)
     }
     for (const [i, source] of (organisation.outboundSources ?? []).entries()) {
@@ -98,6 +99,17 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
     }
     yield* contradictions(organisation, path)
   }
+}
+
+/** What a person may write from is there once: as an own address, as one to send as, or on behalf of. */
+function* delegated(person: DeclaredOrganisation['people'][number], path: string): Generator<Problem> {
+  const once = uniqueness()
+  for (const key of ['addresses', 'sendAs', 'sendOnBehalfOf'] as const)
+    for (const [j, address] of person[key].entries()) {
+      const problems = once(foldAddress(address)!, `${path}.${key}.${j}`)
+      // Two of their addresses that are the same are named already.
+      if (key !== 'addresses') yield* problems
+    }
 }
 
 /** A name with tls opportunistic is no contradiction: it is encrypted then, or waits (clients/smtp/target.ts). */

@@ -128,6 +128,16 @@ export const groupSchema = z.strictObject({
 export const personSchema = z.strictObject({
   name: label(200).describe('As shown to others.'),
   addresses: z.array(address).min(1).max(100).describe('The first is the primary one.'),
+  sendAs: z
+    .array(address)
+    .max(100)
+    .default([])
+    .describe("Other addresses of the organisation's domains that the person may write from as from an own one."),
+  sendOnBehalfOf: z
+    .array(address)
+    .max(100)
+    .default([])
+    .describe('The same, but the message says who sent it (Sender): "Alice on behalf of office@…".'),
   upn: label(254).optional().describe('Sign-in name in the directory, if it is another than the addresses.'),
   locale: z
     .enum(['en', 'fr', 'de'])

@@ -58,6 +58,10 @@ async function importOne(email: Record<string, Json>, call: Call): Promise<{ id:
     throw error
   })
   if (!made) throw invalidProperty('mailboxIds', 'there is no such mailbox')
+  if (made.existed)
+    throw new SetProblem('alreadyExists', 'it is there already, and has these keywords now', {
+      existingId: made.copyId,
+    })
   return {
     id: made.copyId,
     blobId: formatBlobId({ kind: 'message', messageId: made.messageId }),

@@ -90,7 +90,10 @@ async function readUpdate(id: string, update: Json, call: Call): Promise<EmailOp
 function check(result: OpResult | undefined): void {
   if (result === 'no-folder') throw invalidProperty('mailboxIds', 'there is no such mailbox')
   if (result === 'was-sent')
-    throw new SetProblem('forbidden', 'its message has left, or is just leaving: what was sent is kept')
+    throw new SetProblem(
+      'forbidden',
+      'its message has left, is just leaving, or waits for its time: what was sent is kept, what waits is canceled first',
+    )
   if (result === 'too-many-keywords') throw new SetProblem('tooManyKeywords', 'that are too many keywords')
   if (result !== 'done') throw new SetProblem('notFound', 'there is no such message')
 }

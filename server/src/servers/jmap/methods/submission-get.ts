@@ -1,6 +1,7 @@
 /** EmailSubmission/get, /changes and /query (RFC 8621 sections 7.1 to 7.4): what was sent, and what became of it. */
 import { z } from 'zod'
 import type { SentMail } from '../../../core/submission/index.ts'
+import { mailParameters, rcptParameters } from '../envelope.ts'
 import { isId } from '../../../platform/ids.ts'
 import { isObject, MethodError, parseUtcDate, utcDate, type Json } from '../../../protocols/jmap/index.ts'
 import { checkAccount, readArgs, type Call, type Method } from '../call.ts'
@@ -22,8 +23,7 @@ const PROPERTIES = [
   'mdnBlobIds',
 ]
 
-export const submissionState = async (call: Call): Promise<string> =>
-  `s${(await call.submission.lastId(call.owner)) ?? '0'}`
+export const submissionState = async (call: Call): Promise<string> => `s${await call.submission.state(call.owner)}`
 
 function present(sent: SentMail): Record<string, unknown> {
   return {
@@ -32,8 +32,8 @@ function present(sent: SentMail): Record<string, unknown> {
     emailId: sent.copyId,
     threadId: sent.threadId,
     envelope: {
-      mailFrom: { email: sent.from, parameters: null },
-      rcptTo: sent.recipients.map(({ address }) => ({ email: address, parameters: null })),
+      mailFrom: { email: sent.envelope?.from ?? sent.from, parameters: mailParameters(sent) },
+      rcptTo: sent.recipients.map(({ address }) => ({ email: address, parameters: rcptParameters(sent, address) })),
     },
     sendAt: utcDate(sent.sentAt),
     undoStatus: sent.undoStatus,
@@ -55,7 +55,7 @@ export const submissionGet: Method = async (raw, call) => {
   const { ids } = args
   if (ids) checkGetSize(ids)
   const state = await submissionState(call)
-  const sent = await call.submission.list(call.owner, ids ? ids.filter(isId) : null)
+  const sent = await call.submission.list(call.owner, ids ? { ids: ids.filter(isId) } : null)
   return {
     accountId: args.accountId,
     state,
@@ -64,7 +64,7 @@ export const submissionGet: Method = async (raw, call) => {
   }
 }
 
-/** What becomes of sent mail changes without a trace in a state of ours. */
+/** Which of them changed is not kept, and what becomes of sent mail changes without a trace in a state of ours. */
 export const submissionChanges = unchangedOr('what was sent', submissionState)
 
 const querySchema = z.strictObject(queryArgs)
@@ -101,7 +101,8 @@ export const submissionQuery: Method = async (raw, call) => {
     throw new MethodError('unsupportedSort', `cannot be sorted by ${order.property.slice(0, 100)}`)
   const filter = args.filter as Json | undefined
   const queryState = await submissionState(call)
-  const all = await call.submission.list(call.owner, null)
+  const isOpen = isObject(filter) && filter.undoStatus === 'pending'
+  const all = await call.submission.list(call.owner, isOpen ? { open: true } : null)
   const ids = all.filter((sent) => filter === null || filter === undefined || matches(sent, filter)).map(({ id }) => id)
   if (order?.isAscending) ids.reverse()
   const position = pageStart(ids, args)

@@ -1,9 +1,13 @@
-/** EmailSubmission/set (RFC 8621 section 7.5): sending. What is sent cannot be taken back (maxDelayedSend is 0). */
+/**
+ * EmailSubmission/set (RFC 8621 section 7.5): sending, at once or later (HOLDFOR, HOLDUNTIL). What waits for its time can be
+ * canceled, what was sent cannot be taken back.
+ */
 import { z } from 'zod'
+import { aheadOf, type Submitted } from '../../../core/submission/index.ts'
 import { WireError, type ErrorCode } from '../../../platform/errors.ts'
+import { isId } from '../../../platform/ids.ts'
 import {
   invalidProperty,
-  isObject,
   MethodError,
   SetProblem,
   utcDate,
@@ -11,6 +15,7 @@ import {
   type Json,
   type SetErrorType,
 } from '../../../protocols/jmap/index.ts'
+import { readEnvelope } from '../envelope.ts'
 import { checkAccount, readArgs, realId, type Call, type Method } from '../call.ts'
 import { idOrRef, setArgs } from '../schemas.ts'
 import { checkSetSize, oneByOne, refuseUnknown, SetOutcome } from '../standard.ts'
@@ -37,6 +42,7 @@ const PROBLEMS: Partial<Record<ErrorCode, SetErrorType>> = {
   'nul-byte': 'invalidEmail',
   'header-too-large': 'invalidEmail',
   'rate-limited': 'rateLimit',
+  'hold-too-long': 'invalidProperties',
   'config': 'forbiddenToSend',
 }
 
@@ -46,42 +52,28 @@ function problemOf(error: unknown): unknown {
   const text = error.detail ?? error.spec.text
   // Of this one alone: what was sent before it in the same call must be told, or it would be sent again.
   if (type === undefined) return new SetProblem('serverFail', text)
+  if (error.code === 'hold-too-long') return invalidProperty('envelope', error.publicText)
   if (type === 'invalidProperties') return new SetProblem(type, text, { properties: ['emailId'] })
   if (type === 'invalidRecipients')
     return new SetProblem(type, text, { invalidRecipients: error.detail?.match(/[^\s<>,;]+@[^\s<>,;]+/g) ?? [] })
   return new SetProblem(type, text)
 }
 
-function readEnvelope(value: Json | undefined): { from: string; to: string[] } | null {
-  if (value === undefined || value === null) return null
-  const email = (one: Json | undefined): string => {
-    if (!isObject(one) || typeof one.email !== 'string')
-      throw invalidProperty('envelope', 'each address needs an email')
-    if (isObject(one.parameters) && Object.keys(one.parameters).length > 0)
-      throw invalidProperty('envelope', 'SMTP parameters are not offered here')
-    return one.email
-  }
-  if (!isObject(value) || !Array.isArray(value.rcptTo))
-    throw invalidProperty('envelope', 'an envelope has mailFrom and rcptTo')
-  return { from: email(value.mailFrom), to: value.rcptTo.map(email) }
-}
-
-async function send(
-  wish: Record<string, Json>,
-  call: Call,
-): Promise<{ id: string; copyId: string; sentAt: number; threadId: string | null }> {
+async function send(wish: Record<string, Json>, call: Call): Promise<Submitted & { copyId: string }> {
   refuseUnknown(wish, (property) => ['identityId', 'emailId', 'envelope'].includes(property))
   const { identityId, emailId } = wish
   const identity = (await call.submission.identities(call.owner)).find(({ id }) => id === identityId)
   if (!identity) throw invalidProperty('identityId', 'there is no such identity')
   if (typeof emailId !== 'string') throw invalidProperty('emailId', 'an emailId is needed')
   const copyId = realId(emailId, call)
+  const { envelope, hold } = readEnvelope(wish.envelope)
   try {
     const sent = await call.submission.submit({
       ...call.owner,
       copyId,
       identityAddress: identity.address,
-      envelope: readEnvelope(wish.envelope),
+      envelope,
+      hold: aheadOf(hold, call.clock.now(), call.submission.maxHold),
     })
     return { ...sent, copyId }
   } catch (error) {
@@ -103,15 +95,21 @@ export const submissionSet: Method = async (raw, call) => {
     const sent = await send(args.create![key]!, call)
     call.createdIds.set(key, sent.id)
     emailOf.set(`#${key}`, sent.copyId)
-    outcome.created[key] = { id: sent.id, threadId: sent.threadId, sendAt: utcDate(sent.sentAt), undoStatus: 'final' }
+    const { id, threadId, undoStatus } = sent
+    outcome.created[key] = { id, threadId, sendAt: utcDate(sent.sentAt), undoStatus }
   })
   await oneByOne(Object.keys(args.update ?? {}), outcome.notUpdated, async (key) => {
-    const [sent] = await call.submission.list(call.owner, [realId(key, call)])
-    if (!sent) throw new SetProblem('notFound', 'there is no such submission')
-    throw new SetProblem('cannotUnsend', 'it has left already')
+    const wish = args.update![key]!
+    if (Object.keys(wish).length !== 1 || wish.undoStatus !== 'canceled')
+      throw invalidProperty(Object.keys(wish)[0] ?? 'undoStatus', 'only undoStatus can be set, to canceled')
+    const id = realId(key, call)
+    const became = isId(id) ? await call.submission.cancel(call.owner, id) : null
+    if (became === null) throw new SetProblem('notFound', 'there is no such submission')
+    if (became === 'left') throw new SetProblem('cannotUnsend', 'it has left already')
+    outcome.updated[key] = null
   })
   await oneByOne(args.destroy ?? [], outcome.notDestroyed, async (key) => {
-    const [sent] = await call.submission.list(call.owner, [realId(key, call)])
+    const [sent] = await call.submission.list(call.owner, { ids: [realId(key, call)].filter(isId) })
     if (!sent) throw new SetProblem('notFound', 'there is no such submission')
     throw new SetProblem('forbidden', 'the record of what was sent stays')
   })

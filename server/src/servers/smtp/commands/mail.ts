@@ -37,7 +37,7 @@ export const mail = command({
     const { config } = session.context
     if (config.requireTls && session.tls === null) throw new WireError('tls-required')
     // RFC 4954 section 5: the parameter AUTH belongs to the extension; whom we trust to say it is nobody.
-    const value = parseMail(rest, session.context.systems?.takesPasswords() ? ['AUTH'] : [])
+    const value = parseMail(rest, { ignored: session.context.systems?.takesPasswords() ? ['AUTH'] : [] })
     checkSize(session, value)
     return value
   },

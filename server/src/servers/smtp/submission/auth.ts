@@ -1,12 +1,14 @@
-/** AUTH at the submission listeners: a person. */
+/** AUTH at the submission listeners: a person; a connection is closed when nobody has signed in within SIGN_IN_MS. */
 import { signIn } from '../sign-in.ts'
 
 export const auth = signIn({
   isOffered: () => true,
   isSignedIn: ({ sending }) => sending!.person !== null,
-  async prove({ sending, clientIp, context }, { name, password }) {
+  async prove(session, { name, password }) {
+    const { sending, clientIp, context } = session
     const person = await context.sending!.access.verifyPerson({ name, password, clientIp })
     sending!.person = person
+    session.transactionDeadline = Infinity
     context.log.info({ clientIp, personId: person.personId }, 'signed in to send')
   },
 })

@@ -3,6 +3,7 @@
  * and knows STARTTLS, `submissions` begins with TLS; behind that they are the same, and the session, its limits and its
  * data phase are those of the MX listener.
  */
+import { envelopeOf } from '../../../core/submission/index.ts'
 import type { Config } from '../../../platform/config/config.ts'
 import { createListener, type ListenerDeps, type MxListener } from '../listener.ts'
 import type { SendingContext } from '../sending.ts'
@@ -24,9 +25,9 @@ export function createSubmissionListener(deps: SubmissionListenerDeps): MxListen
     systems: null,
     sending: deps.sending,
     begin({ sending, envelope }) {
-      const { person, recipients } = sending!
-      const { from, smtputf8 } = envelope!
-      return deps.sending.door.begin(person!, { from, to: [...recipients], smtputf8 })
+      const { person, recipients, hold } = sending!
+      const { from, smtputf8, ret, envid } = envelope!
+      return deps.sending.door.begin(person!, { ...envelopeOf(from, recipients, { ret, envid }), smtputf8, hold })
     },
     implicitTls: deps.name === 'submissions',
   })

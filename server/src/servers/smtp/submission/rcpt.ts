@@ -18,16 +18,15 @@ export const rcpt = command({
     const most = session.context.sending!.recipients
     if (++session.recipientCommands > most * PATIENCE) throw new WireError('too-many-commands')
     const { to, notify, orcpt } = parseRcpt(rest, session.envelope!.smtputf8)
-    if (notify !== 0 || orcpt !== null) throw new WireError('unknown-parameter', 'DSN is not offered here')
     if (to.domain === '') throw new WireError('address-syntax-recipient', 'the domain is missing')
     if (session.sending!.recipients.length >= most) throw new WireError('too-many-recipients', `at most ${most}`)
-    return to.text
+    return { address: to.text, notify, orcpt }
   },
-  run(session, address) {
-    const key = foldAddress(address) ?? address.toLowerCase()
+  run(session, recipient) {
+    const key = foldAddress(recipient.address) ?? recipient.address.toLowerCase()
     if (!session.recipientKeys.has(key)) {
       session.recipientKeys.add(key)
-      session.sending!.recipients.push(address)
+      session.sending!.recipients.push(recipient)
     }
     session.state = SessionState.rcpt
     reply(session, 250, '2.1.5', 'Ok')

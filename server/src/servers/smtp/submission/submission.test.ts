@@ -48,9 +48,11 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       '8BITMIME',
       'SMTPUTF8',
       'ENHANCEDSTATUSCODES',
+      'DSN',
       'CHUNKING',
       'LIMITS RCPTMAX=100',
       'AUTH PLAIN LOGIN',
+      expect.stringMatching(/^FUTURERELEASE 2592000 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     ])
     expect(
       await say(
@@ -285,9 +287,17 @@ describe('MAIL, RCPT and DATA', () => {
       ['501 5.5.4', '501 5.1.7', '552 5.3.4', '555 5.5.4'],
     ],
     [
-      'DSN is not offered',
-      ['MAIL FROM:<alice@corp.test> RET=HDRS', 'MAIL FROM:<alice@corp.test>', 'RCPT TO:<a@b.example> NOTIFY=NEVER'],
-      ['555 5.5.4', '250 2.1.0', '555 5.5.4'],
+      'RFC 3461: parameters that are none',
+      [
+        'MAIL FROM:<alice@corp.test> RET=ALL',
+        'MAIL FROM:<alice@corp.test> ENVID=+0A',
+        'MAIL FROM:<alice@corp.test> NOTIFY=NEVER',
+        'MAIL FROM:<alice@corp.test>',
+        'RCPT TO:<a@b.example> NOTIFY=NEVER,SUCCESS',
+        'RCPT TO:<a@b.example> ORCPT=rfc822',
+        'RCPT TO:<a@b.example> RET=HDRS',
+      ],
+      ['501 5.5.4', '501 5.5.4', '555 5.5.4', '250 2.1.0', '501 5.5.4', '501 5.5.4', '555 5.5.4'],
     ],
     [
       'recipients',
@@ -298,6 +308,59 @@ describe('MAIL, RCPT and DATA', () => {
   ])('%s', async (_, lines, codes) => {
     await open()
     expect(await say(await it.signedIn(), ...lines)).toEqual(codes)
+  })
+
+  test('RFC 4865: held for a time or until one, one of them, not too far ahead; forgotten behind the message', async () => {
+    await open()
+    const client = await it.signedIn()
+    const from = 'MAIL FROM:<alice@corp.test>'
+    const ahead = (days: number): string => `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 19)}Z`
+    expect(
+      await say(
+        client,
+        `${from} HOLDFOR=x`,
+        `${from} HOLDUNTIL=tomorrow`,
+        `${from} HOLDFOR=60 HOLDUNTIL=${ahead(1)}`,
+        `${from} HOLDFOR=2592001`,
+        `${from} HOLDUNTIL=${ahead(31)}`,
+        `${from} HOLDFOR=999999999999`,
+        'NOOP',
+      ),
+    ).toEqual(['501 5.5.4', '501 5.5.4', '501 5.5.4', '554 5.5.4', '554 5.5.4', '501 5.5.4', '250 2.0.0'])
+    for (const more of [' HOLDFOR=60', ` HOLDUNTIL=${ahead(29)}`, ''])
+      await say(client, `${from}${more}`, 'RCPT TO:<a@b.example>', 'DATA', '.')
+    await say(client, `${from} HOLDFOR=60`, 'RSET', from, 'RCPT TO:<a@b.example>', 'DATA', '.')
+    expect(it.seen.map(({ envelope }) => envelope.hold)).toEqual([
+      { seconds: 60 },
+      { until: expect.any(Number) },
+      null,
+      null,
+    ])
+  })
+
+  test('RFC 3461: what is asked to hear goes with the message, and is forgotten behind it', async () => {
+    await open()
+    const client = await it.signedIn()
+    await say(
+      client,
+      'MAIL FROM:<alice@corp.test> RET=hdrs ENVID=QQ+2B1',
+      'RCPT TO:<A@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;first@b.example',
+      'RCPT TO:<c@b.example>',
+      'RCPT TO:<a@b.example> NOTIFY=NEVER',
+      'DATA',
+      '.',
+      'MAIL FROM:<alice@corp.test>',
+      'RCPT TO:<a@b.example>',
+      'DATA',
+      '.',
+    )
+    expect(it.seen.map(({ envelope }) => [envelope.to, envelope.dsn])).toEqual([
+      [
+        ['A@b.example', 'c@b.example'],
+        { ret: 'HDRS', envid: 'QQ+1', of: { 'a@b.example': { notify: 10, orcpt: 'rfc822;first@b.example' } } },
+      ],
+      [['a@b.example'], null],
+    ])
   })
 
   test('one recipient too many is 452, the others are written to', async () => {

@@ -1,0 +1,52 @@
+/** One message that comes at the same moment through two processes leaves once, and lies in Sent once. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { jmapFixture, type JmapFixture } from '../../../testkit/jmap-fixture.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { configSchema } from '../../platform/config/config.ts'
+import { silentLog } from '../../platform/log.ts'
+import { createSubmissionDoor, type SubmissionDoor } from './index.ts'
+
+let it: JmapFixture
+beforeAll(async () => {
+  it = await jmapFixture()
+})
+afterAll(() => it.close())
+
+/** As another process has it: its own record of what is under way. */
+const door = (): SubmissionDoor =>
+  createSubmissionDoor({
+    db: it.fresh.db,
+    clock: systemClock,
+    log: silentLog,
+    config: configSchema.parse({ hostname: 'mx.holdfast.test' }),
+    room: it.room,
+    mailbox: it.mailbox,
+    submission: it.anotherSubmission(),
+  })
+
+async function send(through: SubmissionDoor, text: string): Promise<string> {
+  const sink = through.begin(it.owner('alice'), { from: 'alice@corp.test', to: ['bob@corp.test'], smtputf8: false })
+  await sink.write(Buffer.from(text))
+  return (await sink.finish()).queueId
+}
+const count = async (what: string): Promise<number> =>
+  (await it.fresh.db.query<{ n: number }>(`SELECT count(*) AS n FROM ${what}`))[0]!.n
+
+test.each(['', 'Message-ID: <a@corp.test>\r\n'])('two doors, the same bytes at once (%j)', async (more) => {
+  for (let round = 0; round < 10; round++) {
+    const before = {
+      sent: await count('placement WHERE folder_no = 3'),
+      left: await count('message WHERE direction = 2'),
+    }
+    const text = `From: alice@corp.test\r\nTo: bob@corp.test\r\n${more}Subject: ${round}\r\n\r\nonce\r\n`
+    const doors = [door(), door(), door()]
+    const results = await Promise.allSettled(doors.map((one) => send(one, text)))
+    const told = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    expect(new Set(told).size).toBe(1)
+    // Who came in between is told to come again (450), and then hears of the same message.
+    for (const one of results) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'conflict' })
+    expect(await Promise.all(doors.map((one) => send(one, text)))).toEqual([told[0], told[0], told[0]])
+    expect(await count('placement WHERE folder_no = 3')).toBe(before.sent + 1)
+    expect(await count('message WHERE direction = 2')).toBe(before.left + 1)
+  }
+})
