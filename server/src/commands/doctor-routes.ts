@@ -1,7 +1,7 @@
 /** The part of `holdfast doctor` that looks at routes: does each host have an address, and does a mail server answer there? */
 import type { Finding } from './doctor.ts'
-import { probeSmtp } from '../clients/smtp/probe.ts'
-import { routeSettingsSchema, trustOf } from '../core/directory/index.ts'
+import { failedProbe, probeSmtp } from '../clients/smtp/probe.ts'
+import { proved, routeSettingsSchema, trustOf, type HostTlsa } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { allRoutes, type RouteRow } from '../store/routes.ts'
@@ -10,9 +10,9 @@ import { allRoutes, type RouteRow } from '../store/routes.ts'
 const MOST = 100
 const TIMEOUT_MS = 5_000
 
-export async function routeFindings(sql: Sql, helo: string): Promise<Finding[]> {
+export async function routeFindings(sql: Sql, helo: string, hostTlsa: HostTlsa): Promise<Finding[]> {
   const asked = (await allRoutes(sql)).flatMap((route) => hostsOf(route)).slice(0, MOST)
-  return Promise.all(asked.map(({ name, ...target }) => ask(name, { ...target, helo })))
+  return Promise.all(asked.map(({ name, ...target }) => ask(name, { ...target, helo }, hostTlsa)))
 }
 
 function hostsOf(route: RouteRow) {
@@ -35,8 +35,12 @@ function hostsOf(route: RouteRow) {
 async function ask(
   name: string,
   target: Omit<Parameters<typeof probeSmtp>[0], 'from' | 'timeoutMs'>,
+  hostTlsa: HostTlsa,
 ): Promise<Finding> {
-  const result = await probeSmtp({ ...target, from: '', timeoutMs: TIMEOUT_MS }, systemClock)
+  const result = await proved(target, hostTlsa).then(
+    (ready) => probeSmtp({ ...ready, from: '', timeoutMs: TIMEOUT_MS }, systemClock),
+    failedProbe,
+  )
   const text = `${target.host}:${target.port}: ${result.text}`
   switch (result.stage) {
     case 'dns':

@@ -11,7 +11,8 @@ import type { OutgoingMail } from '../../clients/smtp/connection.ts'
 import type { Job } from './job.ts'
 import { createPace, type Pace } from './pace.ts'
 import { createRunner, type AttemptReport, type Runner } from './runner.ts'
-import { findTargets, type World } from './targets.ts'
+import { findTargets } from './targets.ts'
+import type { World } from './world.ts'
 
 export interface Destinations {
   push(job: Job): void
