@@ -1,4 +1,7 @@
-/** A small DNS server for tests: answers MX, A, AAAA and TXT from a table; `silence` makes it not answer at all. */
+/**
+ * A small DNS server for tests: answers MX, A, AAAA, TXT and TLSA from a table, as a validating resolver would: with AD for
+ * what is `secure`. `silence` makes it not answer at all.
+ */
 import { createSocket } from 'node:dgram'
 
 export interface Zone {
@@ -6,6 +9,16 @@ export interface Zone {
   a?: string[]
   aaaa?: string[]
   txt?: string[]
+  /** hexadecimal */
+  tlsa?: string[]
+  /** the name is an alias of this one, which has its records */
+  alias?: string
+  /** seconds; left out: 1 */
+  ttl?: number
+  /** answers about it are authenticated */
+  secure?: boolean
+  /** the alias alone is */
+  secureAlias?: boolean
 }
 
 export interface DnsServer {
@@ -13,10 +26,12 @@ export interface DnsServer {
   address: string
   zones: Map<string, Zone>
   silence: Set<string>
+  /** questions so far */
+  asked(): number
   close(): Promise<void>
 }
 
-const TYPES = { a: 1, mx: 15, txt: 16, aaaa: 28 } as const
+const TYPES = { a: 1, cname: 5, mx: 15, txt: 16, aaaa: 28, tlsa: 52 } as const
 
 const nameBytes = (name: string): Buffer =>
   Buffer.concat([
@@ -37,12 +52,33 @@ function records(zone: Zone, type: number): Buffer[] {
     return (zone.mx ?? []).map(([priority, exchange]) =>
       Buffer.concat([Buffer.from([priority >> 8, priority & 255]), nameBytes(exchange)]),
     )
+  if (type === TYPES.tlsa) return (zone.tlsa ?? []).map((hex) => Buffer.from(hex, 'hex'))
   return []
+}
+
+const row = (name: Buffer, type: number, ttl: number, data: Buffer): Buffer => {
+  const fixed = Buffer.alloc(10)
+  fixed.writeUInt16BE(type, 0)
+  fixed.writeUInt16BE(1, 2)
+  fixed.writeUInt32BE(ttl, 4)
+  fixed.writeUInt16BE(data.length, 8)
+  return Buffer.concat([name, fixed, data])
+}
+
+/** A pointer to the question's name. */
+const ITSELF = Buffer.from([0xc0, 12])
+
+function answersOf(zone: Zone, type: number): Buffer[] {
+  const { alias, ttl = 1 } = zone
+  const name = alias === undefined ? ITSELF : nameBytes(alias)
+  const aliases = alias === undefined ? [] : [row(ITSELF, TYPES.cname, ttl, name)]
+  return type === TYPES.cname ? aliases : [...aliases, ...records(zone, type).map((data) => row(name, type, ttl, data))]
 }
 
 export async function startDnsServer(zones: Record<string, Zone>): Promise<DnsServer> {
   const table = new Map(Object.entries(zones))
   const silence = new Set<string>()
+  let asked = 0
   const socket = createSocket('udp4')
   socket.on('message', (query, peer) => {
     const labels: string[] = []
@@ -52,31 +88,26 @@ export async function startDnsServer(zones: Record<string, Zone>): Promise<DnsSe
       at += query[at]! + 1
     }
     const name = labels.join('.').toLowerCase()
+    asked++
     if (silence.has(name)) return
     const question = query.subarray(12, at + 5)
     const zone = table.get(name)
-    const answers = zone ? records(zone, query.readUInt16BE(at + 1)) : []
+    const type = query.readUInt16BE(at + 1)
+    const answers = zone ? answersOf(zone, type) : []
+    const isProved = zone?.secure === true || (type === TYPES.cname && zone?.secureAlias === true)
     const head = Buffer.alloc(12)
     query.copy(head, 0, 0, 2)
-    head.writeUInt16BE(0x8180 | (zone ? 0 : 3), 2) // 3: no such name
+    head.writeUInt16BE(0x8180 | (isProved ? 0x20 : 0) | (zone ? 0 : 3), 2) // 3: no such name
     head.writeUInt16BE(1, 4)
     head.writeUInt16BE(answers.length, 6)
-    const rows = answers.map((data) => {
-      const row = Buffer.alloc(12)
-      row.writeUInt16BE(0xc00c, 0)
-      row.writeUInt16BE(query.readUInt16BE(at + 1), 2)
-      row.writeUInt16BE(1, 4)
-      row.writeUInt32BE(1, 6)
-      row.writeUInt16BE(data.length, 10)
-      return Buffer.concat([row, data])
-    })
-    socket.send(Buffer.concat([head, question, ...rows]), peer.port, peer.address)
+    socket.send(Buffer.concat([head, question, ...answers]), peer.port, peer.address)
   })
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
   return {
     address: `127.0.0.1:${socket.address().port}`,
     zones: table,
     silence,
+    asked: () => asked,
     close: () => new Promise((resolve) => socket.close(() => resolve())),
   }
 }

@@ -35,7 +35,8 @@ test('a host without an address is wrong, one that does not answer is a warning,
     { host: '127.0.0.1', port: closed.port },
     { host: '127.0.0.1', port: standIn.port },
   ])
-  const findings = await routeFindings(fresh.db, 'mx.test', [])
+  const dns = { servers: [], hostTlsa: () => Promise.resolve({ kind: 'none' as const }) }
+  const findings = await routeFindings(fresh.db, 'mx.test', dns)
   const { name } = findings.find(({ text }) => text.includes('nowhere.invalid'))!
   const ours = findings.filter((one) => one.name === name)
   expect(ours.map(({ standing }) => standing)).toEqual(['wrong', 'warning', 'ok'])

@@ -4,9 +4,9 @@
  */
 import { X509Certificate } from 'node:crypto'
 import type { Finding } from './doctor.ts'
-import { probeSmtp } from '../clients/smtp/probe.ts'
+import { failedProbe, probeSmtp } from '../clients/smtp/probe.ts'
 import { askReachBy } from '../core/continuity/index.ts'
-import { routeSettingsSchema, trustOf, type ReachProbe } from '../core/directory/index.ts'
+import { proved, routeSettingsSchema, trustOf, type HostTlsa, type ReachProbe } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Keys } from '../platform/keys.ts'
 import type { Sql } from '../platform/db/database.ts'
@@ -16,13 +16,17 @@ import { allRoutes, type RouteRow } from '../store/routes.ts'
 const MOST = 100
 const TIMEOUT_MS = 5_000
 
-export async function routeFindings(sql: Sql, helo: string, dnsServers: readonly string[]): Promise<Finding[]> {
+export async function routeFindings(
+  sql: Sql,
+  helo: string,
+  dns: { servers: readonly string[]; hostTlsa: HostTlsa },
+): Promise<Finding[]> {
   const routes = await allRoutes(sql)
   const asked = routes.flatMap((route) => hostsOf(route)).slice(0, MOST)
   const probes = routes.flatMap((route) => probesOf(route)).slice(0, MOST)
   return Promise.all([
-    ...asked.map(({ name, ...target }) => ask(name, { ...target, helo })),
-    ...probes.map(({ name, probe }) => askProbe(name, probe, dnsServers)),
+    ...asked.map(({ name, ...target }) => ask(name, { ...target, helo }, dns.hostTlsa)),
+    ...probes.map(({ name, probe }) => askProbe(name, probe, dns.servers)),
   ])
 }
 
@@ -65,8 +69,12 @@ function hostsOf(route: RouteRow) {
 async function ask(
   name: string,
   target: Omit<Parameters<typeof probeSmtp>[0], 'from' | 'timeoutMs'>,
+  hostTlsa: HostTlsa,
 ): Promise<Finding> {
-  const result = await probeSmtp({ ...target, from: '', timeoutMs: TIMEOUT_MS }, systemClock)
+  const result = await proved(target, hostTlsa).then(
+    (ready) => probeSmtp({ ...ready, from: '', timeoutMs: TIMEOUT_MS }, systemClock),
+    failedProbe,
+  )
   const text = `${target.host}:${target.port}: ${result.text}`
   switch (result.stage) {
     case 'dns':

@@ -6,6 +6,9 @@
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { createDns, type Dns } from '../clients/dns/resolver.ts'
+import { lookUpHostTlsa } from '../clients/dns/tlsa.ts'
+import type { HostTlsa } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import { loadCertificate } from '../platform/certificate.ts'
@@ -22,6 +25,7 @@ import { hasSealedSecrets } from '../store/installation.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, openSettings, refuseNowhere } from './context.ts'
+import { resolverFinding } from './doctor-dns.ts'
 import { clientCertificates, daysUntil, routeFindings } from './doctor-routes.ts'
 import { sourceFindings } from './doctor-sources.ts'
 import { openStorage } from './storage.ts'
@@ -165,7 +169,10 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
         ),
       )
     if (pending.length === 0) {
-      findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost', config.dns.servers)))
+      const dns = resolverOf(config)
+      const hostTlsa: HostTlsa = (host, port) => lookUpHostTlsa(dns, host, port)
+      const asked = { servers: config.dns.servers, hostTlsa }
+      findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost', asked)))
       findings.push(...(await clientCertificates(storage.db, () => keysOf(dataFolder, config))))
       findings.push(...(await sourceFindings(storage.db, config.smtp.proxies)))
     }
@@ -177,6 +184,9 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
 
 const keysOf = (dataFolder: string, { masterKeyFile }: Config): Keys =>
   loadKeys({ dataFolder, masterKeyFile, mayMake: false })
+
+const resolverOf = ({ dns: { servers, trustAd } }: Config): Dns =>
+  createDns({ clock: systemClock, servers, trustAd, timeoutMs: 2_000 })
 
 function keys(dataFolder: string, config: Config): Finding {
   const file = config.masterKeyFile || join(dataFolder, 'master.key')
@@ -234,6 +244,7 @@ export async function examine(dataFolder: string, config: Config): Promise<Findi
     await look('database', () => database(dataFolder, config)),
     await look('master key', () => keys(dataFolder, config)),
     await look('certificate', () => certificates(dataFolder, config)),
+    await look('name server', () => resolverFinding(resolverOf(config))),
   ]
   return parts.flat()
 }

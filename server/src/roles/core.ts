@@ -13,6 +13,8 @@ import type { Keys } from '../platform/keys.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { createMxLookup } from '../clients/dns/mx.ts'
+import { createDns } from '../clients/dns/resolver.ts'
+import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
@@ -28,6 +30,7 @@ import {
   createOffers,
   createRouteBook,
   createSourceBook,
+  type HostTlsa,
   type LiveDirectory,
   type OpenSecret,
   type RouteBook,
@@ -117,6 +120,8 @@ export function buildCore(base: Foundation): Core {
   const offers = createOffers({ db: db.vital, clock, log })
   const openSecret: OpenSecret = (column, sealed, routeId) =>
     base.keys.open(`route.${column}:${routeId}`, sealed).toString()
+  const dns = createDns({ clock, servers: config.dns.servers, trustAd: config.dns.trustAd })
+  const hostTlsa: HostTlsa = (host, port) => lookUpHostTlsa(dns, host, port)
   const continuity = createContinuity({
     db,
     clock,
@@ -129,6 +134,7 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     offers,
     dnsServers: config.dns.servers,
+    hostTlsa,
   })
   const { board } = continuity
   const delivery = createDelivery({
@@ -144,7 +150,9 @@ export function buildCore(base: Foundation): Core {
     evidence: continuity.evidence,
     directory,
     world: {
-      lookUpMx: createMxLookup(config.dns.servers, undefined, config.dns.allowPrivate),
+      lookUpMx: createMxLookup(dns, config.dns.allowPrivate),
+      tlsaOf: (bases, port) => lookUpTlsa(dns, bases, port),
+      hostTlsa,
       policyOf: createPolicies({
         host: createPolicyHost({ servers: config.dns.servers, allowPrivate: config.dns.allowPrivate }),
         store: {

@@ -1,7 +1,9 @@
 /** Where mail goes, by a DNS server of the test's own. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDnsServer, type DnsServer } from '../../../testkit/dns-server.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { createMxLookup } from './mx.ts'
+import { createDns } from './resolver.ts'
 
 let dns: DnsServer
 beforeAll(async () => {
@@ -30,7 +32,9 @@ beforeAll(async () => {
 })
 afterAll(() => dns.close())
 
-const look = (domain: string) => createMxLookup([dns.address], 100, true)(domain)
+const lookup = (allowPrivate = false) =>
+  createMxLookup(createDns({ clock: systemClock, servers: [dns.address], timeoutMs: 100 }), allowPrivate)
+const look = (domain: string) => lookup(true)(domain)
 
 test('hosts by priority with their addresses', async () => {
   expect(await look('two.test')).toEqual({
@@ -48,6 +52,7 @@ test.each([
   ['empty.test', { kind: 'none', enhanced: '5.1.2' }],
   ['missing.test', { kind: 'none', enhanced: '5.1.2' }],
   ['dangling.test', { kind: 'none', enhanced: '5.1.2' }],
+  ['no name', { kind: 'none', enhanced: '5.1.2' }],
   ['[127.0.0.9]', { kind: 'hosts', hosts: [{ host: '127.0.0.9', address: '127.0.0.9', priority: 0 }] }],
   ['[IPv6:::1]', { kind: 'hosts', hosts: [{ host: '::1', address: '::1', priority: 0 }] }],
 ])('%s', async (domain, answer) => {
@@ -62,10 +67,10 @@ test('strangers cannot point us at our own machine or network', async () => {
   dns.zones.set('inside.test', { mx: [[10, 'in.inside.test']] })
   for (const address of ['127.0.0.1', '10.1.2.3', '192.168.1.1', '169.254.169.254', '172.16.0.1', '0.0.0.0']) {
     dns.zones.set('in.inside.test', { a: [address] })
-    expect(await createMxLookup([dns.address], 100)('inside.test')).toMatchObject({ kind: 'none' })
+    expect(await lookup()('inside.test')).toMatchObject({ kind: 'none' })
   }
   for (const literal of ['[127.0.0.1]', '[IPv6:::1]', '[IPv6:::ffff:127.0.0.1]', '[IPv6:fd00::1]'])
-    expect(await createMxLookup([dns.address], 100)(literal)).toMatchObject({ kind: 'none' })
+    expect(await lookup()(literal)).toMatchObject({ kind: 'none' })
   dns.zones.set('in.inside.test', { a: ['10.1.2.3', '203.0.114.7'] })
-  expect(await createMxLookup([dns.address], 100)('inside.test')).toMatchObject({ hosts: [{ address: '203.0.114.7' }] })
+  expect(await lookup()('inside.test')).toMatchObject({ hosts: [{ address: '203.0.114.7' }] })
 })

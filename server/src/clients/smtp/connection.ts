@@ -19,7 +19,7 @@ import { isGood, openSession, sayHello } from './session.ts'
 import { forward, introduce, sayHelloFor } from './tell-client.ts'
 import { sendBody } from './send-body.ts'
 import { signIn } from './sign-in.ts'
-import { targetKey } from './target.ts'
+import { isAuthenticated, targetKey } from './target.ts'
 
 export type { OutgoingMail } from './envelope.ts'
 
@@ -27,7 +27,7 @@ export interface SmtpConnection {
   /** targetKey of what it was opened to: it may carry nothing that is meant for another */
   readonly key: string
   readonly capabilities: Capabilities
-  /** protocol and cipher; null: not encrypted; beginning with `clear: `: not encrypted, and why TLS failed */
+  /** protocol and cipher, `dane` behind them where that said who it is; null: not encrypted; beginning with `clear: `: not encrypted, and why TLS failed */
   readonly tls: string | null
   /** One result per recipient, in order. Never throws for what the server answers or when it breaks. */
   send(mail: OutgoingMail, hooks?: SendHooks): Promise<RecipientResult[]>
@@ -68,6 +68,9 @@ const verdict = (code: number): RecipientResult['outcome'] =>
   code >= 200 && code < 300 ? 'delivered' : code >= 500 ? 'refused' : 'deferred'
 
 const CLEAR = 'clear: '
+
+const tlsWords = (name: string | null, target: SmtpTarget): string | null =>
+  name !== null && target.tls === 'dane' && isAuthenticated(target) ? `${name} dane` : name
 
 /** Opens a connection ready for `send`. Throws SmtpFailure with the stage it failed at. */
 export async function openSmtpConnection(options: {
@@ -235,7 +238,7 @@ export async function openSmtpConnection(options: {
     get capabilities() {
       return capabilities
     },
-    tls: tlsFailure === null ? socket.tlsName() : `${CLEAR}${tlsFailure.slice(0, 200)}`,
+    tls: tlsFailure === null ? tlsWords(socket.tlsName(), target) : `${CLEAR}${tlsFailure.slice(0, 200)}`,
     async send(mail, hooks) {
       const done: (RecipientResult | null)[] = mail.recipients.map(() => null)
       const dotSent = { value: false }

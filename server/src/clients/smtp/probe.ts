@@ -75,6 +75,12 @@ export async function probeSmtp(target: ProbeTarget, clock: Clock): Promise<Prob
   }
 }
 
+/** What came before any connection, as its result. */
+export function failedProbe(error: unknown): ProbeResult {
+  const stage = error instanceof SmtpFailure ? error.stage : 'connect'
+  return answerOf({ ok: false, stage, code: 0, enhanced: null, text: (error as Error).message, tookMs: 0 })
+}
+
 const answerOf = ({
   code,
   enhanced,

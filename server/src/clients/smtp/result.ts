@@ -1,5 +1,6 @@
 /** What became of a transaction at the next hop: per recipient, with the stage it was decided at and the reply's own words. */
 import type { Reply } from '../../protocols/smtp/reply.ts'
+import type { Tlsa } from '../../protocols/dns/message.ts'
 import type { ClientAddress } from './client-address.ts'
 
 export type Stage = 'dns' | 'connect' | 'tls' | 'greeting' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'final'
@@ -24,8 +25,12 @@ export interface TlsTrust {
   pins?: readonly string[]
   /** for `required`: certificates (PEM) that vouch for the server's, instead of the public ones */
   ca?: string
-  /** for `required`: the name in the certificate, where it is another than the host's */
+  /** for `required`: the name in the certificate, where it is another than the host's; for `dane`: the TLSA base domain, which is asked for */
   name?: string
+  /** for `dane`: usable TLSA records; empty: encrypted, whoever it is (RFC 7672 section 2.2) */
+  tlsa?: readonly Tlsa[]
+  /** for `dane`: names of which the certificate of a trust anchor must have one (RFC 7672 section 3.2.2) */
+  names?: readonly string[]
   /** our certificate with its chain and its key (PEM), shown where the server asks for one */
   client?: string
 }
@@ -38,7 +43,7 @@ export interface SmtpTarget {
   port: number
   protocol: 'smtp' | 'lmtp'
   /** with a username, opportunistic means encrypted as well (target.ts) */
-  tls: 'none' | 'opportunistic' | 'required' | 'pinned'
+  tls: 'none' | 'opportunistic' | 'required' | 'pinned' | 'dane'
   trust?: TlsTrust
   username?: string
   password?: string

@@ -13,7 +13,7 @@ import { proxyHeader, type ClientFacts } from './client-address.ts'
 import { SmtpFailure, type FailureKind, type SmtpTarget, type Stage } from './result.ts'
 import { connectSmtp, type SmtpSocket } from './socket.ts'
 import { mustEncrypt } from './target.ts'
-import { checkPin, tlsOptions } from './trust.ts'
+import { checkDane, checkPin, tlsOptions } from './trust.ts'
 
 export interface Session {
   socket: SmtpSocket
@@ -61,7 +61,8 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
       const reply = await socket.reply(wait('command'), 'tls')
       if (!isGood(reply)) throw badReply('tls', 'tls', reply)
       await socket.startTls(tlsOptions(target), wait('command'))
-      checkPin(target, socket.certificate())
+      if (target.tls === 'pinned') checkPin(target, socket.chain()[0] ?? null)
+      if (target.tls === 'dane') checkDane(target, socket.chain(), options.clock.now())
       capabilities = await sayHello(socket, options).catch((error: unknown) => {
         // TLS 1.3: a server that does not like our side of the handshake says so only after ours is done.
         if (error instanceof SmtpFailure && error.kind === 'dropped') throw new SmtpFailure('tls', 'tls', error.message)

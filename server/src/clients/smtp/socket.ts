@@ -10,6 +10,7 @@ import { createReplyReader, type Reply } from '../../protocols/smtp/reply.ts'
 import type { Ends } from './client-address.ts'
 import { dial } from './dial.ts'
 import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
+import { shownChain } from './trust.ts'
 
 export interface SmtpSocket {
   write(data: Buffer | string): boolean
@@ -22,8 +23,8 @@ export interface SmtpSocket {
   tlsName(): string | null
   /** as they were when it was connected */
   ends: Ends
-  /** the server's, where there is TLS */
-  certificate(): X509Certificate | null
+  /** the server's certificate and those it showed with it; empty without TLS */
+  chain(): X509Certificate[]
   cork(): void
   uncork(): void
   /** True while bytes can still be handed over. */
@@ -180,7 +181,7 @@ export async function connectSmtp(
     tlsName: () =>
       socket instanceof tls.TLSSocket ? `${socket.getProtocol() ?? 'TLS'} ${socket.getCipher().name}` : null,
     ends,
-    certificate: () => (socket instanceof tls.TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null),
+    chain: () => (socket instanceof tls.TLSSocket ? shownChain(socket) : []),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),
     open: () => broken === null && !socket.destroyed && socket.writable,

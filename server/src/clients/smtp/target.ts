@@ -9,7 +9,12 @@ import type { SmtpTarget } from './result.ts'
 export const mustEncrypt = (target: Pick<SmtpTarget, 'tls' | 'username'>): boolean =>
   target.tls === 'required' ||
   target.tls === 'pinned' ||
+  target.tls === 'dane' ||
   (target.tls === 'opportunistic' && target.username !== undefined)
+
+/** Who it is will be known before a message goes there. */
+export const isAuthenticated = ({ tls, trust }: Pick<SmtpTarget, 'tls' | 'trust'>): boolean =>
+  tls === 'required' || tls === 'pinned' || (tls === 'dane' && trust?.tlsa !== undefined && trust.tlsa.length > 0)
 
 /**
  * Equal exactly for targets that are the same host, reached in the same way with the same credentials: a kept connection
@@ -17,7 +22,20 @@ export const mustEncrypt = (target: Pick<SmtpTarget, 'tls' | 'username'>): boole
  */
 export function targetKey(target: SmtpTarget): string {
   const { host, address, port, protocol, tls, trust = {}, username, password } = target
-  const whom = [trust.pins ?? [], trust.ca ?? null, trust.name ?? null, trust.client ?? null]
+  const tlsa = trust.tlsa?.map(({ usage, selector, matching, data }) => [
+    usage,
+    selector,
+    matching,
+    data.toString('hex'),
+  ])
+  const whom = [
+    trust.pins ?? [],
+    trust.ca ?? null,
+    trust.name ?? null,
+    trust.client ?? null,
+    trust.names ?? [],
+    tlsa ?? null,
+  ]
   const login = [username ?? null, password ?? null]
   const parts = [
     host.toLowerCase(),

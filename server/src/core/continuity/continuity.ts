@@ -8,8 +8,8 @@ import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
-import { probeSmtp } from '../../clients/smtp/probe.ts'
-import type { Offers, OpenSecret, RouteBook } from '../directory/index.ts'
+import { failedProbe, probeSmtp } from '../../clients/smtp/probe.ts'
+import { proved, type HostTlsa, type Offers, type OpenSecret, type RouteBook } from '../directory/index.ts'
 import { noteAcceptsAll } from './accept-all.ts'
 import { createModeBoard, type LiveBoard } from './board.ts'
 import { createEvidenceSink, type RunningEvidence } from './evidence.ts'
@@ -51,6 +51,8 @@ export function createContinuity(deps: {
   askReach?: AskReach
   /** name servers; none: the system's */
   dnsServers?: readonly string[]
+  /** for routes with `tls: dane`; left out: their probes find no records */
+  hostTlsa?: HostTlsa
 }): Continuity {
   const { clock, log, routes } = deps
   // Modes are judged and read by connections of their own, whatever people search for meanwhile; pages use the pool.
@@ -61,13 +63,15 @@ export function createContinuity(deps: {
   const evidence = createEvidenceSink({ db, clock, log, pause, ...(deps.metrics ? { metrics: deps.metrics } : {}) })
   const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause })
   const answers: ((routeId: Id) => void)[] = []
+  const hostTlsa: HostTlsa = deps.hostTlsa ?? (() => Promise.resolve({ kind: 'none' }))
+  const probe: ProbeSmtp = (target) => proved(target, hostTlsa).then((ready) => probeSmtp(ready, clock), failedProbe)
   const prober = createProber({
     clock,
     routes,
     board,
     evidence,
     judged: () => judge.judged(),
-    probe: deps.probe ?? ((target) => probeSmtp(target, clock)),
+    probe: deps.probe ?? probe,
     openSecret: deps.openSecret ?? nothingSealed,
     helo: deps.helo,
     ...(deps.offers ? { onOffer: deps.offers.saw } : {}),

@@ -30,9 +30,9 @@ import { createQueuePoll } from './queue-poll.ts'
 import { createReadyRoom } from './ready-room.ts'
 import type { AttemptReport } from './runner-ports.ts'
 import { settle } from './settle.ts'
-import type { World } from './targets.ts'
 import { createTell } from './tell.ts'
 import { remoteIdOf } from './wording.ts'
+import type { World } from './world.ts'
 
 export interface AttemptResult {
   deliveryId: Id

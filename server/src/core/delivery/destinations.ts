@@ -12,7 +12,8 @@ import type { Job } from './job.ts'
 import { createPace, type Pace } from './pace.ts'
 import { createRunner } from './runner.ts'
 import type { AttemptReport, Runner } from './runner-ports.ts'
-import { findTargets, type World } from './targets.ts'
+import { findTargets } from './targets.ts'
+import type { World } from './world.ts'
 
 export interface Destinations {
   push(job: Job): void

@@ -65,7 +65,13 @@ beforeEach(async () => {
     directory: { learn: async () => undefined },
     openSecret: () => '',
     offers: { saw: () => undefined },
-    world: { lookUpMx: () => Promise.reject(new Error('not asked')), policyOf: () => Promise.resolve(null), port: 25 },
+    world: {
+      lookUpMx: () => Promise.reject(new Error('not asked')),
+      tlsaOf: () => Promise.resolve({ kind: 'none' }),
+      hostTlsa: () => Promise.resolve({ kind: 'none' }),
+      policyOf: () => Promise.resolve(null),
+      port: 25,
+    },
     returnHeaders: () => '',
     onWithdrawn: () => undefined,
   })

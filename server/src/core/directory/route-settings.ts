@@ -28,10 +28,10 @@ export const routeSettingsSchema = z.strictObject({
     .default('smtp')
     .describe('lmtp: for a mail store that takes mail directly and answers for each recipient.'),
   tls: z
-    .enum(['none', 'opportunistic', 'required', 'pinned'])
+    .enum(['none', 'opportunistic', 'required', 'pinned', 'dane'])
     .default('opportunistic')
     .describe(
-      'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. pinned: a certificate with one of the keys in tlsPins or no mail, whoever signed it. none: in clear, the password too.',
+      'opportunistic: STARTTLS where it is offered and works, any certificate; with a username always encrypted. required: a valid certificate or no mail. pinned: a certificate with one of the keys in tlsPins or no mail, whoever signed it. dane: a certificate that the TLSA records of the host, proved by DNSSEC, speak of, or no mail (needs a validating name server: dns.trustAd). none: in clear, the password too. A route of kind mx does what the other domain publishes (DANE, MTA-STS) of its own accord.',
     ),
   tlsPins: z
     .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'is not a SHA-256 in base64 (44 characters)'))

@@ -224,6 +224,12 @@ export const configSchema = z.strictObject({
         .describe(
           "Name servers to ask for the outside world's mail servers, as address or address:port; empty takes the system's.",
         ),
+      trustAd: z
+        .enum(['loopback', 'all', 'none'])
+        .default('loopback')
+        .describe(
+          'Which name servers are believed when they say that DNSSEC proves an answer, which DANE needs. loopback: those on this machine, which should validate (unbound, for example); where there is one, only such are asked. all: the others too, where nobody can stand between them and this machine. none: no DANE.',
+        ),
     })
     .prefault({}),
   delivery: z

@@ -68,7 +68,7 @@ const traceAttempt = name(
     attemptNo: count,
     at: time,
     host: z.string().nullable(),
-    /** protocol and cipher; null: not encrypted; `clear: ` and a reason: not encrypted, because TLS failed */
+    /** protocol and cipher, `dane` behind them where that said who it was; null: not encrypted; `clear: ` and a reason: not encrypted, because TLS failed */
     tls: z.string().nullable(),
     outcome: wordsOf(AttemptOutcome),
     reason: z.string(),
