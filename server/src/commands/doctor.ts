@@ -23,6 +23,7 @@ import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, openSettings, refuseNowhere } from './context.ts'
 import { routeFindings } from './doctor-routes.ts'
+import { sightFindings } from './doctor-sight.ts'
 import { openStorage } from './storage.ts'
 
 export interface Finding {
@@ -163,7 +164,10 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
           'Bring it back from a backup, or from the recovery sheet: holdfast doctor --restore-master-key FILE',
         ),
       )
-    if (pending.length === 0) findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost')))
+    if (pending.length === 0) {
+      findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost')))
+      findings.push(...(await sightFindings(storage.db, config.continuity.references)))
+    }
     return findings
   } finally {
     await storage.close()

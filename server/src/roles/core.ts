@@ -128,6 +128,7 @@ export function buildCore(base: Foundation): Core {
     judging: base.works,
     openSecret,
     offers,
+    references: config.continuity.references,
   })
   const { board } = continuity
   const delivery = createDelivery({
