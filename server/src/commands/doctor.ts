@@ -28,6 +28,7 @@ import { hostName, openSettings, refuseNowhere } from './context.ts'
 import { resolverFinding } from './doctor-dns.ts'
 import { clientCertificates, daysUntil, routeFindings } from './doctor-routes.ts'
 import { sourceFindings } from './doctor-sources.ts'
+import { sightFindings } from './doctor-sight.ts'
 import { openStorage } from './storage.ts'
 
 export interface Finding {
@@ -175,6 +176,7 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
       findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost', asked)))
       findings.push(...(await clientCertificates(storage.db, () => keysOf(dataFolder, config))))
       findings.push(...(await sourceFindings(storage.db, config.smtp.proxies)))
+      findings.push(...(await sightFindings(storage.db, config.continuity.references)))
     }
     return findings
   } finally {

@@ -135,6 +135,7 @@ export function buildCore(base: Foundation): Core {
     offers,
     dnsServers: config.dns.servers,
     hostTlsa,
+    references: config.continuity.references,
   })
   const { board } = continuity
   const delivery = createDelivery({

@@ -2,7 +2,7 @@
  * Table evidence: counts per route, second and kind, added up by every node, read by the holder of the judge's lease.
  * Never a row per observation: a flood of failing deliveries is one row a second and kind.
  */
-import { EvidenceKind } from '../platform/codes.ts'
+import { EvidenceKind, RouteKind } from '../platform/codes.ts'
 import { int2Array, int4Array, textArray, uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
@@ -60,6 +60,39 @@ export async function evidenceOf(
      WHERE e.second > now() - make_interval(secs => $3) ORDER BY e.second`,
     [uuidArray(routes.map((r) => r.organisationId)), uuidArray(routes.map((r) => r.routeId)), seconds],
     'evidence-window',
+  )
+}
+
+export interface RouteSighting {
+  routeId: Id
+  mode: number
+  goodAt: Date | null
+  /** the first and the last failure since then */
+  badFrom: Date | null
+  badAt: Date | null
+}
+
+/** What was seen of every primary's route in the last `seconds`, by whichever node. */
+export async function sightingsOf(
+  sql: Sql,
+  seconds: number,
+  badKinds: readonly EvidenceKind[],
+): Promise<RouteSighting[]> {
+  return sql.query<RouteSighting>(
+    `SELECT m.route_id AS "routeId", m.mode, g.at AS "goodAt", b.begun AS "badFrom", b.at AS "badAt"
+     FROM route_mode m JOIN route r USING (organisation_id, route_id)
+     CROSS JOIN LATERAL (
+       SELECT max(e.second) AS at FROM evidence e
+       WHERE e.organisation_id = m.organisation_id AND e.route_id = m.route_id
+         AND e.second > now() - make_interval(secs => $1)
+         AND e.kind IN (${EvidenceKind.good}, ${EvidenceKind.probeGood})) g
+     CROSS JOIN LATERAL (
+       SELECT min(e.second) AS begun, max(e.second) AS at FROM evidence e
+       WHERE e.organisation_id = m.organisation_id AND e.route_id = m.route_id
+         AND e.second > coalesce(g.at, now() - make_interval(secs => $1)) AND e.kind = ANY ($2::int2[])) b
+     WHERE r.kind = ${RouteKind.primary}`,
+    [seconds, int2Array(badKinds)],
+    'evidence-sightings',
   )
 }
 

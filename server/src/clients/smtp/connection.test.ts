@@ -153,13 +153,16 @@ test.each<[FaultName, string, string]>([
   expect([failure!.stage, failure!.kind]).toEqual([stage, kind])
 })
 
-test('a slow answer is told once, while the wait goes on', async () => {
+test('a slow answer is told again and again while the wait goes on: a connection that hangs stays evidence', async () => {
   peer = await startStandIn()
   const connection = await open()
   await peer.setFault('hang-dot')
   const slow: string[] = []
-  const [result] = await connection.send(mail(['a@corp.test']), { slowMs: 100, onSlow: (stage) => slow.push(stage) })
-  expect(slow).toEqual(['final'])
+  const [result] = await connection.send(mail(['a@corp.test']), {
+    slowMs: 40,
+    onSlow: (stage, waitedMs) => slow.push(`${stage} ${waitedMs}`),
+  })
+  expect(slow.slice(0, 3)).toEqual(['final 40', 'final 80', 'final 120'])
   expect(result!.outcome).toBe('unsure')
 })
 

@@ -8,7 +8,7 @@
  * before that a broken connection is `deferred`, and a refusal that came before it is the outcome. The minimum time-outs
  * of RFC 5321 section 4.5.3.2 are kept.
  */
-import type { Clock } from '../../platform/clock.ts'
+import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { isPlain, refuseBeforeMail } from './before-mail.ts'
@@ -41,9 +41,14 @@ export interface SmtpConnection {
   quit(): void
 }
 
+const MOST_SLOW = 9
+
 export interface SendHooks {
-  /** called once when an answer has been missing for `slowMs`: evidence, while the wait goes on */
-  onSlow?: (stage: Stage) => void
+  /**
+   * Evidence: an answer has been missing for `slowMs`; again, at most MOST_SLOW times, while that wait goes on, for who has
+   * all connections in such a wait learns nothing else. Only of a message's first slow answer.
+   */
+  onSlow?: (stage: Stage, waitedMs: number) => void
   slowMs?: number
   /**
    * Asked once, with the final dot: what this connection will send next. Its MAIL, RCPT and DATA are said at once; nothing of
@@ -98,7 +103,7 @@ export async function openSmtpConnection(options: {
     throw error
   }
 
-  let slow: { ms: number; tell: (stage: Stage) => void } | null = null
+  let slow: { ms: number; tell: (stage: Stage, waitedMs: number) => void } | null = null
   let current = { value: false }
   /** its MAIL, RCPT and DATA have been said, its answers are still to be read */
   let ahead: OutgoingMail | null = null
@@ -133,10 +138,15 @@ export async function openSmtpConnection(options: {
   async function answer(ms: number, stage: Stage): Promise<Reply> {
     if (!slow || socket.answered()) return socket.reply(ms, stage)
     const { ms: after, tell } = slow
-    const timer = clock.after(after, () => {
+    let waited = 0
+    let timer: Timer
+    const missed = (): void => {
       slow = null
-      tell(stage)
-    })
+      waited += after
+      if (waited < after * MOST_SLOW) timer = clock.after(after, missed)
+      tell(stage, waited)
+    }
+    timer = clock.after(after, missed)
     try {
       return await socket.reply(ms, stage)
     } finally {

@@ -3,22 +3,30 @@
  * evidence; only those with `judging` (role work) take judge leases, probe and run returns.
  */
 import type { Clock } from '../../platform/clock.ts'
-import { RouteKind } from '../../platform/codes.ts'
+import { EvidenceKind, RouteKind } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { createAddressBook } from '../../clients/dns/addresses.ts'
+import { askReference } from '../../clients/reference.ts'
 import { failedProbe, probeSmtp } from '../../clients/smtp/probe.ts'
+import { sightingsOf } from '../../store/evidence.ts'
 import { proved, type HostTlsa, type Offers, type OpenSecret, type RouteBook } from '../directory/index.ts'
 import { noteAcceptsAll } from './accept-all.ts'
 import { createModeBoard, type LiveBoard } from './board.ts'
 import { createEvidenceSink, type RunningEvidence } from './evidence.ts'
 import { createJudge, type Judge } from './judge.ts'
+import { isBad, isOfBefore } from './observation.ts'
 import { createOverviews, type Overviews, type RouteOverview } from './overview.ts'
 import { createPauseWatch } from './pause.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
+import type { AskReference } from './references.ts'
+import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
+
+const badKinds = Object.values(EvidenceKind).filter(isBad)
 
 export interface Continuity {
   board: LiveBoard
@@ -53,6 +61,10 @@ export function createContinuity(deps: {
   dnsServers?: readonly string[]
   /** for routes with `tls: dane`; left out: their probes find no records */
   hostTlsa?: HostTlsa
+  /** hosts that tell whether it is we who cannot see */
+  references?: readonly string[]
+  askReference?: AskReference
+  addresses?: KnownAddresses
 }): Continuity {
   const { clock, log, routes } = deps
   // Modes are judged and read by connections of their own, whatever people search for meanwhile; pages use the pool.
@@ -60,8 +72,21 @@ export function createContinuity(deps: {
   const judging = deps.judging ?? true
   const pause = createPauseWatch(clock)
   const board = createModeBoard({ db, clock, log })
-  const evidence = createEvidenceSink({ db, clock, log, pause, ...(deps.metrics ? { metrics: deps.metrics } : {}) })
-  const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause })
+  const measured = deps.metrics ? { metrics: deps.metrics } : {}
+  const sight = createSightWatch({
+    read: (seconds) => sightingsOf(db, seconds, badKinds),
+    clock,
+    log,
+    routes,
+    references: deps.references ?? [],
+    ask: deps.askReference ?? ((reference, timeoutMs) => askReference(reference, timeoutMs, clock)),
+    addresses: deps.addresses ?? createAddressBook(clock),
+    ...measured,
+  })
+  const isOver = (routeId: Id, tookMs: number): boolean =>
+    sight.isOurs(tookMs) || isOfBefore(board.standing(routeId), clock.now() - tookMs)
+  const evidence = createEvidenceSink({ db, clock, log, pause, isOver, ...measured })
+  const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause, sight })
   const answers: ((routeId: Id) => void)[] = []
   const hostTlsa: HostTlsa = deps.hostTlsa ?? (() => Promise.resolve({ kind: 'none' }))
   const probe: ProbeSmtp = (target) => proved(target, hostTlsa).then((ready) => probeSmtp(ready, clock), failedProbe)
@@ -113,6 +138,7 @@ export function createContinuity(deps: {
       await board.start()
       evidence.start()
       if (!judging) return
+      sight.start()
       await judge.tick()
       judge.start()
       prober.start()
@@ -121,6 +147,7 @@ export function createContinuity(deps: {
     async stop() {
       prober.stop()
       reachProber.stop()
+      sight.stop()
       await judge.stop()
       await evidence.stop().catch(() => undefined)
       await board.stop()

@@ -3,14 +3,17 @@
  * second, so that any node's evidence reaches the judge and a flood costs one row a second and kind.
  *
  * Failure: what could not be written within a few seconds is dropped (old evidence must not be stamped as new), and so
- * is everything seen while or just after this process was away.
+ * is everything seen while or just after this process was away, and every
+ * failure that began while it could not see, or in an outage that is judged already.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { EvidenceKind, wordOf } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
+import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { addEvidence, type EvidenceBucket } from '../../store/evidence.ts'
+import { isBad } from './observation.ts'
 import type { PauseWatch } from './pause.ts'
 import type { EvidenceSink } from './ports.ts'
 
@@ -28,6 +31,8 @@ export function createEvidenceSink(deps: {
   clock: Clock
   log: Log
   pause: PauseWatch
+  /** does a failure that began so long ago say nothing about the route as it is now? */
+  isOver?: (routeId: Id, tookMs: number) => boolean
   metrics?: Metrics
 }): RunningEvidence {
   const { clock } = deps
@@ -74,8 +79,8 @@ export function createEvidenceSink(deps: {
   }
 
   return {
-    report({ organisationId, routeId, kind, probe = '', text }) {
-      if (deps.pause.isAway()) return
+    report({ organisationId, routeId, kind, probe = '', text, tookMs = 0 }) {
+      if (deps.pause.isAway() || (isBad(kind) && deps.isOver?.(routeId, tookMs))) return
       counter?.inc({ kind: wordOf(EvidenceKind, kind) })
       if (pending.size === 0) oldest = clock.monotonic()
       const lastText = text === undefined ? null : text.slice(0, 300).toWellFormed().replaceAll('\0', '')

@@ -4,37 +4,33 @@
  * second, the setter's version check lets one of them through.
  *
  * Promise 13: after a pause of this process, a jump of a clock or a time without the database, evidence from before is
- * forgotten and nothing switches.
+ * forgotten and nothing switches; before a mode gets worse the watch over our own sight is asked (sight-watch.ts).
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { evidenceOf, trimEvidence, type EvidenceRow } from '../../store/evidence.ts'
-import {
-  claimJudgement,
-  judgedBy,
-  readMode,
-  releaseJudgement,
-  removeExpiredPersonPins,
-  type ModeRecord,
-} from '../../store/modes.ts'
+import { evidenceOf, trimEvidence } from '../../store/evidence.ts'
+import { claimJudgement, judgedBy, readMode, releaseJudgement, removeExpiredPersonPins } from '../../store/modes.ts'
 import { appendAudit } from '../audit/index.ts'
 import type { RouteBook } from '../directory/index.ts'
 import type { LiveBoard } from './board.ts'
-import { step, stepChanges, type MachineEvent, type Step } from './machine.ts'
-import { observe } from './observation.ts'
+import { step, stepChanges, type MachineEvent } from './machine.ts'
 import type { PauseWatch } from './pause.ts'
-import { observeReach } from './reach.ts'
+import { isByFailure, planStep, underLook, worsening, type Plan } from './plan.ts'
+import type { HeardCount } from './reach.ts'
 import { heardProbes } from './reach-prober.ts'
 import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
+import type { SightWatch } from './sight-watch.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
 
 export interface Judge {
   /** True while this process holds the route's judge lease: it also probes the route and runs its return. */
   judges(routeId: Id): boolean
   judged(): Iterable<Id>
+  /** False: Holdfast itself cannot see, so no mode changes and no return runs. */
+  sees(): boolean
   /**
    * One event for a route, from the return or from a person. Looks again when somebody else was faster; a person's
    * `version` (what the page showed) is checked instead and answered with a conflict.
@@ -51,8 +47,6 @@ const LEASE_SECONDS = 5
 const TOO_LONG_MS = 5000
 const engine: Act = { actor: 'engine' }
 
-const timed = (row: EvidenceRow) => ({ ...row, second: row.second.getTime() })
-
 export function createJudge(deps: {
   db: Database
   clock: Clock
@@ -61,6 +55,7 @@ export function createJudge(deps: {
   board: LiveBoard
   routes: RouteBook
   pause: PauseWatch
+  sight: Pick<SightWatch, 'look' | 'forgetBefore' | 'isBlind'>
   tickMs?: number
 }): Judge {
   const { db, clock, log, pause } = deps
@@ -90,32 +85,29 @@ export function createJudge(deps: {
     return jump > TOO_LONG_MS ? `the database's clock moved by ${Math.round(jump / 1000)} s` : ''
   }
 
-  /** Whether people can reach it is judged after whether it takes mail, where that changes nothing. */
-  function andReach(
-    first: Step,
-    event: MachineEvent,
-    of: { record: ModeRecord; rows: readonly EvidenceRow[]; numbers: Sensitivity; now: number },
-  ): Step {
-    if (first.cause !== null || event.kind === 'blind') return first
-    const probes = heardProbes(deps.routes.get(of.record.routeId))
-    const seen = observeReach(of.rows.map(timed), of.now, probes, first.state.memory.ignoreBefore)
-    if (seen === null) return first
-    const second = step(first.state, seen, of.numbers, of.now)
-    return { ...second, effects: [...first.effects, ...second.effects] }
+  /** What the watch over our own sight leaves of the plans is stored. True: some mode or memory has changed. */
+  async function carryOut(plans: readonly Plan[], now: number): Promise<boolean> {
+    const look = blindText ? null : await deps.sight.look(now, worsening(plans, now))
+    let changed = false
+    for (const plan of plans) {
+      const { routeId } = plan.record
+      try {
+        const left = look === null ? plan : underLook(plan, look, numbersOf(routeId), now)
+        if (left !== null && stepChanges(left.state, left.next)) changed = (await storePlan(left)) || changed
+      } catch (error) {
+        log.error({ err: String(error), route: routeId }, 'a route could not be judged')
+      }
+    }
+    return changed
   }
 
-  async function judgeRoute(record: ModeRecord & { now: Date }, rows: readonly EvidenceRow[]): Promise<boolean> {
-    const now = record.now.getTime()
-    const state = stateOf(record)
-    const numbers = numbersOf(record.routeId)
-    const event: MachineEvent =
-      record.pinUntil && record.pinUntil.getTime() <= now
-        ? { kind: 'unpin' }
-        : blindText
-          ? { kind: 'blind', why: blindText }
-          : observe(rows.filter(({ probe }) => probe === '').map(timed), now, numbers, state.memory.ignoreBefore)
-    const next = andReach(step(state, event, numbers, now), event, { record, rows, numbers, now })
-    if (!stepChanges(state, next)) return false
+  /** Told by the return: are these failures the primary's? */
+  async function maySay(routeId: Id, now: number): Promise<boolean> {
+    const look = await deps.sight.look(now, [{ routeId, begunAt: now }])
+    return look.blind === null && !look.waits.has(routeId)
+  }
+
+  async function storePlan({ record, next }: Plan): Promise<boolean> {
     const stored = await storeStep(deps, record, next, engine)
     if (stored && next.cause !== null)
       log.info(
@@ -138,16 +130,16 @@ export function createJudge(deps: {
     const seen = await evidenceOf(db, records, longestWindow)
     blindText = blindness(records[0]!.now.getTime())
     if (blindText) log.warn({ why: blindText }, 'evidence from before is not judged; no mode changes')
-    const byRoute = new Map<Id, EvidenceRow[]>(records.map((record) => [record.routeId, []]))
-    for (const row of seen) byRoute.get(row.routeId)?.push(row)
-    let changed = false
-    for (const record of records) {
-      try {
-        changed = (await judgeRoute(record, byRoute.get(record.routeId) ?? [])) || changed
-      } catch (error) {
-        log.error({ err: String(error), route: record.routeId }, 'a route could not be judged')
-      }
-    }
+    const byRoute = new Map<Id, HeardCount[]>(records.map((record) => [record.routeId, []]))
+    for (const row of seen) byRoute.get(row.routeId)?.push({ ...row, second: row.second.getTime() })
+    const told = { blindText, forgetBefore: deps.sight.forgetBefore() }
+    const plans = records.map((record) =>
+      planStep(record, byRoute.get(record.routeId) ?? [], numbersOf(record.routeId), {
+        ...told,
+        probes: heardProbes(deps.routes.get(record.routeId)),
+      }),
+    )
+    const changed = await carryOut(plans, records[0]!.now.getTime())
     if (changed) await deps.board.refresh()
     if (rounds++ % 60 === 0) await housekeeping()
   }
@@ -177,6 +169,7 @@ export function createJudge(deps: {
   return {
     judges: (routeId) => mine.has(routeId),
     judged: () => mine,
+    sees: () => !deps.sight.isBlind(),
     tick,
     async tell({ organisationId, routeId }, event, act = engine) {
       for (let attempt = 0; attempt < 5; attempt++) {
@@ -187,6 +180,7 @@ export function createJudge(deps: {
         const state = stateOf(record)
         const next = step(state, event, numbersOf(routeId), record.now.getTime())
         if (!stepChanges(state, next)) return
+        if (isByFailure(event) && !(await maySay(routeId, record.now.getTime()))) return
         if (await storeStep(deps, record, next, act)) {
           await deps.board.refresh()
           return

@@ -168,6 +168,8 @@ export function step(before: MachineState, event: MachineEvent, numbers: Sensiti
   const state = before.memory.blind !== null && isSight.has(event.kind) ? seeing(before) : before
   const context: Context = { state, numbers, now }
   if (state.pin !== null && !reachesPinned[event.kind]) return move.stay(context)
+  // What a return met with while we could not see is no verdict.
+  if (event.kind === 'fallback' && state.memory.blind !== null) return move.stay(context)
   const row: Row = machineTable[state.mode]
   return (row[event.kind] as (c: Context, e: MachineEvent) => Step)(context, event)
 }

@@ -102,9 +102,9 @@ const fallBack = (c: Context, text: string): Step =>
 
 export const returnStopped: Handler<'fallback'> = (c, event) => fallBack(c, event.text)
 
-/** The return itself notices first (fallback); this is for a route where the return has nothing under way. */
+/** The return itself notices first (fallback); this is for a route where the return has nothing under way, so there is no hurry. */
 export const returnFails: Handler<'bad'> = (c, event) =>
-  event.count < c.numbers.suspectFailures || event.forMs < c.numbers.suspectAfter * 1000
+  event.count < c.numbers.emergencyFailures || event.forMs < c.numbers.emergencyAfter * 1000
     ? stay(c)
     : fallBack(c, badText(event))
 

@@ -6,7 +6,7 @@
  * (half-dead, or everything refused after a good RCPT, which no probe sees). What is the message's own fault is neutral
  * and counts for nothing. 5xx to everything (policy) counts only when there are many and nothing succeeds.
  */
-import { EvidenceKind } from '../../platform/codes.ts'
+import { EvidenceKind, Mode } from '../../platform/codes.ts'
 import type { Sensitivity } from './sensitivity.ts'
 
 export interface EvidenceCount {
@@ -55,6 +55,13 @@ export function isBad(kind: EvidenceKind): boolean {
       return false
   }
 }
+
+/**
+ * A failure that began before an emergency, or before the return of one, led there and says nothing more: a connection that
+ * hangs all through an outage must not count against its end.
+ */
+export const isOfBefore = ({ mode, since }: { mode: Mode; since: number }, begunAt: number): boolean =>
+  (mode === Mode.emergency || mode === Mode.recovering) && begunAt < since
 
 interface Tally {
   second: number

@@ -39,6 +39,16 @@ export interface ModeBoard {
 }
 
 export interface EvidenceSink {
-  /** One observation; counted per route, kind and second, judged by the holder of the route's judge lease. */
-  report(observation: { organisationId: Id; routeId: Id; kind: EvidenceKind; probe?: string; text?: string }): void
+  /**
+   * One observation; counted per route, kind and second, judged by the holder of the route's judge lease. `tookMs`: so long
+   * ago what was observed began.
+   */
+  report(observation: {
+    organisationId: Id
+    routeId: Id
+    kind: EvidenceKind
+    probe?: string
+    text?: string
+    tookMs?: number
+  }): void
 }

@@ -6,7 +6,8 @@ import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import { routeSettingsSchema, type Route } from '../directory/index.ts'
-import { createProber, judgeProbe } from './probe.ts'
+import { createProber } from './probe.ts'
+import { judgeProbe } from './probe-verdict.ts'
 import { probeSmtp, type ProbeResult } from '../../clients/smtp/probe.ts'
 
 let server: StandIn | null = null
@@ -72,6 +73,25 @@ test('our own trouble says nothing about the server', () => {
   expect(
     judgeProbe({ ok: false, stage: 'connect', text: 'connect ENETUNREACH 192.0.2.1:25', tookMs: 1 }, 'x').good,
   ).toBeNull()
+})
+
+test('a bar by policy is alive where it was always there, and bad where the recipient was taken before', () => {
+  const barred: ProbeResult = {
+    ok: false,
+    stage: 'rcpt',
+    code: 550,
+    enhanced: '5.7.606',
+    text: '550 listed',
+    tookMs: 1,
+  }
+  expect(judgeProbe(barred, 'x', false).good).toBe(true)
+  expect(judgeProbe(barred, 'x', true)).toMatchObject({
+    good: false,
+    text: expect.stringContaining('blocklist') as string,
+  })
+  // Greylisting is no bar, nor is a recipient that was removed.
+  expect(judgeProbe({ ...barred, code: 450, enhanced: '4.7.1' }, 'x', true).good).toBe(true)
+  expect(judgeProbe({ ...barred, enhanced: '5.1.1' }, 'x', true).good).toBe(true)
 })
 
 test('a route with a username is probed as strictly as it is delivered to: never in clear', async () => {

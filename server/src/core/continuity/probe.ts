@@ -13,9 +13,9 @@ import type { Id } from '../../platform/ids.ts'
 import type { ProbeResult, ProbeTarget } from '../../clients/smtp/probe.ts'
 import { trustOf, type Offers, type OpenSecret, type Route, type RouteBook } from '../directory/index.ts'
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
-import { classifyAttempt } from './classify.ts'
 import { probingIn } from './mode-table.ts'
 import type { EvidenceSink, ModeBoard } from './ports.ts'
+import { judgeProbe } from './probe-verdict.ts'
 import { createRounds } from './rounds.ts'
 import { sensitivities, type Sensitivity } from './sensitivity.ts'
 
@@ -31,6 +31,8 @@ interface Heard {
   good: boolean | null
   /** it was different from the one before */
   turned: boolean
+  /** it has taken the probe's recipient, or refused it as unknown: how it answers when it lets us in */
+  hasLetIn: boolean
   /** probes until the next one that asks about a stranger */
   untilStranger: number
 }
@@ -40,6 +42,8 @@ export const nothingSealed: OpenSecret = () => {
   throw new Error('no keys here to open what is sealed')
 }
 const SYNC_MS = 500
+const MOST_WITNESSES = 4
+const WITNESS_MS = 500
 
 export function createProber(deps: {
   clock: Clock
@@ -87,7 +91,7 @@ export function createProber(deps: {
   function heardOf(routeId: Id): Heard {
     const known = heard.get(routeId)
     if (known) return known
-    const none = { good: null, turned: false, untilStranger: 0 }
+    const none = { good: null, turned: false, hasLetIn: false, untilStranger: 0 }
     heard.set(routeId, none)
     return none
   }
@@ -114,7 +118,8 @@ export function createProber(deps: {
     const last = heardOf(routeId)
     const hosts = [...route.settings.hosts].sort((a, b) => a.priority - b.priority).slice(0, MOST_HOSTS)
     let verdict: { good: boolean | null; text: string } = { good: null, text: '' }
-    const deadline = clock.monotonic() + numbersOf(route).probeTimeout * 1000
+    const began = clock.monotonic()
+    const deadline = began + numbersOf(route).probeTimeout * 1000
     const asksStranger = route.domain !== null && --last.untilStranger < 0
     let isTaken: boolean | null = null
     let trust: ReturnType<typeof trustOf>
@@ -129,18 +134,10 @@ export function createProber(deps: {
       // The hosts share the time, so that several hanging ones are noticed no later than one.
       const share = (deadline - clock.monotonic()) / (hosts.length - i)
       const result = await deps.probe({
-        host,
-        port,
+        ...targetOf(route, { host, port }),
         ...trust,
-        // Without the header such a server would take our EHLO for one.
-        ...(route.settings.clientAddress === 'proxy' ? { clientAddress: 'proxy' as const } : {}),
-        // Not to sign in: a probe that is content with less encryption than a delivery would call a dead route alive.
-        ...(route.settings.username === undefined ? {} : { username: route.settings.username }),
-        protocol: route.settings.protocol,
         helo,
         timeoutMs: Math.max(200, share),
-        from: '',
-        rcpt: route.settings.probe.recipient || `postmaster@${route.domain ?? host}`,
         ...(asksStranger ? { stranger: strangerAt(route.domain!) } : {}),
       })
       if (result.offered) deps.onOffer?.(route, { host, port }, result.offered)
@@ -149,17 +146,29 @@ export function createProber(deps: {
         last.untilStranger = STRANGER_EVERY - 1
         isTaken = takesAll(result)
       }
-      verdict = judgeProbe(result, `${host}:${port}`)
+      verdict = judgeProbe(result, `${host}:${port}`, last.hasLetIn)
+      last.hasLetIn ||= result.ok
       if (verdict.good) break
     }
     if (isOver()) return
     if (isTaken !== null) deps.onStranger?.(route, isTaken)
     last.turned = last.good !== null && verdict.good !== null && last.good !== verdict.good
     last.good = verdict.good ?? last.good
+    if (last.turned && !last.good) askWitnesses(routeId)
     const kind =
       verdict.good === null ? EvidenceKind.ours : verdict.good ? EvidenceKind.probeGood : EvidenceKind.probeBad
-    deps.evidence.report({ organisationId, routeId, kind, text: `probe: ${verdict.text}` })
+    const tookMs = clock.monotonic() - began
+    deps.evidence.report({ organisationId, routeId, kind, text: `probe: ${verdict.text}`, tookMs })
     if (verdict.good) deps.onAnswer?.(routeId)
+  }
+
+  /** It was well and is not: do others answer just now? A few are asked at once, so that the judge can tell (sight.ts). */
+  function askWitnesses(but: Id): void {
+    const others = [...heard].filter(([id, { good }]) => id !== but && good === true)
+    for (let n = 0; n < MOST_WITNESSES && others.length > 0; n++) {
+      const [[id]] = others.splice(Math.floor(random() * others.length), 1) as [(typeof others)[number]]
+      rounds.soon(id, WITNESS_MS)
+    }
   }
 
   function sync(): void {
@@ -188,17 +197,15 @@ export function createProber(deps: {
   }
 }
 
-/** good: null when the fault was ours and says nothing about the route. */
-export function judgeProbe(result: ProbeResult, where: string): { good: boolean | null; text: string } {
-  const text = `${where} ${result.text}`
-  if (result.ok) return { good: true, text }
-  const kind = classifyAttempt({
-    stage: result.stage,
-    code: result.code ?? 0,
-    enhanced: result.enhanced ?? null,
-    text: result.text,
-  })
-  if (kind === EvidenceKind.ours) return { good: null, text: `${text} (our own trouble)` }
-  if (kind !== EvidenceKind.neutral) return { good: false, text: `${text} (at ${result.stage})` }
-  return { good: true, text: `${text} (refused the probe's recipient, but answers)` }
+function targetOf({ settings, domain }: Route, at: { host: string; port: number }) {
+  return {
+    ...at,
+    // Without the header such a server would take our EHLO for one.
+    ...(settings.clientAddress === 'proxy' ? { clientAddress: 'proxy' as const } : {}),
+    // Not to sign in: a probe that is content with less encryption than a delivery would call a dead route alive.
+    ...(settings.username === undefined ? {} : { username: settings.username }),
+    protocol: settings.protocol,
+    from: '' as const,
+    rcpt: settings.probe.recipient || `postmaster@${domain ?? at.host}`,
+  }
 }

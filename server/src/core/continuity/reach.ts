@@ -11,6 +11,9 @@ import { longestWindow } from './sensitivity.ts'
 export type ReachObservation =
   { kind: 'reachBad'; forMs: number; count: number; text: string } | { kind: 'reachGood'; forMs: number; count: number }
 
+/** `probe`: its name; '' where it is about taking mail. */
+export type HeardCount = EvidenceCount & { probe: string }
+
 export interface HeardProbe {
   name: string
   /** between two questions */
@@ -31,7 +34,7 @@ interface Streak {
 
 /** `ignoreBefore`: evidence from before is not judged. null: nothing is known. */
 export function observeReach(
-  counts: readonly (EvidenceCount & { probe: string })[],
+  counts: readonly HeardCount[],
   now: number,
   probes: readonly HeardProbe[],
   ignoreBefore = 0,
@@ -53,11 +56,7 @@ export function observeReach(
 }
 
 /** The answers of one kind that one probe has given last without another between them. */
-function streakOf(
-  inside: readonly (EvidenceCount & { probe: string })[],
-  { name, everyMs }: HeardProbe,
-  now: number,
-): Streak | null {
+function streakOf(inside: readonly HeardCount[], { name, everyMs }: HeardProbe, now: number): Streak | null {
   const isGood = ({ kind }: EvidenceCount): boolean => kind === EvidenceKind.reachGood
   const its = inside
     .filter(({ probe, kind }) => probe === name && (kind === EvidenceKind.reachBad || kind === EvidenceKind.reachGood))

@@ -74,7 +74,7 @@ export const sensitivities = {
     shareFailures: 8,
     share: 0.5,
     probeEvery: 12,
-    probeFaster: 4,
+    probeFaster: 2,
     probeEmergency: 10,
     probeTimeout: 10,
     emergenciesPerHour: 4,

@@ -17,7 +17,7 @@ import { giveBack, type ClaimedDelivery } from '../../store/claims.ts'
 import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
 import type { LiveDirectory, Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
-import { createDestinations, SLOW_MS } from './destinations.ts'
+import { createDestinations } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
 import { runInOrder } from './in-order.ts'
 import { createLeases } from './leases.ts'
@@ -143,12 +143,13 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     mayGo,
     handBack: (job) => void handBack([job]).catch(logged('giving back leases')),
     report,
-    onSlow: ({ organisationId, routeId }, stage) =>
+    onSlow: ({ organisationId, routeId }, stage, waitedMs) =>
       deps.evidence.report({
         organisationId,
         routeId,
         kind: classifyAttempt({ stage: 'data', failure: 'timeout' }),
-        text: `no answer at ${stage} for ${SLOW_MS / 1000} s`,
+        text: `no answer at ${stage} for ${Math.round(waitedMs / 1000)} s`,
+        tookMs: waitedMs,
       }),
   })
 
@@ -173,7 +174,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       // One transaction is one observation of each kind, however many recipients it had.
       if (kind === null || told.has(kind)) continue
       told.add(kind)
-      deps.evidence.report({ organisationId, routeId, kind, text: result.text })
+      deps.evidence.report({ organisationId, routeId, kind, text: result.text, tookMs: attempt.tookMs })
     }
     const rows = settled.map(({ recipient: { deliveryId }, result, verdict }) => ({
       organisationId,

@@ -43,7 +43,7 @@ interface Deps {
   mayGo(job: Job): boolean
   handBack(job: Job): void
   report(report: AttemptReport): void
-  onSlow(job: Job, stage: string): void
+  onSlow(job: Job, stage: string, waitedMs: number): void
 }
 
 export const SLOW_MS = 10_000

@@ -58,7 +58,7 @@ export interface RunnerDeps {
   /** nothing of it was tried */
   handBack(job: Job): void
   report(report: AttemptReport): void
-  onSlow(job: Job, stage: string): void
+  onSlow(job: Job, stage: string, waitedMs: number): void
   /** what a host offered when a connection to it was opened */
   onOffer?(target: RankedTarget, offered: Capabilities): void
   /** decides between equal hosts, 0 to 1 */

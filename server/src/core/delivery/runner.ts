@@ -80,9 +80,9 @@ export function createRunner(deps: RunnerDeps): Runner {
     let impatience: Timer | null = null
     const hooks: SendHooks = {
       slowMs: deps.slowMs,
-      onSlow(stage) {
+      onSlow(stage, waitedMs) {
         hosts.failed(target, begun)
-        if (!asking.known().some(hosts.isWell)) deps.onSlow(job, stage)
+        if (!asking.known().some(hosts.isWell)) deps.onSlow(job, stage, waitedMs)
       },
       next() {
         const next = chooseNext(kept)

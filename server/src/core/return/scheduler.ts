@@ -37,7 +37,7 @@ export function createReturnScheduler(
   let looks = 0
 
   const recovers = (routeId: Id): boolean =>
-    !stopping && judge.judges(routeId) && board.standing(routeId).mode === Mode.recovering
+    !stopping && judge.judges(routeId) && judge.sees() && board.standing(routeId).mode === Mode.recovering
 
   async function run(standing: RouteStanding): Promise<void> {
     const { organisationId, routeId } = standing

@@ -4,6 +4,7 @@
  */
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
+import { referenceFault } from '../net/references.ts'
 
 const port = (value: number, text: string) => z.number().int().min(0).max(65535).default(value).describe(text)
 const seconds = (value: number, text: string) => z.number().min(0.01).max(604_800).default(value).describe(text)
@@ -229,6 +230,22 @@ export const configSchema = z.strictObject({
         .default('loopback')
         .describe(
           'Which name servers are believed when they say that DNSSEC proves an answer, which DANE needs. loopback: those on this machine, which should validate (unbound, for example); where there is one, only such are asked. all: the others too, where nobody can stand between them and this machine. none: no DANE.',
+        ),
+    })
+    .prefault({}),
+  continuity: z
+    .strictObject({
+      references: z
+        .array(
+          z.string().superRefine((text, context) => {
+            const message = referenceFault(text)
+            if (message !== null) context.addIssue({ code: 'custom', message })
+          }),
+        )
+        .max(8)
+        .default([])
+        .describe(
+          "Hosts that have nothing to do with any mail system of yours and nearly always answer, as host:port (a name server, port 53) or an https address. When none answers, it is this machine's own network that failed, and no mode changes. Needed where fewer than three unrelated mail systems are judged; two or three of different providers are best.",
         ),
     })
     .prefault({}),

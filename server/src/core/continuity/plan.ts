@@ -1,0 +1,91 @@
+/**
+ * What the judge would do with a route in this round, and what is left of it when Holdfast itself may be the patient
+ * (sight.ts). Pure: a plan changes nothing until it is stored.
+ */
+import type { Id } from '../../platform/ids.ts'
+import type { ModeRecord } from '../../store/modes.ts'
+import { step, type EventKind, type MachineEvent, type MachineState, type Step } from './machine.ts'
+import { observe } from './observation.ts'
+import { observeReach, type HeardCount, type HeardProbe } from './reach.ts'
+import type { Sensitivity } from './sensitivity.ts'
+import { stateOf } from './setter.ts'
+
+export interface Plan {
+  record: ModeRecord
+  state: MachineState
+  event: MachineEvent
+  next: Step
+}
+
+/** What the watch over our own sight says (sight-watch.ts). */
+export interface Look {
+  /** why nothing is judged just now, or null */
+  blind: string | null
+  /** evidence from before is not judged; 0: there was no blindness */
+  forgetBefore: number
+  /** routes whose failures may be ours: their mode gets no worse in this round */
+  waits: ReadonlySet<Id>
+}
+
+/** Events that hold failures against a route. */
+const byFailure: ReadonlySet<EventKind> = new Set(['bad', 'fallback', 'reachBad'])
+export const isByFailure = (event: MachineEvent): boolean => byFailure.has(event.kind)
+
+export function planStep(
+  record: ModeRecord & { now: Date },
+  counts: readonly HeardCount[],
+  numbers: Sensitivity,
+  told: { blindText: string; forgetBefore: number; probes: readonly HeardProbe[] },
+): Plan {
+  const now = record.now.getTime()
+  const state = stateOf(record)
+  const event: MachineEvent =
+    record.pinUntil && record.pinUntil.getTime() <= now
+      ? { kind: 'unpin' }
+      : told.blindText
+        ? { kind: 'blind', why: told.blindText }
+        : observe(
+            counts.filter(({ probe }) => probe === ''),
+            now,
+            numbers,
+            Math.max(state.memory.ignoreBefore, told.forgetBefore),
+          )
+  const next = step(state, event, numbers, now)
+  if (next.cause !== null || event.kind === 'blind') return { record, state, event, next }
+  // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
+  const reach = observeReach(counts, now, told.probes, Math.max(next.state.memory.ignoreBefore, told.forgetBefore))
+  if (reach === null) return { record, state, event, next }
+  const second = step(next.state, reach, numbers, now)
+  return { record, state, event: reach, next: { ...second, effects: [...next.effects, ...second.effects] } }
+}
+
+/** A route whose mode is about to get worse, and when what is held against it began. */
+export interface Worse {
+  routeId: Id
+  begunAt: number
+}
+
+/** Those of the plans in which failures change the mode. */
+export function worsening(plans: readonly Plan[], now: number): Worse[] {
+  return plans
+    .filter((plan) => worsens(plan))
+    .map(({ record: { routeId }, event }) => ({ routeId, begunAt: 'forMs' in event ? now - event.forMs : now }))
+}
+
+const worsens = ({ state, event, next }: Plan): boolean => isByFailure(event) && next.state.mode !== state.mode
+
+/** The plan under what the watch says; null: nothing is done with the route in this round. */
+export function underLook(plan: Plan, look: Look, numbers: Sensitivity, now: number): Plan | null {
+  const { state, event } = plan
+  if (event.kind === 'unpin') return plan
+  const blindly = (why: string): Plan => {
+    const blind: MachineEvent = { kind: 'blind', why }
+    return { ...plan, event: blind, next: step(state, blind, numbers, now) }
+  }
+  // Told once, by the first round that finds it.
+  if (look.blind !== null) return state.memory.blind === null ? blindly(look.blind) : null
+  // We see again: what was seen before is forgotten, also by whoever judges this route next.
+  if (state.memory.blind !== null && state.memory.ignoreBefore < look.forgetBefore)
+    return blindly(state.memory.blind.why)
+  return worsens(plan) && look.waits.has(plan.record.routeId) ? null : plan
+}

@@ -1,0 +1,258 @@
+/**
+ * What can be wrong with a primary, or with us, as data: what a probe and a delivery meet, how it is made before a real
+ * Postfix, and what must come of it. One table for the fake clock (core/continuity/fault-matrix.test.ts: seconds) and for
+ * real time (e2e/fault-matrix.test.ts: that it is so).
+ */
+import type { Failure, Stage } from '../../src/core/continuity/classify.ts'
+
+/** What one attempt meets. */
+export type Meets =
+  | 'well'
+  | {
+      stage: Stage
+      text: string
+      code?: number
+      enhanced?: string
+      failure?: Failure
+      /** seconds until then */ after?: number
+    }
+
+/**
+ * What must come of it at `balanced`, by the fake clock. dead: declared within 60 s by probes alone. halfDead: declared
+ * within 120 s where mail flows, whatever probes say. harmless: never in ten times that. held: no more than the hold-down
+ * allows. ours: never, and Holdfast says that it cannot see.
+ */
+export type Outcome = 'dead' | 'halfDead' | 'harmless' | 'held' | 'ours'
+
+/** How the proxy before a real Postfix does it (e2e/peers/faulty-proxy.ts). */
+export type Injection =
+  | { act: 'refuse' | 'blackhole' | 'strip-tls' | 'break-tls' | 'expired-tls' | 'disconnect-data' }
+  | { act: 'hang'; at: 'connect' | 'dot' }
+  | { act: 'trickle'; /** seconds for each byte */ every: number }
+  | { act: 'slow'; /** seconds before each reply */ by: number }
+  | {
+      act: 'reply'
+      at: 'connect' | 'rcpt' | 'dot'
+      reply: string
+      /** of ten attempts in turn, so many */ of10?: number
+    }
+  /** down and up in turns */
+  | { act: 'flap'; seconds: number }
+
+export interface FaultClass {
+  what: string
+  outcome: Outcome
+  probe: Meets
+  delivery: Meets
+  /** the share of attempts that meet it; left out: all */
+  share?: number
+  /** seconds of it and seconds without, in turns */
+  flap?: number
+  /** it is the same for all routes at once */
+  everywhere?: boolean
+  /** left out: only where it says below, e2e has a way of its own or none */
+  inject?: Injection
+  /** mail may be refused by the primary itself (parked or told), not lost */
+  refuses?: boolean
+}
+
+const hanging = (stage: Stage): Meets => ({ stage, failure: 'timeout', text: 'no answer', after: 300 })
+
+export const faultTable = {
+  'refuse': {
+    what: 'connections are refused',
+    outcome: 'dead',
+    probe: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
+    delivery: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
+    inject: { act: 'refuse' },
+  },
+  'dropped-packets': {
+    what: 'packets to it vanish',
+    outcome: 'dead',
+    probe: hanging('connect'),
+    delivery: hanging('connect'),
+    inject: { act: 'blackhole' },
+  },
+  'accept-and-hang': {
+    what: 'takes the connection and says nothing',
+    outcome: 'dead',
+    probe: hanging('greeting'),
+    delivery: hanging('greeting'),
+    inject: { act: 'hang', at: 'connect' },
+  },
+  'greets-421': {
+    what: 'greets with 421',
+    outcome: 'dead',
+    probe: { stage: 'greeting', code: 421, enhanced: '4.3.2', text: '421 4.3.2 not now' },
+    delivery: { stage: 'greeting', code: 421, enhanced: '4.3.2', text: '421 4.3.2 not now' },
+    inject: { act: 'reply', at: 'connect', reply: '421 4.3.2 Service not available' },
+  },
+  'rcpt-451': {
+    what: 'answers 451 to every recipient',
+    outcome: 'dead',
+    probe: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 trouble' },
+    delivery: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 trouble' },
+    inject: { act: 'reply', at: 'rcpt', reply: '451 4.3.0 Temporary lookup failure' },
+  },
+  'dot-452': {
+    what: 'takes recipients and answers 452 to every message',
+    outcome: 'halfDead',
+    probe: 'well',
+    delivery: { stage: 'final', code: 452, enhanced: '4.3.1', text: '452 4.3.1 disk full' },
+    inject: { act: 'reply', at: 'dot', reply: '452 4.3.1 Insufficient system storage' },
+  },
+  'blocklisted': {
+    what: 'has blocked us: 554 to our connections',
+    outcome: 'dead',
+    probe: { stage: 'greeting', code: 554, enhanced: '5.7.1', text: '554 5.7.1 blocked' },
+    delivery: { stage: 'greeting', code: 554, enhanced: '5.7.1', text: '554 5.7.1 blocked' },
+    inject: { act: 'reply', at: 'connect', reply: '554 5.7.1 Client host blocked' },
+  },
+  'blocklisted-at-rcpt': {
+    what: 'has blocked us: 550 5.7.1 to every recipient, the one of the probe too, which it took before',
+    outcome: 'dead',
+    probe: { stage: 'rcpt', code: 550, enhanced: '5.7.1', text: '550 5.7.1 blocked' },
+    delivery: { stage: 'rcpt', code: 550, enhanced: '5.7.1', text: '550 5.7.1 blocked' },
+    inject: { act: 'reply', at: 'rcpt', reply: '550 5.7.1 Client host blocked' },
+    refuses: true,
+  },
+  'tarpit': {
+    what: 'sends a byte every second',
+    outcome: 'halfDead',
+    probe: hanging('greeting'),
+    delivery: hanging('greeting'),
+    inject: { act: 'trickle', every: 1 },
+  },
+  'tls-broken': {
+    what: 'TLS is required and does not come about',
+    outcome: 'dead',
+    probe: { stage: 'tls', text: 'ERR_SSL_WRONG_VERSION_NUMBER' },
+    delivery: { stage: 'tls', text: 'ERR_SSL_WRONG_VERSION_NUMBER' },
+    inject: { act: 'break-tls' },
+  },
+  'tls-stripped': {
+    what: 'TLS is required and no longer offered',
+    outcome: 'dead',
+    probe: { stage: 'tls', failure: 'tls', text: 'STARTTLS is not offered' },
+    delivery: { stage: 'tls', failure: 'tls', text: 'STARTTLS is not offered' },
+    inject: { act: 'strip-tls' },
+  },
+  'certificate-expired': {
+    what: 'TLS is required and the certificate has run out',
+    outcome: 'dead',
+    probe: { stage: 'tls', text: 'CERT_HAS_EXPIRED' },
+    delivery: { stage: 'tls', text: 'CERT_HAS_EXPIRED' },
+    inject: { act: 'expired-tls' },
+  },
+  'hang-after-dot': {
+    what: 'says nothing after the final dot',
+    outcome: 'halfDead',
+    probe: 'well',
+    delivery: hanging('final'),
+    inject: { act: 'hang', at: 'dot' },
+  },
+  'disconnect-in-data': {
+    what: 'hangs up in the middle of every message',
+    outcome: 'halfDead',
+    probe: 'well',
+    delivery: { stage: 'data', failure: 'dropped', text: 'the other side closed the connection' },
+    inject: { act: 'disconnect-data' },
+  },
+  'name-gone': {
+    what: 'its name is no longer in DNS',
+    outcome: 'dead',
+    probe: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
+    delivery: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
+  },
+  'one-mailbox-full': {
+    what: 'one of ten mailboxes is full',
+    outcome: 'harmless',
+    probe: 'well',
+    delivery: { stage: 'rcpt', code: 452, enhanced: '4.2.2', text: '452 4.2.2 full' },
+    share: 0.1,
+    inject: { act: 'reply', at: 'rcpt', reply: '452 4.2.2 Mailbox full', of10: 1 },
+  },
+  'greylisting': {
+    what: 'greylists everything, the probe too',
+    outcome: 'harmless',
+    probe: { stage: 'rcpt', code: 450, enhanced: '4.7.1', text: '450 4.7.1 greylisted' },
+    delivery: { stage: 'rcpt', code: 450, enhanced: '4.7.1', text: '450 4.7.1 greylisted' },
+    inject: { act: 'reply', at: 'rcpt', reply: '450 4.7.1 Greylisted, try again' },
+  },
+  'three-percent-4xx': {
+    what: '3 % of all attempts fail with 451',
+    outcome: 'harmless',
+    probe: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 busy' },
+    delivery: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 busy' },
+    share: 0.03,
+    inject: { act: 'reply', at: 'rcpt', reply: '451 4.3.0 Busy', of10: 1 },
+  },
+  'thirty-percent-4xx': {
+    what: '30 % of all attempts fail with 451',
+    outcome: 'harmless',
+    probe: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 busy' },
+    delivery: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 busy' },
+    share: 0.3,
+    inject: { act: 'reply', at: 'rcpt', reply: '451 4.3.0 Busy', of10: 3 },
+  },
+  'slow-but-well': {
+    what: 'takes a second for each reply',
+    outcome: 'harmless',
+    probe: 'well',
+    delivery: 'well',
+    inject: { act: 'slow', by: 0.15 },
+  },
+  'replies-after-15-s': {
+    what: 'takes 15 s for each reply',
+    outcome: 'halfDead',
+    probe: hanging('greeting'),
+    delivery: hanging('greeting'),
+    inject: { act: 'slow', by: 15 },
+  },
+  'flapping': {
+    what: 'is gone for 20 s, well for 20 s, and so on',
+    outcome: 'held',
+    probe: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
+    delivery: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
+    flap: 20,
+    inject: { act: 'flap', seconds: 20 },
+  },
+  'uplink-gone': {
+    what: 'our uplink is gone and the system says so',
+    outcome: 'ours',
+    probe: { stage: 'connect', text: 'connect ENETUNREACH 192.0.2.1:25' },
+    delivery: { stage: 'connect', text: 'connect ENETUNREACH 192.0.2.1:25' },
+    everywhere: true,
+  },
+  'uplink-silent': {
+    what: 'our uplink takes packets and nothing comes back',
+    outcome: 'ours',
+    probe: hanging('connect'),
+    delivery: hanging('connect'),
+    everywhere: true,
+  },
+  'firewall-rejects': {
+    what: 'a firewall of ours rejects everything that leaves',
+    outcome: 'ours',
+    probe: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
+    delivery: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
+    everywhere: true,
+  },
+  'resolver-gone': {
+    what: 'our resolver does not answer',
+    outcome: 'ours',
+    probe: { stage: 'dns', text: 'getaddrinfo EAI_AGAIN mail.corp.test', after: 5 },
+    delivery: { stage: 'dns', text: 'getaddrinfo EAI_AGAIN mail.corp.test', after: 5 },
+    everywhere: true,
+  },
+  'resolver-lies': {
+    what: 'our resolver says that no name exists',
+    outcome: 'ours',
+    probe: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
+    delivery: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
+    everywhere: true,
+  },
+} as const satisfies Record<string, FaultClass>
+
+export type FaultClassName = keyof typeof faultTable
+export const faultClassNames = Object.keys(faultTable) as FaultClassName[]
