@@ -44,6 +44,7 @@ import {
   type Sweeper,
 } from '../core/queue/index.ts'
 import { createPacker, type Packer } from '../core/packing/index.ts'
+import { createQuietBook, type QuietBook } from '../core/quiet/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
 import { createOwnId, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
 import {
@@ -82,6 +83,7 @@ export interface Core {
   routes: RouteBook
   directory: LiveDirectory
   sources: SourceBook
+  quiet: QuietBook
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -117,6 +119,7 @@ export function buildCore(base: Foundation): Core {
   const offers = createOffers({ db: db.vital, clock, log })
   const openSecret: OpenSecret = (column, sealed, routeId) =>
     base.keys.open(`route.${column}:${routeId}`, sealed).toString()
+  const quiet = createQuietBook({ db: db.vital, clock, log, metrics })
   const continuity = createContinuity({
     db,
     clock,
@@ -140,6 +143,7 @@ export function buildCore(base: Foundation): Core {
     nodeId,
     routes,
     board,
+    quiet,
     evidence: continuity.evidence,
     directory,
     world: {
@@ -230,6 +234,7 @@ export function buildCore(base: Foundation): Core {
     routes,
     directory,
     sources,
+    quiet,
     continuity,
     accept,
     bodies,

@@ -14,6 +14,8 @@ export interface JobRecipient {
   held: boolean
   wasUnsure: boolean
   unsureBefore: number
+  /** an admin let it go, whatever Quiet Time says */
+  cleared: boolean
 }
 
 export interface Job {
@@ -29,6 +31,8 @@ export interface Job {
   size: number
   prefix: Buffer
   facts: MessageFacts
+  subject: string | null
+  headerFrom: string | null
   /** in memory (hot), or where to read it */
   body: { kind: 'memory'; bytes: readonly Buffer[] } | { kind: 'stored'; bodyStore: number; blobKey: string | null }
   recipients: JobRecipient[]
@@ -37,6 +41,8 @@ export interface Job {
   byReturn: boolean
   /** tried although its route is closed: the only witness where there are no probes */
   isTrial: boolean
+  /** Quiet Time held it until now */
+  wasQuiet: boolean
 }
 
 /** RFC 5321 section 4.5.3.1.8: a server must take at least this many recipients in one transaction. */
@@ -87,6 +93,8 @@ export function jobsOfIncoming(
     size: incoming.size,
     prefix: incoming.prefix,
     facts: incoming.facts,
+    subject: incoming.subject,
+    headerFrom: incoming.headerFrom,
     body,
     recipients: list.map((d) => ({
       deliveryId: d.deliveryId,
@@ -98,12 +106,16 @@ export function jobsOfIncoming(
       held: d.held,
       wasUnsure: false,
       unsureBefore: 0,
+      cleared: false,
     })),
     returnEventId: null,
     byReturn: false,
     isTrial: false,
+    wasQuiet: false,
   }))
 }
+
+const isQuiet = ({ reason }: Pick<ClaimedDelivery, 'reason'>): boolean => reason === 'quiet-time'
 
 /**
  * The transactions of claimed work: deliveries of one message that go the same way share one, but for what is marked
@@ -114,34 +126,38 @@ export function jobsOfClaims(
   keyOf: (routeId: Id, address: string) => string,
   how: Pick<Job, 'returnEventId' | 'byReturn' | 'isTrial'>,
 ): Job[] {
-  return [...groups(claims, (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held}`)].map(
-    (list) => {
-      const first = list[0]!
-      return {
-        organisationId: first.organisationId,
-        messageId: first.messageId,
-        routeId: first.routeId,
-        direction: first.direction,
-        envelopeFrom: first.envelopeFrom,
-        client: clientOf(first),
-        acceptedAt: first.acceptedAt.getTime(),
-        size: first.size,
-        prefix: first.prefix,
-        facts: first.facts,
-        body: { kind: 'stored', bodyStore: first.bodyStore, blobKey: first.blobKey },
-        recipients: list.map((c) => ({
-          deliveryId: c.deliveryId,
-          personId: c.personId,
-          address: c.recipient,
-          notify: c.notify,
-          orcpt: c.orcpt,
-          attempts: c.attempts,
-          held: c.held,
-          wasUnsure: c.wasUnsure,
-          unsureBefore: c.unsureBefore,
-        })),
-        ...how,
-      }
-    },
-  )
+  return [
+    ...groups(claims, (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held} ${isQuiet(c)}`),
+  ].map((list) => {
+    const first = list[0]!
+    return {
+      organisationId: first.organisationId,
+      messageId: first.messageId,
+      routeId: first.routeId,
+      direction: first.direction,
+      envelopeFrom: first.envelopeFrom,
+      client: clientOf(first),
+      acceptedAt: first.acceptedAt.getTime(),
+      size: first.size,
+      prefix: first.prefix,
+      facts: first.facts,
+      subject: first.subject,
+      headerFrom: first.headerFrom,
+      body: { kind: 'stored', bodyStore: first.bodyStore, blobKey: first.blobKey },
+      recipients: list.map((c) => ({
+        deliveryId: c.deliveryId,
+        personId: c.personId,
+        address: c.recipient,
+        notify: c.notify,
+        orcpt: c.orcpt,
+        attempts: c.attempts,
+        held: c.held,
+        wasUnsure: c.wasUnsure,
+        unsureBefore: c.unsureBefore,
+        cleared: c.reason === 'released-by-admin',
+      })),
+      wasQuiet: isQuiet(first),
+      ...how,
+    }
+  })
 }

@@ -241,6 +241,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
+  if (header.priority) facts.priority = header.priority
   const routed = deps.routing.inbound(
     { receivedAt, threadRoot: threadRootOf(header), author: arrival.author },
     share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),

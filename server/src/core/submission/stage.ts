@@ -72,7 +72,11 @@ export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<
       clientIp: null,
       helo: null,
       tls: null,
-      facts: { ...(smtputf8 ? { smtputf8 } : {}), ...(eightbit ? { eightbit } : {}) },
+      facts: {
+        ...(smtputf8 ? { smtputf8 } : {}),
+        ...(eightbit ? { eightbit } : {}),
+        ...(header.priority ? { priority: header.priority } : {}),
+      },
       ...routed,
     }
     return { incoming, abort: () => sink.abort() }
