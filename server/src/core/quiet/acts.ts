@@ -114,21 +114,27 @@ export async function dropWindow({ db }: Deps, one: Whose & { windowId: Id }): P
 async function open(
   sql: Sql,
   one: Whose & { windowId: Id },
-): Promise<{ window: Window; now: number; until: number | null }> {
+): Promise<{ window: Window; now: number; until: number | null; planned: number | null }> {
   const row = await windowById(sql, one.organisationId, one.windowId)
   const window = row && windowOf(row)
-  if (!window) throw new WireError('not-found')
+  if (!row || !window) throw new WireError('not-found')
   const now = (await quietTick(sql)).now.getTime()
-  return { window, now, until: window.at(now).open?.until ?? null }
+  const plan = windowOf({ ...row, releasedUntil: null, extendedUntil: null })!
+  return { window, now, until: window.at(now).open?.until ?? null, planned: plan.at(now).open?.until ?? null }
 }
 
 /** What it holds goes now, unless another window holds it too; the next time it opens as planned. */
 export async function releaseWindow({ db }: Deps, one: Whose & { windowId: Id }): Promise<void> {
   await db.transaction(async (sql) => {
     await beginQuietChange(sql)
-    const { window, until } = await open(sql, one)
+    const { window, until, planned } = await open(sql, one)
     if (until === null) throw new WireError('conflict', `"${window.name}" is not open now, so it holds nothing`)
-    await shiftWindow(sql, { ...one, releasedUntil: new Date(until), extendedUntil: null })
+    // Where only an extension kept it open, nothing is left to be closed against.
+    await shiftWindow(sql, {
+      ...one,
+      releasedUntil: planned === null ? null : new Date(planned),
+      extendedUntil: null,
+    })
     const held = await replanHeld(sql, one.organisationId)
     await audit(sql, one, 'quiet-released', one.windowId, {
       name: window.name,

@@ -8,6 +8,7 @@ import { nearest } from '../../../platform/nearest.ts'
 import { schemaWords } from '../../../platform/schema-words.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { nameProblems } from './paths.ts'
+import { quietTimeProblems } from './quiet-times.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
 import { declarationSchema } from './schema.ts'
 
@@ -81,7 +82,9 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
       if (person.upn !== undefined) yield* upns(person.upn.toLowerCase(), `${path}.people.${i}.upn`)
     }
     yield* contradictions(organisation, path)
+    yield* quietTimeProblems(organisation.quietTimes ?? [], `${path}.quietTimes`)
   }
+  yield* quietTimeProblems(declaration.quietTimes ?? [], 'quietTimes')
 }
 
 /** A name with tls opportunistic is no contradiction: it is encrypted then, or waits (clients/smtp/target.ts). */
