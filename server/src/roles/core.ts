@@ -129,6 +129,7 @@ export function buildCore(base: Foundation): Core {
     helo: config.hostname,
     metrics,
     judging: base.works,
+    upkeep: quiet.upkeep,
     openSecret,
     offers,
   })

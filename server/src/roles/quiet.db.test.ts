@@ -223,3 +223,29 @@ test('a sender who waits for the primary (pass-through) is not kept waiting for 
   expect(Date.now() - begun).toBeLessThan(5_000)
   await isHeld(1)
 })
+
+const standing = async () =>
+  (await one.server.core.continuity.overview(one.org.organisationId)).find(({ id }) => id === one.org.routeId)!
+
+test('maintenance: the mode stays although the primary is gone, or the route is in emergency until the end', async () => {
+  // Probed, and quick: without the window it would be an emergency within seconds.
+  one = await oneServer()
+  const windowId = await set({ ...nowOpen, modes: 'stay' })
+  await one.primary.setFault('off')
+  await one.until('it is said why the mode stays', async () => (await standing()).blind !== null)
+  expect((await standing()).blind!.why).toMatch(/^planned maintenance until .*: Night$/)
+  await rest(8_000)
+  expect((await standing()).mode).toBe('normal')
+  await set({ ...nowOpen, modes: 'emergency' }, { windowId })
+  await one.until('emergency', async () => (await standing()).mode === 'emergency')
+  expect((await standing()).pin).toMatchObject({ kind: 'emergency', author: `quiet:${windowId}` })
+  expect((await standing()).pin!.until).toMatch(new RegExp(`^${nowOpen.once.to}`))
+  await one.primary.setFault(null)
+  await one.send('k1', [ALICE])
+  await rest(3_000)
+  expect((await standing()).mode).toBe('emergency')
+  await releaseWindow(acts(), { ...whose(), windowId })
+  await one.until('the pin is gone', async () => (await standing()).pin === null)
+  await one.until('home', () => arrived(ALICE).join() === 'k1', 40_000)
+  await one.until('normal again', async () => (await standing()).mode === 'normal', 40_000)
+}, 120_000)

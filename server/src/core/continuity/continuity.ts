@@ -18,6 +18,7 @@ import { createOverviews, type Overviews, type RouteOverview } from './overview.
 import { createPauseWatch } from './pause.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, type ProbeSmtp } from './probe.ts'
+import type { UpkeepOf } from './upkeep.ts'
 
 export interface Continuity {
   board: LiveBoard
@@ -42,6 +43,8 @@ export function createContinuity(deps: {
   helo: string
   metrics?: Metrics
   judging?: boolean
+  /** planned maintenance; left out: there is none */
+  upkeep?: UpkeepOf
   /** learns from probes */
   offers?: Offers
   /** left out where nothing is probed */
@@ -55,7 +58,16 @@ export function createContinuity(deps: {
   const pause = createPauseWatch(clock)
   const board = createModeBoard({ db, clock, log })
   const evidence = createEvidenceSink({ db, clock, log, pause, ...(deps.metrics ? { metrics: deps.metrics } : {}) })
-  const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause })
+  const judge = createJudge({
+    db,
+    clock,
+    log,
+    nodeId: deps.nodeId,
+    board,
+    routes,
+    pause,
+    ...(deps.upkeep ? { upkeep: deps.upkeep } : {}),
+  })
   const answers: ((routeId: Id) => void)[] = []
   const prober = createProber({
     clock,

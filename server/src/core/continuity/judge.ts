@@ -28,6 +28,7 @@ import { observe } from './observation.ts'
 import type { PauseWatch } from './pause.ts'
 import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
+import { createUpkeep, type UpkeepOf } from './upkeep.ts'
 
 export interface Judge {
   /** True while this process holds the route's judge lease: it also probes the route and runs its return. */
@@ -57,6 +58,8 @@ export function createJudge(deps: {
   board: LiveBoard
   routes: RouteBook
   pause: PauseWatch
+  /** what is planned for a route now; left out: nothing */
+  upkeep?: UpkeepOf
   tickMs?: number
 }): Judge {
   const { db, clock, log, pause } = deps
@@ -68,6 +71,7 @@ export function createJudge(deps: {
   let pausesSeen = pause.times()
   let rounds = 0
   let blindText = ''
+  const upkeep = createUpkeep(deps.upkeep)
 
   const numbersOf = (routeId: Id): Sensitivity =>
     sensitivities[deps.routes.get(routeId)?.settings.sensitivity ?? 'balanced']
@@ -90,9 +94,13 @@ export function createJudge(deps: {
     const now = record.now.getTime()
     const state = stateOf(record)
     const numbers = numbersOf(record.routeId)
-    const event: MachineEvent =
-      record.pinUntil && record.pinUntil.getTime() <= now
-        ? { kind: 'unpin' }
+    const isExpired = record.pinUntil !== null && record.pinUntil.getTime() <= now
+    const planned = isExpired ? null : upkeep.ask({ ...record, ...state }, now)
+    if (planned === 'nothing') return false
+    const event: MachineEvent = isExpired
+      ? { kind: 'unpin' }
+      : planned
+        ? planned.event
         : blindText
           ? { kind: 'blind', why: blindText }
           : observe(
@@ -103,7 +111,7 @@ export function createJudge(deps: {
             )
     const next = step(state, event, numbers, now)
     if (!stepChanges(state, next)) return false
-    const stored = await storeStep(deps, record, next, engine)
+    const stored = await storeStep(deps, record, next, planned?.act ?? engine)
     if (stored && next.cause !== null)
       log.info(
         { route: record.routeId, mode: next.state.mode, cause: next.cause, detail: next.detail },

@@ -53,8 +53,8 @@ export type MachineEvent =
   | { kind: 'pinNormal' }
   | { kind: 'pinHold' }
   | { kind: 'unpin' }
-  // Nobody tells these yet (reading-side probes, Quiet Time). They stay because the table of modes has `emergencyReach` and
-  // `quiet`, and the machine must show a way into and out of every mode of it.
+  // Nobody tells these: reading-side probes are to come, and Quiet Time is decided for each delivery (decision 0011). They stay
+  // because the table of modes has `emergencyReach` and `quiet`, and the machine must show a way into and out of every mode of it.
   | { kind: 'reachBad'; text: string }
   | { kind: 'reachGood' }
   | { kind: 'quietBegin' }

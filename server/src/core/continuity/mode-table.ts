@@ -149,7 +149,10 @@ const notYet: readonly { mode?: ModeName; column?: Column; why: string }[] = [
     mode: 'emergencyReach',
     why: 'No route gets into this mode yet: sign-in and reading at the primary are not probed.',
   },
-  { mode: 'quiet', why: 'No route gets into this mode yet: there is no Quiet Time to set.' },
+  {
+    mode: 'quiet',
+    why: 'No route gets into this mode: Quiet Time holds deliveries one by one, and leaves the mode to the engine.',
+  },
   {
     mode: 'hold',
     column: 'return',

@@ -34,7 +34,7 @@ export interface QuietBook {
   /** Null: it may go. The caller sees to it that only mail for a primary is asked about. */
   holds(mail: MailFacts & Addressee): HeldBy | null
   /** What is planned for a route's modes now. */
-  upkeep(organisationId: Id, routeId: Id): Upkeep | null
+  upkeep: (organisationId: Id, routeId: Id) => Upkeep | null
   /** of the windows that `holds` decides by */
   generation(): number
   /** the database's */
@@ -127,7 +127,7 @@ export function createQuietBook(deps: {
       }
       return held
     },
-    upkeep(organisationId, routeId) {
+    upkeep: (organisationId, routeId) => {
       let found: Upkeep | null = null
       for (const key of all.length === 0 ? [] : [NIL_ID, organisationId, routeId])
         for (const { plan, windowId, name, at } of index.get(key) ?? NONE) {
