@@ -140,6 +140,7 @@ CREATE INDEX delivery_leased ON delivery USING btree (next_attempt) WHERE (state
 CREATE INDEX delivery_message ON delivery USING btree (organisation_id, message_id);
 CREATE INDEX delivery_open_person ON delivery USING btree (organisation_id, person_id, delivery_id) WHERE (state < 10);
 CREATE INDEX delivery_parked ON delivery USING btree (organisation_id, delivery_id) WHERE (state = 13);
+CREATE INDEX delivery_quiet ON delivery USING btree (organisation_id, delivery_id) WHERE ((state < 10) AND (reason = 'quiet-time'::text));
 CREATE INDEX delivery_relayed_due ON delivery USING btree (finished_at) WHERE ((state = 10) AND (reason = 'relayed'::text) AND (dsn_sent < 2));
 
 CREATE TABLE directory_generation (
@@ -446,6 +447,38 @@ CREATE TABLE placement (
 CREATE INDEX placement_changes ON placement USING btree (organisation_id, person_id, folder_no, modseq) WHERE (modseq > created_modseq);
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
+
+CREATE TABLE quiet_generation (
+  singleton boolean DEFAULT true NOT NULL,
+  generation bigint DEFAULT 1 NOT NULL,
+  PRIMARY KEY (singleton),
+  CHECK (singleton)
+);
+
+CREATE TABLE quiet_hold (
+  organisation_id uuid NOT NULL,
+  delivery_id uuid NOT NULL,
+  window_id uuid NOT NULL,
+  window_name text NOT NULL,
+  since timestamp with time zone DEFAULT now() NOT NULL,
+  until timestamp with time zone NOT NULL,
+  PRIMARY KEY (organisation_id, delivery_id)
+);
+
+CREATE TABLE quiet_window (
+  organisation_id uuid NOT NULL,
+  window_id uuid NOT NULL,
+  name text NOT NULL,
+  target smallint NOT NULL,
+  target_id uuid,
+  plan jsonb NOT NULL,
+  released_until timestamp with time zone,
+  extended_until timestamp with time zone,
+  set_by text NOT NULL,
+  set_at timestamp with time zone DEFAULT now() NOT NULL,
+  UNIQUE (organisation_id, name),
+  PRIMARY KEY (organisation_id, window_id)
+);
 
 CREATE TABLE redirect (
   organisation_id uuid NOT NULL,

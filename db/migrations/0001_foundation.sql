@@ -390,6 +390,8 @@ CREATE INDEX delivery_delay_due ON delivery (accepted_at) WHERE state < 10 AND d
 -- The sender asked to hear of success, and the next server does not tell: as rare.
 CREATE INDEX delivery_relayed_due ON delivery (finished_at) WHERE state = 10 AND reason = 'relayed' AND dsn_sent < 2;
 CREATE INDEX delivery_message ON delivery (organisation_id, message_id);
+-- Held by Quiet Time: rare, so nearly always empty.
+CREATE INDEX delivery_quiet ON delivery (organisation_id, delivery_id) WHERE state < 10 AND reason = 'quiet-time';
 CREATE INDEX delivery_parked ON delivery (organisation_id, delivery_id) WHERE state = 13;
 
 CREATE TABLE attempt (
@@ -672,6 +674,45 @@ CREATE INDEX ledger_delivery ON ledger (organisation_id, delivery_id);
 CREATE INDEX ledger_home ON ledger (organisation_id, return_event_id, person_id, delivery_id) WHERE outcome = 1;
 -- What a person deleted before it went home, by time: asked at each deletion.
 CREATE INDEX ledger_cancelled ON ledger (organisation_id, person_id, ledger_id) WHERE outcome = 5;
+
+-- ---------------------------------------------------------------- Quiet Time
+
+-- Moves with every change to windows, at its beginning: who holds mail by what was read before notices, and looks again.
+CREATE TABLE quiet_generation (
+  singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  generation  bigint NOT NULL DEFAULT 1
+);
+INSERT INTO quiet_generation DEFAULT VALUES;
+
+-- Times at which mail that comes in is held. Whether one is open is computed from its plan, never stored.
+CREATE TABLE quiet_window (
+  organisation_id  uuid        NOT NULL,              -- the zero uuid: the provider's own, over all organisations
+  window_id        uuid        NOT NULL,
+  name             text        NOT NULL,
+  target           smallint    NOT NULL,              -- codes.ts QuietTarget: all, route, domain, group, person
+  target_id        uuid,
+  -- Pattern, hours, zone, what is exempt, what becomes of modes: core/quiet/window.ts
+  plan             jsonb       NOT NULL,
+  -- Released early: closed until then, where it would have closed. Extended: open until then. Both end by themselves.
+  released_until   timestamptz,
+  extended_until   timestamptz,
+  set_by           text        NOT NULL,
+  set_at           timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, window_id),
+  UNIQUE (organisation_id, name)
+);
+
+-- What is or was held: by which window (which may be gone), since when, until when. Held now are open deliveries with the
+-- reason quiet-time.
+CREATE TABLE quiet_hold (
+  organisation_id  uuid        NOT NULL,
+  delivery_id      uuid        NOT NULL,
+  window_id        uuid        NOT NULL,
+  window_name      text        NOT NULL,
+  since            timestamptz NOT NULL DEFAULT now(),
+  until            timestamptz NOT NULL,
+  PRIMARY KEY (organisation_id, delivery_id)
+);
 
 -- ---------------------------------------------------------------- audit
 

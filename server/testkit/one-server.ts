@@ -28,6 +28,8 @@ export interface OneServer {
   mail(nonce: string): string
   send(nonce: string, to: string[], envelope?: Partial<Envelope>, bytes?: string | Buffer): Promise<SendResult>
   count(from: string, values?: string[]): Promise<number>
+  /** Stops the server and starts another on the same database; `server` is the new one. */
+  restart(): Promise<void>
   until(what: string, ready: () => Promise<boolean> | boolean, ms?: number): Promise<void>
   /** Proves that the rows agree with each other, and stops everything. */
   close(): Promise<void>
@@ -63,21 +65,23 @@ export async function oneServer(wish: OneServerWish = {}): Promise<OneServer> {
     ...wish.organisation,
   })
   const folder = mkdtempSync(join(tmpdir(), 'hf-one-'))
-  const server = await startServer({
-    config: configSchema.parse({
-      hostname: 'mx.holdfast.test',
-      listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
-      roles: ['mx', 'deliver', 'work'],
-      storage: { reserveBytes: 0 },
-      ...wish.config,
-    }),
-    dataFolder: folder,
-    db: fresh.db,
-    keys: keysFrom(Buffer.alloc(32, 7)),
-    clock: systemClock,
-    log: silentLog,
-    version: 'test',
-  })
+  const begin = (): Promise<RunningServer> =>
+    startServer({
+      config: configSchema.parse({
+        hostname: 'mx.holdfast.test',
+        listen: { mx: { port: 0 }, submission: { port: 0 }, submissions: { port: 0 }, http: { port: 0 } },
+        roles: ['mx', 'deliver', 'work'],
+        storage: { reserveBytes: 0 },
+        ...wish.config,
+      }),
+      dataFolder: folder,
+      db: fresh.db,
+      keys: keysFrom(Buffer.alloc(32, 7)),
+      clock: systemClock,
+      log: silentLog,
+      version: 'test',
+    })
+  let server = await begin()
   const mail = (nonce: string): string =>
     `From: Sender <sender@outside.test>\r\nSubject: Mail ${nonce}\r\nMessage-ID: <${nonce}@outside.test>\r\nX-Nonce: ${nonce}\r\n\r\nHello\r\n`
   return {
@@ -85,12 +89,18 @@ export async function oneServer(wish: OneServerWish = {}): Promise<OneServer> {
     primary,
     sink,
     org,
-    server,
+    get server() {
+      return server
+    },
     mail,
     send: (nonce, to, envelope = {}, bytes = mail(nonce)) =>
       sendMail(server.ports.mx!, { from: 'sender@outside.test', to, ...envelope }, bytes),
     count: async (from, values = []) =>
       (await fresh.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${from}`, values))[0]!.n,
+    async restart() {
+      await server.stop()
+      server = await begin()
+    },
     async until(what, ready, ms = 20_000) {
       const end = systemClock.now() + ms
       while (!(await ready())) {

@@ -15,6 +15,7 @@ import { register as importAll } from './import.ts'
 import { register as migrate } from './migrate.ts'
 import { register as mode } from './mode.ts'
 import { register as queue } from './queue.ts'
+import { register as quiet } from './quiet.ts'
 import { register as serve } from './serve.ts'
 import { register as trace } from './trace.ts'
 import { version } from './version.ts'
@@ -27,7 +28,21 @@ export function makeProgram(json: boolean): Command {
     .version(version)
     .exitOverride()
   if (json) program.configureOutput({ writeErr: () => undefined })
-  for (const register of [serve, demo, migrate, apply, exportAll, importAll, check, doctor, admin, mode, queue, trace])
+  for (const register of [
+    serve,
+    demo,
+    migrate,
+    apply,
+    exportAll,
+    importAll,
+    check,
+    doctor,
+    admin,
+    mode,
+    queue,
+    quiet,
+    trace,
+  ])
     register(program)
   return program
 }

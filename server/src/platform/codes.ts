@@ -93,6 +93,9 @@ export const EvidenceKind = {
 } as const
 export type EvidenceKind = Values<typeof EvidenceKind>
 
+/** Whose mail a window of Quiet Time holds. */
+export const QuietTarget = { all: 1, route: 2, domain: 3, group: 4, person: 5 } as const
+
 export const OwedKind = { sent: 1 } as const
 export const OwedState = { owed: 1, home: 2, staysHere: 3, cancelled: 4 } as const
 
@@ -116,6 +119,8 @@ export const reasons = [
   'final-reply-lost',
   'lease-expired',
   'route-closed',
+  // held until the end of a planned time
+  'quiet-time',
   'resent-after-unsure',
   // taken by a server that sends no confirmations, for a sender who asked for one
   'relayed',

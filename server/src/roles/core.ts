@@ -47,6 +47,7 @@ import {
   type Sweeper,
 } from '../core/queue/index.ts'
 import { createPacker, type Packer } from '../core/packing/index.ts'
+import { createQuietBook, type QuietBook } from '../core/quiet/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
 import { createOwnId, createReturnPaths, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
 import {
@@ -85,6 +86,7 @@ export interface Core {
   routes: RouteBook
   directory: LiveDirectory
   sources: SourceBook
+  quiet: QuietBook
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -122,6 +124,7 @@ export function buildCore(base: Foundation): Core {
     base.keys.open(`route.${column}:${routeId}`, sealed).toString()
   const dns = createDns({ clock, servers: config.dns.servers, trustAd: config.dns.trustAd })
   const hostTlsa: HostTlsa = (host, port) => lookUpHostTlsa(dns, host, port)
+  const quiet = createQuietBook({ db: db.vital, clock, log, metrics })
   const continuity = createContinuity({
     db,
     clock,
@@ -131,6 +134,7 @@ export function buildCore(base: Foundation): Core {
     helo: config.hostname,
     metrics,
     judging: base.works,
+    upkeep: quiet.upkeep,
     openSecret,
     offers,
     dnsServers: config.dns.servers,
@@ -148,6 +152,7 @@ export function buildCore(base: Foundation): Core {
     nodeId,
     routes,
     board,
+    quiet,
     evidence: continuity.evidence,
     directory,
     world: {
@@ -240,6 +245,7 @@ export function buildCore(base: Foundation): Core {
     routes,
     directory,
     sources,
+    quiet,
     continuity,
     accept,
     bodies,

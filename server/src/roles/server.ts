@@ -121,6 +121,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       () => core.sources.stop(),
     )
     await begin(
+      () => core.quiet.start(),
+      () => core.quiet.stop(),
+    )
+    await begin(
       () => core.continuity.start(),
       () => core.continuity.stop(),
     )

@@ -152,6 +152,11 @@ export const corruptions: readonly Corruption[] = [
     sql: 'UPDATE delivery SET finished_at = now() WHERE state = 2',
   },
   { expected: 'delivery-lease', text: 'leased by nobody', sql: 'UPDATE delivery SET lease = NULL WHERE state = 1' },
+  {
+    expected: 'quiet-hold',
+    text: 'held by nobody knows what',
+    sql: `UPDATE delivery SET reason = 'quiet-time' WHERE ${one('delivery', 'delivery_id', 'state IN (0, 2, 3)')}`,
+  },
   { expected: 'delivery-parked', text: 'parked where no admin looks', sql: 'DELETE FROM parking' },
   {
     expected: 'parking-delivery',

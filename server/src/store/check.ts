@@ -88,6 +88,8 @@ const queries = {
     WHERE state = ${DeliveryState.parked} AND NOT EXISTS (SELECT FROM parking k WHERE k.organisation_id = d.organisation_id AND k.delivery_id = d.delivery_id)`,
   'parking-delivery': `SELECT k.organisation_id o, 'parked ' || k.delivery_id s, 'no such delivery' d FROM parking k
     WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.organisation_id = k.organisation_id AND d.delivery_id = k.delivery_id)`,
+  'quiet-hold': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'held by a quiet time, but nothing says by which and until when' d FROM delivery d
+    WHERE state < 10 AND reason = 'quiet-time' AND NOT EXISTS (SELECT FROM quiet_hold h WHERE h.organisation_id = d.organisation_id AND h.delivery_id = d.delivery_id)`,
   'delivery-proof': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, 'delivered, but no attempt says so' d FROM delivery d
     WHERE state = ${DeliveryState.delivered} AND NOT EXISTS (SELECT FROM attempt a WHERE a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.delivered})`,
   'delivery-attempts': `SELECT d.organisation_id o, 'delivery ' || d.delivery_id s, format('%s attempts, the rows go to %s', d.attempts, max(a.attempt_no)) d

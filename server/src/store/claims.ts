@@ -27,16 +27,27 @@ export interface ClaimedDelivery {
   /** how many ended so */
   unsureBefore: number
   acceptedAt: Date
+  /** why it has waited, codes.ts Reason */
+  reason: string | null
   direction: number
   /** the delivery's own, where it has one */
   envelopeFrom: string
+  subject: string | null
+  headerFrom: string | null
   size: number
   prefix: Buffer
   bodyStore: number
   blobKey: string | null
   clientIp: string | null
   helo: string | null
-  facts: { ret?: 'FULL' | 'HDRS'; envid?: string; smtputf8?: boolean; eightbit?: boolean; clientName?: string }
+  facts: {
+    ret?: 'FULL' | 'HDRS'
+    envid?: string
+    smtputf8?: boolean
+    eightbit?: boolean
+    clientName?: string
+    priority?: 'high' | 'low'
+  }
 }
 
 /**
@@ -51,7 +62,8 @@ export const CLAIM_COLUMNS = `d.organisation_id AS "organisationId", d.delivery_
   (due.was = ${DeliveryState.unsure} OR (d.attempts > 0 AND EXISTS (SELECT FROM attempt a WHERE a.organisation_id = d.organisation_id
     AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}))) AS "wasUnsure",
   CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*)::int FROM attempt a WHERE a.organisation_id = d.organisation_id
-    AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", m.direction, coalesce(d.sender, m.envelope_from) AS "envelopeFrom", m.size,
+    AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", d.reason, m.direction,
+  coalesce(d.sender, m.envelope_from) AS "envelopeFrom", m.subject, m.header_from AS "headerFrom", m.size,
   m.prefix, m.body_store AS "bodyStore", m.blob_key AS "blobKey", m.client_ip AS "clientIp", m.helo, m.facts`
 
 export interface ClaimWish {

@@ -1,5 +1,5 @@
 /** What people call the things that rows name by kind and id (`person:<id>`): for pages, never instead of the id in the row. */
-import { isId, type Id } from '../platform/ids.ts'
+import { isId, NIL_ID, type Id } from '../platform/ids.ts'
 import { uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 
@@ -19,6 +19,8 @@ export async function namesOf(
     `SELECT 'person:' || person_id AS thing, name FROM person WHERE organisation_id = $1 AND person_id = ANY ($2::uuid[])
      UNION ALL SELECT 'operator:' || operator_id, display FROM operator WHERE operator_id = ANY ($2::uuid[])
      UNION ALL SELECT 'route:' || route_id, name FROM route WHERE organisation_id = $1 AND route_id = ANY ($2::uuid[])
+     UNION ALL SELECT p || window_id, name FROM quiet_window, unnest(ARRAY['quiet:', 'quiet-window:']) AS p
+       WHERE organisation_id IN ($1, '${NIL_ID}') AND window_id = ANY ($2::uuid[])
      UNION ALL SELECT 'organisation:' || organisation_id, name FROM organisation
        WHERE organisation_id = $1 AND organisation_id = ANY ($2::uuid[])
      UNION ALL SELECT 'delivery:' || delivery_id, recipient FROM delivery

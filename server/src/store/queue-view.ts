@@ -23,12 +23,15 @@ export interface QueueRow {
   /** the mode (codes.ts Mode) of its route, or of its person's own pin, that makes it wait, and since when */
   waitMode: number | null
   waitSince: Date | null
+  /** Quiet Time holds it: the window's name, and until when */
+  quietWindow: string | null
+  quietUntil: Date | null
 }
 
 export const QUEUE_COLUMNS = `d.delivery_id AS "deliveryId", d.message_id AS "messageId", d.recipient, m.envelope_from AS "from",
   m.subject, d.state, CASE WHEN w.mode IS NULL THEN d.reason ELSE 'route-closed' END AS reason, d.attempts,
   CASE WHEN w.mode IS NULL AND d.state IN (0, 2, 3) THEN d.next_attempt END AS "nextAttemptAt",
-  d.accepted_at AS "acceptedAt", m.size, r.name AS route, w.mode AS "waitMode", w.since AS "waitSince"`
+  d.accepted_at AS "acceptedAt", m.size, r.name AS route, w.mode AS "waitMode", w.since AS "waitSince", qh.window_name AS "quietWindow", qh.until AS "quietUntil"`
 
 /**
  * Where QUEUE_COLUMNS come from, beside the delivery `d`. `w` says what core/continuity decides when work is claimed: a
@@ -46,7 +49,9 @@ const QUEUE_JOINS = `JOIN message m ON m.organisation_id = d.organisation_id AND
     WHERE rm.organisation_id = d.organisation_id AND rm.route_id = d.route_id AND r.kind = ${RouteKind.primary}
       AND rm.mode IN (${Mode.emergency}, ${Mode.recovering}, ${Mode.quiet}, ${Mode.hold})
     ORDER BY 1 LIMIT 1
-  ) w ON d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure})`
+  ) w ON d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure})
+  LEFT JOIN quiet_hold qh ON qh.organisation_id = d.organisation_id AND qh.delivery_id = d.delivery_id
+    AND d.reason = 'quiet-time' AND d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure})`
 export const QUEUE_FROM = `FROM delivery d ${QUEUE_JOINS}`
 
 export interface QueueQuestion {
@@ -118,10 +123,14 @@ export async function deliveryState(
   return rows[0] ?? null
 }
 
-/** Due now. Only what waits: a leased one is being tried, an unsure one may have arrived. */
+/**
+ * Due now. Only what waits: a leased one is being tried, an unsure one may have arrived. What Quiet Time holds goes too, for
+ * somebody asked for this one by hand.
+ */
 export async function retryDelivery(sql: Sql, organisationId: Id, deliveryId: Id): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE delivery SET next_attempt = now() WHERE organisation_id = $1 AND delivery_id = $2
+    `UPDATE delivery SET next_attempt = now(), reason = CASE WHEN reason = 'quiet-time' THEN 'released-by-admin' ELSE reason END
+     WHERE organisation_id = $1 AND delivery_id = $2
      AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}) RETURNING 1`,
     [organisationId, deliveryId],
   )

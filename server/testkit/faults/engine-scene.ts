@@ -244,7 +244,7 @@ export function engineScene(options: SceneOptions): EngineScene {
 
   async function round(): Promise<void> {
     const now = clock.now()
-    const told = { blindText: '', forgetBefore: sight.forgetBefore(), probes: [] }
+    const told = { blindText: '', forgetBefore: sight.forgetBefore(), probes: [], planned: null }
     const plans = [...actors.values()].map((actor): Plan => {
       actor.counts = actor.counts.filter((c) => c.second > now - longestWindow * 1000)
       const numbers = sensitivities[actor.route.settings.sensitivity]

@@ -18,6 +18,9 @@ export const abilities = [
   'parking:act',
   'returns:see',
   'trace:see',
+  'quiet:see',
+  /** set, release, extend */
+  'quiet:act',
   'people:see',
   'audit:see',
   /** metrics from beyond loopback */
@@ -26,8 +29,15 @@ export const abilities = [
 export type Ability = (typeof abilities)[number]
 
 const person = ['account', 'mail'] as const satisfies Ability[]
-const seeing = ['organisations:see', 'board:see', 'returns:see', 'trace:see', 'people:see'] as const satisfies Ability[]
-const acting = ['board:pin', 'queue:act', 'parking:act'] as const satisfies Ability[]
+const seeing = [
+  'organisations:see',
+  'board:see',
+  'returns:see',
+  'trace:see',
+  'quiet:see',
+  'people:see',
+] as const satisfies Ability[]
+const acting = ['board:pin', 'queue:act', 'parking:act', 'quiet:act'] as const satisfies Ability[]
 
 export const roleAbilities = {
   person,

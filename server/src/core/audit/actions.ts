@@ -48,6 +48,11 @@ export const auditActions = [
   'return-begun',
   'return-stopped',
   'return-finished',
+  // Quiet Time
+  'quiet-set',
+  'quiet-removed',
+  'quiet-released',
+  'quiet-extended',
   // queue and parking
   'delivery-retried',
   'delivery-cancelled',

@@ -64,6 +64,10 @@ export const invariants: Record<InvariantName, Meaning> = {
   'delivery-state': { means: 'a delivery is in one of the known states', remedy: REPORT },
   'delivery-finished': { means: 'a delivery has an end time exactly when it has ended', remedy: REPORT },
   'delivery-lease': { means: 'a leased delivery has a holder, a finished one has none', remedy: REPORT },
+  'quiet-hold': {
+    means: 'of mail that a quiet time holds it is known which one, and until when',
+    remedy: 'Let it go by hand (holdfast quiet release), and report it.',
+  },
   'delivery-parked': { means: 'parked mail is on the list an admin looks at', remedy: REPORT },
   'parking-delivery': { means: 'the list of parked mail names deliveries that exist', remedy: REPORT },
   'delivery-proof': { means: 'what is delivered has an attempt that says so', remedy: REPORT },

@@ -27,6 +27,7 @@ import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
 
 const badKinds = Object.values(EvidenceKind).filter(isBad)
+import type { UpkeepOf } from './upkeep.ts'
 
 export interface Continuity {
   board: LiveBoard
@@ -51,6 +52,8 @@ export function createContinuity(deps: {
   helo: string
   metrics?: Metrics
   judging?: boolean
+  /** planned maintenance; left out: there is none */
+  upkeep?: UpkeepOf
   /** learns from probes */
   offers?: Offers
   /** left out where nothing is probed */
@@ -86,7 +89,17 @@ export function createContinuity(deps: {
   const isOver = (routeId: Id, tookMs: number): boolean =>
     sight.isOurs(tookMs) || isOfBefore(board.standing(routeId), clock.now() - tookMs)
   const evidence = createEvidenceSink({ db, clock, log, pause, isOver, ...measured })
-  const judge = createJudge({ db, clock, log, nodeId: deps.nodeId, board, routes, pause, sight })
+  const judge = createJudge({
+    db,
+    clock,
+    log,
+    nodeId: deps.nodeId,
+    board,
+    routes,
+    pause,
+    sight,
+    ...(deps.upkeep ? { upkeep: deps.upkeep } : {}),
+  })
   const answers: ((routeId: Id) => void)[] = []
   const hostTlsa: HostTlsa = deps.hostTlsa ?? (() => Promise.resolve({ kind: 'none' }))
   const probe: ProbeSmtp = (target) => proved(target, hostTlsa).then((ready) => probeSmtp(ready, clock), failedProbe)

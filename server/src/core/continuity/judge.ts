@@ -18,12 +18,13 @@ import type { RouteBook } from '../directory/index.ts'
 import type { LiveBoard } from './board.ts'
 import { step, stepChanges, type MachineEvent } from './machine.ts'
 import type { PauseWatch } from './pause.ts'
-import { isByFailure, planStep, underLook, worsening, type Plan } from './plan.ts'
+import { isByFailure, isExpired, planStep, underLook, worsening, type Plan } from './plan.ts'
 import type { HeardCount } from './reach.ts'
 import { heardProbes } from './reach-prober.ts'
 import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
 import type { SightWatch } from './sight-watch.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
+import { createUpkeep, type UpkeepOf } from './upkeep.ts'
 
 export interface Judge {
   /** True while this process holds the route's judge lease: it also probes the route and runs its return. */
@@ -56,6 +57,8 @@ export function createJudge(deps: {
   routes: RouteBook
   pause: PauseWatch
   sight: Pick<SightWatch, 'look' | 'forgetBefore' | 'isBlind'>
+  /** what is planned for a route now; left out: nothing */
+  upkeep?: UpkeepOf
   tickMs?: number
 }): Judge {
   const { db, clock, log, pause } = deps
@@ -67,6 +70,7 @@ export function createJudge(deps: {
   let pausesSeen = pause.times()
   let rounds = 0
   let blindText = ''
+  const upkeep = createUpkeep(deps.upkeep)
 
   const numbersOf = (routeId: Id): Sensitivity =>
     sensitivities[deps.routes.get(routeId)?.settings.sensitivity ?? 'balanced']
@@ -107,8 +111,8 @@ export function createJudge(deps: {
     return look.blind === null && !look.waits.has(routeId)
   }
 
-  async function storePlan({ record, next }: Plan): Promise<boolean> {
-    const stored = await storeStep(deps, record, next, engine)
+  async function storePlan({ record, next, act = engine }: Plan): Promise<boolean> {
+    const stored = await storeStep(deps, record, next, act)
     if (stored && next.cause !== null)
       log.info(
         { route: record.routeId, mode: next.state.mode, cause: next.cause, detail: next.detail },
@@ -133,12 +137,17 @@ export function createJudge(deps: {
     const byRoute = new Map<Id, HeardCount[]>(records.map((record) => [record.routeId, []]))
     for (const row of seen) byRoute.get(row.routeId)?.push({ ...row, second: row.second.getTime() })
     const told = { blindText, forgetBefore: deps.sight.forgetBefore() }
-    const plans = records.map((record) =>
-      planStep(record, byRoute.get(record.routeId) ?? [], numbersOf(record.routeId), {
+    const plans = records.flatMap((record) => {
+      const now = record.now.getTime()
+      const planned = isExpired(record) ? null : upkeep.ask({ ...record, ...stateOf(record) }, now)
+      if (planned === 'nothing') return []
+      const probes = heardProbes(deps.routes.get(record.routeId))
+      return planStep(record, byRoute.get(record.routeId) ?? [], numbersOf(record.routeId), {
         ...told,
-        probes: heardProbes(deps.routes.get(record.routeId)),
-      }),
-    )
+        probes,
+        planned,
+      })
+    })
     const changed = await carryOut(plans, records[0]!.now.getTime())
     if (changed) await deps.board.refresh()
     if (rounds++ % 60 === 0) await housekeeping()

@@ -56,8 +56,8 @@ export type MachineEvent =
   /** people cannot reach their mail there (reach.ts), and can again */
   | { kind: 'reachBad'; forMs: number; count: number; text: string }
   | { kind: 'reachGood'; forMs: number; count: number }
-  // Nobody tells these yet (Quiet Time). They stay because the table of modes has `quiet`, and the machine must show a way
-  // into and out of every mode of it.
+  // Nobody tells these: Quiet Time is decided for each delivery (docs/decisions). They stay because the table of modes has
+  // `quiet`, and the machine must show a way into and out of every mode of it.
   | { kind: 'quietBegin' }
   | { kind: 'quietEnd' }
 export type EventKind = MachineEvent['kind']

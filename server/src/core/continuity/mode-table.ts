@@ -145,7 +145,10 @@ const notYet: readonly { mode?: ModeName; column?: Column; why: string }[] = [
     column: 'return',
     why: 'What was received goes home. What people sent here stays here: there is no way home by IMAP yet.',
   },
-  { mode: 'quiet', why: 'No route gets into this mode yet: there is no Quiet Time to set.' },
+  {
+    mode: 'quiet',
+    why: 'No route gets into this mode: Quiet Time holds deliveries one by one, and leaves the mode to the engine.',
+  },
   {
     mode: 'hold',
     column: 'return',

@@ -8,13 +8,16 @@ import { step, type EventKind, type MachineEvent, type MachineState, type Step }
 import { observe } from './observation.ts'
 import { observeReach, type HeardCount, type HeardProbe } from './reach.ts'
 import type { Sensitivity } from './sensitivity.ts'
-import { stateOf } from './setter.ts'
+import { stateOf, type Act } from './setter.ts'
+import type { Planned } from './upkeep.ts'
 
 export interface Plan {
   record: ModeRecord
   state: MachineState
   event: MachineEvent
   next: Step
+  /** in whose name; left out: the engine's */
+  act?: Act
 }
 
 /** What the watch over our own sight says (sight-watch.ts). */
@@ -31,25 +34,31 @@ export interface Look {
 const byFailure: ReadonlySet<EventKind> = new Set(['bad', 'fallback', 'reachBad'])
 export const isByFailure = (event: MachineEvent): boolean => byFailure.has(event.kind)
 
+/** Its pin has ended. */
+export const isExpired = ({ pinUntil, now }: ModeRecord & { now: Date }): boolean =>
+  pinUntil !== null && pinUntil.getTime() <= now.getTime()
+
 export function planStep(
   record: ModeRecord & { now: Date },
   counts: readonly HeardCount[],
   numbers: Sensitivity,
-  told: { blindText: string; forgetBefore: number; probes: readonly HeardProbe[] },
+  told: { blindText: string; forgetBefore: number; probes: readonly HeardProbe[]; planned: Planned | null },
 ): Plan {
   const now = record.now.getTime()
   const state = stateOf(record)
-  const event: MachineEvent =
-    record.pinUntil && record.pinUntil.getTime() <= now
-      ? { kind: 'unpin' }
-      : told.blindText
-        ? { kind: 'blind', why: told.blindText }
-        : observe(
-            counts.filter(({ probe }) => probe === ''),
-            now,
-            numbers,
-            Math.max(state.memory.ignoreBefore, told.forgetBefore),
-          )
+  const { planned } = told
+  if (planned)
+    return { record, state, event: planned.event, next: step(state, planned.event, numbers, now), act: planned.act }
+  const event: MachineEvent = isExpired(record)
+    ? { kind: 'unpin' }
+    : told.blindText
+      ? { kind: 'blind', why: told.blindText }
+      : observe(
+          counts.filter(({ probe }) => probe === ''),
+          now,
+          numbers,
+          Math.max(state.memory.ignoreBefore, told.forgetBefore),
+        )
   const next = step(state, event, numbers, now)
   if (next.cause !== null || event.kind === 'blind') return { record, state, event, next }
   // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
@@ -77,7 +86,8 @@ const worsens = ({ state, event, next }: Plan): boolean => isByFailure(event) &&
 /** The plan under what the watch says; null: nothing is done with the route in this round. */
 export function underLook(plan: Plan, look: Look, numbers: Sensitivity, now: number): Plan | null {
   const { state, event } = plan
-  if (event.kind === 'unpin') return plan
+  // A person's or an admin's plan, not evidence.
+  if (event.kind === 'unpin' || plan.act !== undefined) return plan
   const blindly = (why: string): Plan => {
     const blind: MachineEvent = { kind: 'blind', why }
     return { ...plan, event: blind, next: step(state, blind, numbers, now) }

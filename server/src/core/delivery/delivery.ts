@@ -17,6 +17,7 @@ import { giveBack, type ClaimedDelivery } from '../../store/claims.ts'
 import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
 import type { LiveDirectory, Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
+import type { QuietBook } from '../quiet/index.ts'
 import { createDestinations } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
 import { runInOrder } from './in-order.ts'
@@ -27,6 +28,8 @@ import { createOutcomeWriter } from './outcome-writer.ts'
 import { createPassThrough, type Watch } from './pass-through.ts'
 import { prefetch } from './prefetch.ts'
 import { createQueuePoll } from './queue-poll.ts'
+import { createQuietEnd } from './quiet-end.ts'
+import { createQuietGate } from './quiet-gate.ts'
 import { createReadyRoom } from './ready-room.ts'
 import type { AttemptReport } from './runner-ports.ts'
 import { settle } from './settle.ts'
@@ -77,6 +80,7 @@ export interface DeliveryDeps extends OutgoingMailDeps {
   nodeId: Id
   routes: RouteBook
   board: Pick<LiveBoard, 'standing' | 'flow' | 'onChange' | 'personPin' | 'waitingPersons'>
+  quiet: Pick<QuietBook, 'isIdle' | 'holds' | 'generation'>
   evidence: EvidenceSink
   directory: Pick<LiveDirectory, 'learn'>
   openSecret: OpenSecret
@@ -98,6 +102,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const passThrough = createPassThrough({ ...deps, tell: createTell(deps) })
   const mailboxFaults = createMailboxFaults(clock)
   const leases = createLeases(deps)
+  const gate = createQuietGate({ ...deps, leases })
   const waiters = new Map<Job, (results: AttemptResult[], stored: Promise<unknown>) => void>()
   const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
   const timers: Timer[] = []
@@ -123,7 +128,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   /** Modes are read at each attempt: a switch between claim and attempt must not let mail slip through. */
   function mayGo(job: Job): boolean {
-    if (stopped) return false
+    if (stopped || !gate.may(job)) return false
     const { mode, pin } = board.standing(job.routeId)
     // A person who was pinned meanwhile: neither the return nor a trial goes past that.
     if ((job.byReturn || job.isTrial) && job.recipients.some(isPinned)) return false
@@ -217,10 +222,24 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     room.take(job.routeId, jobBytes(job))
     for (const { deliveryId } of job.recipients) leases.hold({ deliveryId, organisationId: job.organisationId })
   }
-  function push(job: Job): void {
-    hold(job)
-    destinations.push(job)
+  /** Out of the commit or the queue: what Quiet Time holds goes back, what it held until now goes out at a pace. */
+  function enter(job: Job): void {
+    const { go } = gate.part(job)
+    if (go === null) return passThrough.untried(job.messageId)
+    hold(go)
+    if (go.wasQuiet || quietEnd.isBehind(go)) quietEnd.push(go)
+    else destinations.push(go)
   }
+  const send = (job: Job): Promise<{ results: AttemptResult[]; stored: Promise<unknown> }> =>
+    new Promise((resolve) => {
+      waiters.set(job, (results, stored) => resolve({ results, stored: stored.catch(logged('giving back leases')) }))
+      destinations.push(job)
+    })
+  const quietEnd = createQuietEnd({
+    clock,
+    mostAtOnce: (routeId) => routes.get(routeId)?.settings.connections ?? 1,
+    go: async (job) => (await send(job)).results,
+  })
 
   /** Nothing of these was tried: their leases are given back, and whoever waits for them is told. */
   async function handBack(jobs: readonly Job[]): Promise<void> {
@@ -240,13 +259,13 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     }
     await given
   }
-  const untried = ({ recipients }: Job): AttemptResult[] =>
-    recipients.map(({ deliveryId }) => ({
-      deliveryId,
-      outcome: AttemptOutcome.deferred,
-      evidence: EvidenceKind.neutral,
-      tried: false,
-    }))
+  const notTried = (deliveryId: Id): AttemptResult => ({
+    deliveryId,
+    outcome: AttemptOutcome.deferred,
+    evidence: EvidenceKind.neutral,
+    tried: false,
+  })
+  const untried = ({ recipients }: Job): AttemptResult[] => recipients.map(({ deliveryId }) => notTried(deliveryId))
 
   async function housekeeping(): Promise<void> {
     await leases.expire()
@@ -277,15 +296,17 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
   const queue = createQueuePoll({
     ...deps,
-    destinations,
+    destinations: { keyOf: destinations.keyOf, load: (id) => destinations.load(id) + quietEnd.load(id) },
     isOpen,
     hasRoom: (routeId) => room.has(routeId),
-    push,
+    push: enter,
   })
+
+  const takeBack = (routeId?: Id): Job[] => [...quietEnd.takeBack(routeId), ...destinations.takeBack(routeId)]
 
   board.onChange((now) => {
     if (isOpen(now.routeId)) return queue.poke()
-    void handBack(destinations.takeBack(now.routeId)).catch(logged('giving back leases'))
+    void handBack(takeBack(now.routeId)).catch(logged('giving back leases'))
     if (now.mode === Mode.emergency || now.mode === Mode.hold) destinations.cut(now.routeId)
   })
 
@@ -306,7 +327,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
             ? BodyStore.chunks
             : BodyStore.row
       const begin = (): void => {
-        for (const job of jobsOfIncoming(incoming, destinations.keyOf, store)) push(job)
+        for (const job of jobsOfIncoming(incoming, destinations.keyOf, store)) enter(job)
       }
       if (incoming.deliveries.every((delivery) => routes.get(delivery.routeId) !== undefined)) begin()
       // The directory knew a new route before our book of them did.
@@ -316,20 +337,25 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       // Ours from here on, also while their bytes are fetched.
       for (const claim of claims) leases.hold(claim)
       const returnEventId = claims[0] ? board.standing(claims[0].routeId).returnEventId : null
-      const jobs = await withBytes(jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial }))
       const stores: Promise<unknown>[] = []
+      const open = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial }).flatMap(
+        (job) => {
+          const { go, held, stored } = gate.part(job)
+          if (held.length > 0) ended(held.map(notTried))
+          stores.push(stored)
+          return go ?? []
+        },
+      )
+      const jobs = await withBytes(open)
       // What waits for its turn is leased all the same.
       for (const job of jobs) hold(job)
       await runInOrder(jobs, {
         ended,
-        go: (job) =>
-          new Promise((resolve) => {
-            waiters.set(job, (results, stored) => {
-              stores.push(stored.catch(logged('giving back leases')))
-              resolve(results)
-            })
-            destinations.push(job)
-          }),
+        async go(job) {
+          const { results, stored } = await send(job)
+          stores.push(stored)
+          return results
+        },
         leave(job) {
           stores.push(handBack([job]).catch(logged('giving back leases')))
           return untried(job)
@@ -357,10 +383,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       for (const timer of timers) timer.cancel()
       passThrough.stop()
       // Without the database the leases run out by themselves.
-      await handBack(destinations.takeBack()).catch(() => undefined)
+      await handBack(takeBack()).catch(() => undefined)
       await idle(STOP_MS)
       destinations.stop()
       await idle(CUT_MS)
+      await gate.stop()
       await writer.stop(5_000)
     },
   }

@@ -14,6 +14,8 @@ export interface JobRecipient {
   held: boolean
   wasUnsure: boolean
   unsureBefore: number
+  /** an admin let it go, whatever Quiet Time says */
+  cleared: boolean
 }
 
 export interface Job {
@@ -30,6 +32,8 @@ export interface Job {
   size: number
   prefix: Buffer
   facts: MessageFacts
+  subject: string | null
+  headerFrom: string | null
   /** in memory (hot), or where to read it */
   body: { kind: 'memory'; bytes: readonly Buffer[] } | { kind: 'stored'; bodyStore: number; blobKey: string | null }
   recipients: JobRecipient[]
@@ -38,6 +42,8 @@ export interface Job {
   byReturn: boolean
   /** tried although its route is closed: the only witness where there are no probes */
   isTrial: boolean
+  /** Quiet Time held it until now */
+  wasQuiet: boolean
 }
 
 /** RFC 5321 section 4.5.3.1.8: a server must take at least this many recipients in one transaction. */
@@ -92,6 +98,8 @@ export function jobsOfIncoming(
     size: incoming.size,
     prefix: incoming.prefix,
     facts: incoming.facts,
+    subject: incoming.subject,
+    headerFrom: incoming.headerFrom,
     body,
     recipients: list.map((d) => ({
       deliveryId: d.deliveryId,
@@ -103,12 +111,16 @@ export function jobsOfIncoming(
       held: d.held,
       wasUnsure: false,
       unsureBefore: 0,
+      cleared: false,
     })),
     returnEventId: null,
     byReturn: false,
     isTrial: false,
+    wasQuiet: false,
   }))
 }
+
+const isQuiet = ({ reason }: Pick<ClaimedDelivery, 'reason'>): boolean => reason === 'quiet-time'
 
 /**
  * The transactions of claimed work: deliveries of one message that go the same way share one, but for what is marked
@@ -122,7 +134,7 @@ export function jobsOfClaims(
   return [
     ...groups(
       claims,
-      (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held} ${c.envelopeFrom}`,
+      (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held} ${isQuiet(c)} ${c.envelopeFrom}`,
     ),
   ].map((list) => {
     const first = list[0]!
@@ -137,6 +149,8 @@ export function jobsOfClaims(
       size: first.size,
       prefix: first.prefix,
       facts: first.facts,
+      subject: first.subject,
+      headerFrom: first.headerFrom,
       body: { kind: 'stored', bodyStore: first.bodyStore, blobKey: first.blobKey },
       recipients: list.map((c) => ({
         deliveryId: c.deliveryId,
@@ -148,7 +162,9 @@ export function jobsOfClaims(
         held: c.held,
         wasUnsure: c.wasUnsure,
         unsureBefore: c.unsureBefore,
+        cleared: c.reason === 'released-by-admin',
       })),
+      wasQuiet: isQuiet(first),
       ...how,
     }
   })

@@ -61,6 +61,7 @@ beforeEach(async () => {
       personPin: (personId) => pinned.get(personId) ?? null,
       waitingPersons: () => [...pinned.keys()],
     },
+    quiet: { isIdle: () => true, holds: () => null, generation: () => 0 },
     evidence: { report: () => undefined },
     directory: { learn: async () => undefined },
     openSecret: () => '',

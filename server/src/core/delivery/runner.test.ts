@@ -31,11 +31,15 @@ const job: Job = {
       held: false,
       wasUnsure: false,
       unsureBefore: 0,
+      cleared: false,
     },
   ],
   returnEventId: null,
   byReturn: false,
   isTrial: false,
+  wasQuiet: false,
+  subject: null,
+  headerFrom: null,
 }
 
 test('a route whose password cannot be opened: each delivery is deferred and says why, the next one gets its turn', async () => {

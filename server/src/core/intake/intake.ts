@@ -290,6 +290,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
+  if (header.priority) facts.priority = header.priority
   const routed = deps.routing.inbound(
     {
       receivedAt,

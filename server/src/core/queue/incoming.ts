@@ -80,6 +80,8 @@ export interface MessageFacts {
   forwarded?: boolean
   /** of the client's address, where it was looked up */
   clientName?: string
+  /** the sender's word for it, where it is not normal */
+  priority?: 'high' | 'low'
   /** what the DSN is about, for direction dsn */
   about?: Id
 }

@@ -80,6 +80,7 @@ export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<
         ...(eightbit ? { eightbit } : {}),
         ...(dsn?.ret ? { ret: dsn.ret } : {}),
         ...(dsn?.envid ? { envid: dsn.envid } : {}),
+        ...(header.priority ? { priority: header.priority } : {}),
       },
       ...routed,
     }

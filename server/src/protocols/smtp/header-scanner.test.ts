@@ -61,6 +61,7 @@ describe('RFC 5322 section 3.6: the facts of a header', () => {
       inReplyTo: null,
       references: [],
       date: null,
+      priority: null,
       received: 0,
       traces: [],
     }
@@ -72,6 +73,19 @@ describe('RFC 5322 section 3.6: the facts of a header', () => {
       messageId: null,
     })
   })
+  test.each([
+    ['Importance: High', 'high'],
+    ['X-Priority: 1 (Highest)', 'high'],
+    ['X-Priority: 2', 'high'],
+    ['Priority: urgent', 'high'],
+    ['priority:\r\n non-urgent', 'low'],
+    ['X-Priority: 5 (Lowest)', 'low'],
+    ['Importance: low', 'low'],
+    ['X-Priority: 3 (Normal)', null],
+    ['Importance: normal\r\nX-Priority: 1', 'high'],
+    ['Importance: ', null],
+    ['X-Importance: high', null],
+  ])('priority: %s', (field, priority) => expect(scan([`${field}\r\n\r\n`]).priority).toBe(priority))
   test('no empty line: all is header', () => {
     expect(scan(['Subject: x\r\n'])).toMatchObject({ subject: 'x', complete: true })
   })

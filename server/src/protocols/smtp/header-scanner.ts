@@ -20,6 +20,8 @@ export interface HeaderFacts {
   references: string[]
   /** milliseconds since the epoch */
   date: number | null
+  /** what its sender says of it; null: nothing, or that it is normal */
+  priority: 'high' | 'low' | null
   /** number of Received fields */
   received: number
   /** values of Holdfast-Trace, at most 100 */
@@ -49,7 +51,7 @@ const LATEST_DATE = Date.UTC(2201, 0)
 const END = Buffer.from('\r\n\r\n')
 /** A field we want, with its folded lines (RFC 5322 section 2.2.3). */
 const FIELD =
-  /^(from|subject|message-id|in-reply-to|references|date|received|holdfast-trace)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim
+  /^(from|subject|message-id|in-reply-to|references|date|received|holdfast-trace|importance|x-priority|priority)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim
 const MESSAGE_ID = /<[^<>\s]{1,995}>/
 const MESSAGE_IDS = new RegExp(MESSAGE_ID, 'g')
 const MOST_REFERENCES = 50
@@ -113,6 +115,7 @@ function scan(header: Buffer, complete: boolean): HeaderFacts {
     inReplyTo: null,
     references: [],
     date: null,
+    priority: null,
     received: 0,
     traces: [],
     size: header.length,
@@ -152,6 +155,11 @@ function take(facts: HeaderFacts, name: string, raw: string): void {
     case 'date':
       facts.date = dateOf(value)
       return
+    case 'importance':
+    case 'x-priority':
+    case 'priority':
+      facts.priority ??= priorityOf(value)
+      return
     default:
       if (facts.traces.length < MAX_TRACES) facts.traces.push(displayText(value, MAX_DISPLAY))
   }
@@ -173,6 +181,13 @@ function firstAddress(value: string): string | null {
   return found && found.email.length <= 320
     ? displayText(Buffer.from(found.email, 'utf8').toString('latin1'), 320)
     : null
+}
+
+/** Words of Importance and Priority, figures of X-Priority (1 is the highest of five, often with its word behind it). */
+function priorityOf(value: string): 'high' | 'low' | null {
+  const [word] = /[a-z1-5-]+/.exec(value.slice(0, 40).toLowerCase()) ?? []
+  if (word === 'high' || word === 'urgent' || word === '1' || word === '2') return 'high'
+  return word === 'low' || word === 'non-urgent' || word === '4' || word === '5' ? 'low' : null
 }
 
 /** Nonsense years give null: the database has no place for them and no list shows them. */

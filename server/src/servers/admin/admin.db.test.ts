@@ -139,7 +139,14 @@ afterAll(async () => {
 })
 
 /** Asks for something that is there (or nearly), so that only the ability decides. */
+const night = {
+  name: 'Night',
+  plan: { zone: 'Europe/Berlin', weekly: { days: ['mon'], from: '22:00', to: '06:00' } },
+}
 const bodies: Partial<Record<string, object>> = {
+  createQuiet: night,
+  changeQuiet: night,
+  extendQuiet: { until: '2026-11-30T06:00:00Z' },
   pinRoute: { pin: null, reason: 'matrix', version: 999_999 },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
@@ -150,6 +157,7 @@ const pathOf = (path: string): string =>
     .replace(':org', org.organisationId)
     .replace(':route', org.routeId)
     .replace(':event', newId(0))
+    .replace(':window', newId(0))
     .replace(':delivery', newId(0))
     .replace(':message', message)
 
@@ -564,4 +572,81 @@ test('a route without an ability stops the start', async () => {
     app.get('/open', async () => 'x')
   })
   await expect(lone.start()).rejects.toThrow(/declares no ability/)
+})
+
+describe('quiet times', () => {
+  const call = (as: keyof typeof signedIn, method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) =>
+    ask({ method, path: `/organisations/${org.organisationId}/quiet${path}`, as, body })
+  const until = new Date(Date.now() + 3_600_000).toISOString()
+
+  test('set, changed, extended, released, removed; each act in the audit under its name', async () => {
+    const made = await call('admin', 'POST', '', {
+      ...night,
+      name: 'Inventory',
+      target: 'domain',
+      targetId: org.domainId,
+    })
+    expect(made).toMatchObject({
+      status: 200,
+      json: { name: 'Inventory', targetName: org.domain, open: null, held: 0 },
+    })
+    const { id } = made.json
+    expect(Date.parse(made.json.next.until) - Date.parse(made.json.next.from)).toBeGreaterThan(6 * 3_600_000)
+    expect((await call('admin', 'POST', '', { ...night, name: 'Inventory' })).code).toBe('conflict')
+    const changed = await call('admin', 'POST', `/${id}`, { ...night, name: 'Stocktaking' })
+    expect(changed.json).toMatchObject({ id, name: 'Stocktaking', target: 'all', targetName: null })
+    expect((await call('admin', 'POST', `/${id}/extend`, { until })).json).toMatchObject({
+      open: { until },
+      extendedUntil: until,
+    })
+    expect((await call('admin', 'POST', `/${id}/release`)).json.open).toBeNull()
+    expect((await call('admin', 'DELETE', `/${id}`)).status).toBe(204)
+    expect((await call('admin', 'DELETE', `/${id}`)).code).toBe('not-found')
+    const audit = await ask({ method: 'GET', path: `/organisations/${org.organisationId}/audit`, as: 'admin' })
+    expect(audit.json.items.slice(0, 5).map(({ act }: { act: string }) => act)).toEqual([
+      'quiet-removed',
+      'quiet-released',
+      'quiet-extended',
+      'quiet-set',
+      'quiet-set',
+    ])
+  })
+
+  test.each([
+    [{ plan: { zone: 'Nowhere', weekly: night.plan.weekly } }, 'time zone'],
+    [{ plan: { zone: 'UTC' } }, 'needs one of weekly'],
+    [{ target: 'domain' }, 'no such domain'],
+    [{ target: 'group', targetId: newId(0) }, 'no such group'],
+    [{ target: 'person', targetId: newId(0), plan: { ...night.plan, modes: 'stay' } }, 'whole routes'],
+    [{ name: '' }, 'name'],
+  ])('%o is refused with what is wrong', async (wish, text) => {
+    const answer = await call('admin', 'POST', '', { ...night, name: 'Wrong', ...wish })
+    expect(answer).toMatchObject({ status: 400, code: 'bad-request' })
+    expect(JSON.stringify(answer.json)).toContain(text)
+  })
+
+  test("another organisation's domain is not there; the provider's are an operator's, and say nothing of others", async () => {
+    const strange = await call('admin', 'POST', '', {
+      ...night,
+      name: 'Theirs',
+      target: 'domain',
+      targetId: other.domainId,
+    })
+    expect(strange).toMatchObject({ status: 400 })
+    const wish = { ...night, name: 'Data centre', provider: true }
+    expect((await call('admin', 'POST', '', wish)).code).toBe('forbidden')
+    const exempt = { senders: ['boss@tenant.test'] }
+    const made = await call('operator', 'POST', '', { ...wish, plan: { ...night.plan, exempt } })
+    expect(made.json).toMatchObject({ provider: true, plan: { exempt } })
+    const seen = (await call('admin', 'GET', '')).json.find(({ id }: { id: string }) => id === made.json.id)
+    expect(seen).toMatchObject({ provider: true, setBy: '', plan: { exempt: { senders: [] } } })
+    for (const [method, path, body] of [
+      ['DELETE', '', undefined],
+      ['POST', '/release', undefined],
+      ['POST', '/extend', { until }],
+      ['POST', '', night],
+    ] as const)
+      expect((await call('admin', method, `/${made.json.id}${path}`, body)).code).toBe('forbidden')
+    expect((await call('operator', 'DELETE', `/${made.json.id}`)).status).toBe(204)
+  })
 })

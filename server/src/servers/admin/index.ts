@@ -8,10 +8,11 @@ import { mount } from './handler.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
 import { mailHandlers } from './routes/mail.ts'
+import { quietHandlers } from './routes/quiet.ts'
 
 export type { AdminDeps } from './handler.ts'
 
-const handlers: Handlers<OperationId> = { ...accountHandlers, ...boardHandlers, ...mailHandlers }
+const handlers: Handlers<OperationId> = { ...accountHandlers, ...boardHandlers, ...mailHandlers, ...quietHandlers }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {
   return async (root) => {

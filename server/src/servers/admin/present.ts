@@ -44,6 +44,10 @@ export function presentQueueItem(row: QueueRow) {
       row.waitMode === null || row.waitSince === null
         ? null
         : { mode: wordOf(Mode, row.waitMode), since: iso(row.waitSince) },
+    quiet:
+      row.quietWindow === null || row.quietUntil === null
+        ? null
+        : { window: row.quietWindow, until: iso(row.quietUntil) },
   }
 }
 
@@ -62,7 +66,9 @@ export function presentParked(row: ParkedRow, names: ReadonlyMap<string, string>
 
 /** For a terminal: what an open delivery waits for. */
 export const waitText = (item: ReturnType<typeof presentQueueItem>): string | null =>
-  item.waitsFor && `waits for the route (${item.waitsFor.mode} since ${item.waitsFor.since})`
+  item.waitsFor
+    ? `waits for the route (${item.waitsFor.mode} since ${item.waitsFor.since})`
+    : item.quiet && `held by quiet time "${item.quiet.window}" until ${item.quiet.until}`
 
 export function presentLedger(row: LedgerRow | ReturnLedgerRow) {
   return {

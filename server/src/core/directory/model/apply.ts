@@ -8,11 +8,12 @@ import type { Database, Sql } from '../../../platform/db/database.ts'
 import { DelegationKind, wordOf } from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
-import { newId } from '../../../platform/ids.ts'
+import { newId, NIL_ID } from '../../../platform/ids.ts'
 import { bumpDirectory } from '../../../store/directory.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import { ensureModes } from '../../../store/modes.ts'
 import * as store from '../../../store/model.ts'
+import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { appendAudit, canonicalJson } from '../../audit/index.ts'
 import type { Current, Desired } from './desired.ts'
 import { desiredOf } from './desired.ts'
@@ -25,6 +26,7 @@ import { noNames, unknownNames } from './named.ts'
 import { nameProblems } from './paths.ts'
 import type { Problem } from './problems.ts'
 import { removalsOf, remove } from './prune.ts'
+import { planQuietTimes } from './quiet-times.ts'
 import { redirectProblems } from './redirects.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
 import { storedSources } from './source-passwords.ts'
@@ -72,11 +74,13 @@ export async function applyDeclaration(
   how: { dryRun: boolean; prune: boolean },
 ): Promise<Applied> {
   const result: Applied = { items: [], invitations: [], dns: [], changed: false }
+  const touched: Id[] = []
   try {
     await deps.db.transaction(async (sql) => {
       await store.lockModel(sql)
       for (const [index, organisation] of declaration.organisations.entries())
-        await applyOrganisation(sql, deps, { organisation, path: `organisations.${index}`, how, result })
+        touched.push(await applyOrganisation(sql, deps, { organisation, path: `organisations.${index}`, how, result }))
+      if (declaration.quietTimes) touched.push(await applyProviders(sql, deps, declaration.quietTimes, { how, result }))
       result.changed =
         result.items.some((item) => item.act === 'create' || item.act === 'change' || item.act === 'remove') ||
         result.invitations.length > 0
@@ -84,6 +88,9 @@ export async function applyDeclaration(
       if (!result.changed) return
       await ensureModes(sql)
       await bumpDirectory(sql)
+      // Windows may be others now, or groups have other people: what is held is looked at anew.
+      await beginQuietChange(sql)
+      for (const organisationId of touched) await replanHeld(sql, organisationId)
     })
   } catch (error) {
     if (error instanceof ApplyError) throw new ApplyError(nameProblems(error.problems, declaration))
@@ -99,7 +106,33 @@ interface Work {
   result: Applied
 }
 
-async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise<void> {
+/** The provider's own quiet times, over all organisations. */
+async function applyProviders(
+  sql: Sql,
+  deps: ApplyDeps,
+  declared: NonNullable<Declaration['quietTimes']>,
+  { how, result }: Pick<Work, 'how' | 'result'>,
+): Promise<Id> {
+  const plan = await planQuietTimes(sql, {
+    organisationId: NIL_ID,
+    actor: deps.actor,
+    declared,
+    names: { routes: [], domains: [], groups: [], addresses: [] },
+    prune: how.prune,
+    newId: () => newId(deps.clock.now()),
+    refuse: (index, text) => {
+      throw new ApplyError([{ path: `quietTimes.${index}`, text }])
+    },
+  })
+  result.items.push(...plan.items)
+  if (how.dryRun) return NIL_ID
+  await plan.carryOut()
+  await auditItems(sql, { organisationId: NIL_ID, subject: 'installation', actor: deps.actor }, plan.items, 0)
+  return NIL_ID
+}
+
+/** The organisation's id. */
+async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise<Id> {
   const current = await readCurrent(sql, work.organisation.slug)
   refuseUnknown(current, work)
   const sources = await storedSources(work.organisation.outboundSources, current.organisation, deps, (problem) => {
@@ -143,6 +176,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   items.push(...routes.items, ...domains.items, ...groups.items, ...people.items, ...redirects.items)
   const removals = work.how.prune ? await removalsOf(sql, organisationId, current, desired) : null
   if (removals) items.push(...removals.items)
+  const quiet = await quietPlan(sql, deps, current, desired, work)
+  items.push(...quiet.items)
   work.result.items.push(...items)
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
@@ -154,7 +189,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   }
 
   const firstPasswords = await newPasswords(sql, deps, desired, work)
-  if (work.how.dryRun) return
+  if (work.how.dryRun) return organisationId
   if (items[0]!.act !== 'leave') await store.writeOrganisation(sql, desired.organisation)
   if (routes.write.length > 0) await store.writeRoutes(sql, organisationId, routes.write)
   if (items[0]!.act !== 'leave') await store.writeOutbound(sql, organisationId, desired.organisation.outboundRouteId)
@@ -181,8 +216,33 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (redirects.write.length > 0) await store.writeRedirects(sql, organisationId, redirects.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
+  await quiet.carryOut()
   await deps.placeWaiting(sql, organisationId)
-  await audit(sql, deps.actor, desired, items, firstPasswords.length)
+  const about = { organisationId, subject: `organisation:${organisationId}`, actor: deps.actor }
+  await auditItems(sql, about, items, firstPasswords.length)
+  return organisationId
+}
+
+/** Where the file says nothing of them, they stay. */
+async function quietPlan(sql: Sql, deps: ApplyDeps, current: Current, desired: Desired, work: Work) {
+  const declared = work.organisation.quietTimes
+  if (declared === undefined) return { items: [], carryOut: () => Promise.resolve() }
+  return planQuietTimes(sql, {
+    organisationId: desired.organisation.id,
+    actor: deps.actor,
+    declared,
+    names: {
+      routes: [...desired.routes, ...current.routes],
+      domains: [...desired.domains, ...current.domains],
+      groups: [...desired.groups, ...current.groups],
+      addresses: [...desired.addresses, ...current.addresses],
+    },
+    prune: work.how.prune,
+    newId: () => newId(deps.clock.now()),
+    refuse: (index, text) => {
+      throw new ApplyError([{ path: `${work.path}.quietTimes.${index}.for`, text }])
+    },
+  })
 }
 
 async function readCurrent(sql: Sql, slug: string): Promise<Current> {
@@ -342,14 +402,17 @@ async function newPasswords(
   return Promise.all(rows)
 }
 
-async function audit(sql: Sql, actor: string, desired: Desired, items: PlanItem[], passwords: number): Promise<void> {
+async function auditItems(
+  sql: Sql,
+  about: { organisationId: Id; subject: string; actor: string },
+  items: PlanItem[],
+  passwords: number,
+): Promise<void> {
   const done = items.filter((item) => item.act !== 'leave' && item.act !== 'keep')
   if (done.length === 0 && passwords === 0) return
   await appendAudit(sql, {
-    organisationId: desired.organisation.id,
-    actor,
+    ...about,
     action: 'applied',
-    subject: `organisation:${desired.organisation.id}`,
     detail: {
       // The first ones by name; thousands of people do not make a page of audit.
       changes: done

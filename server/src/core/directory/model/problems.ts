@@ -8,6 +8,7 @@ import { nearest } from '../../../platform/nearest.ts'
 import { schemaWords } from '../../../platform/schema-words.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { nameProblems } from './paths.ts'
+import { quietTimeProblems } from './quiet-times.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
 import { declarationSchema } from './schema.ts'
 
@@ -98,7 +99,9 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
         yield { path: `${path}.redirects.${i}.to`, text: 'leads to itself and nowhere else' }
     }
     yield* contradictions(organisation, path)
+    yield* quietTimeProblems(organisation.quietTimes ?? [], `${path}.quietTimes`)
   }
+  yield* quietTimeProblems(declaration.quietTimes ?? [], 'quietTimes')
 }
 
 /** What a person may write from is there once: as an own address, as one to send as, or on behalf of. */

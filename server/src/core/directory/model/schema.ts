@@ -10,6 +10,7 @@ import { isMxName } from '../../../protocols/mta-sts/policy.ts'
 import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
+import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
 const text = (most: number) =>
   z
@@ -197,9 +198,17 @@ export const organisationSchema = z.strictObject({
   groups: z.array(groupSchema).max(10_000).default([]),
   people: z.array(personSchema).max(200_000).default([]),
   redirects: z.array(redirectSchema).max(50_000).default([]),
+  quietTimes: quietTimesSchema
+    .optional()
+    .describe('Planned hours in which mail that comes in waits for their end; left out they stay.'),
 })
 
-export const declarationSchema = z.strictObject({ organisations: z.array(organisationSchema).min(1).max(1000) })
+export const declarationSchema = z.strictObject({
+  organisations: z.array(organisationSchema).min(1).max(1000),
+  quietTimes: providersQuietTimesSchema
+    .optional()
+    .describe("The provider's own, for the mail of all organisations; left out they stay."),
+})
 export type Declaration = z.output<typeof declarationSchema>
 export type DeclaredOrganisation = Declaration['organisations'][number]
 export type DeclaredPerson = DeclaredOrganisation['people'][number]

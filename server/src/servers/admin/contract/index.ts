@@ -3,8 +3,9 @@ import type { Operation } from './operation.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
 import { mailOperations } from './mail.ts'
+import { quietOperations } from './quiet.ts'
 
-export const contract = { ...accountOperations, ...boardOperations, ...mailOperations }
+export const contract = { ...accountOperations, ...boardOperations, ...mailOperations, ...quietOperations }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)
 export type { Operation } from './operation.ts'

@@ -34,6 +34,8 @@ export const queueItem = name(
     route: z.string().nullable(),
     /** the mode of the route, or of the person, that makes it wait; then there is no time of a next attempt */
     waitsFor: z.strictObject({ mode: wordsOf(Mode), since: time }).nullable(),
+    /** held by this quiet time, until then */
+    quiet: z.strictObject({ window: z.string(), until: time }).nullable(),
   }),
 )
 const parkedItem = name(
