@@ -48,7 +48,7 @@ async function apply(value: object, how: { dryRun?: boolean; prune?: boolean } =
     actor: 'cli:test',
     checkPassword: () => undefined,
     hashPassword: (password: string) => Promise.resolve(password),
-    verifyPassword: async (verifier, password) => verifier.startsWith(`hash of ${password} `),
+    verifyPassword: async (verifier: string, password: string) => verifier.startsWith(`hash of ${password} `),
     oneTimePassword: () => '',
     secretOf: () => null,
     readFile: () => '',
