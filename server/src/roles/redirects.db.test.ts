@@ -207,9 +207,9 @@ test('what the world refuses after our 250 is about the original sender: not ali
 
 test('a flood of redirects in one transaction is not taken', async () => {
   const many = Array.from({ length: 100 }, (_, i) => `x${i}@world.test`)
-  for (let i = 0; i < 21; i++) await makeRedirect(one.db, one.org, `list${i}`, many)
+  for (let i = 0; i < 51; i++) await makeRedirect(one.db, one.org, `many${i}`, many)
   await redirect('last', many)
-  const to = Array.from({ length: 21 }, (_, i) => `list${i}@corp.test`)
+  const to = Array.from({ length: 51 }, (_, i) => `many${i}@corp.test`)
   expect((await one.send('flood', to)).final).toMatchObject({ code: 452 })
   expect(await one.count('message')).toBe(0)
 })

@@ -24,6 +24,8 @@ export interface Source {
 export interface SourceBook {
   /** Whose systems send from this address. */
   of(clientIp: string): readonly Source[]
+  /** Has the organisation named any? */
+  has(organisationId: Id): boolean
   refresh(): Promise<void>
   start(): Promise<void>
   stop(): void
@@ -73,6 +75,7 @@ export function createSourceBook(deps: { db: Database; clock: Clock; log: Log; p
       answers.set(clientIp, found)
       return found
     },
+    has: (organisationId) => entries.some(({ source }) => source.organisationId === organisationId),
     refresh,
     async start() {
       await refresh()

@@ -29,6 +29,8 @@ export interface Way {
 export interface Outbound {
   /** Is this address one of an organisation's own systems? */
   isListed(clientIp: string): boolean
+  /** Mail in the organisation's name may come from here: one of its systems, or it has not said which they are. */
+  vouches(clientIp: string, organisationId: Id): boolean
   checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
   /** `receive` takes the message in; a null way: it comes in like anybody's. */
   begin(
@@ -59,7 +61,7 @@ export interface OutboundDeps {
   db: Database
   log: Log
   directory: Directory
-  sources: Pick<SourceBook, 'of'>
+  sources: Pick<SourceBook, 'of' | 'has'>
   routes: Pick<RouteBook, 'all'>
   board: Pick<ModeBoard, 'flow'>
 }
@@ -145,6 +147,8 @@ export function createOutbound(deps: OutboundDeps): Outbound {
 
   return {
     isListed: (clientIp) => sources.of(clientIp).length > 0,
+    vouches: (clientIp, organisationId) =>
+      !sources.has(organisationId) || sources.of(clientIp).some((source) => source.organisationId === organisationId),
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)

@@ -14,7 +14,7 @@ import { forgetfulDisk, type ForgetfulDisk } from '../../../testkit/forgetful-di
 import { expectSound } from '../../../testkit/sound.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { BodyStore, Mode } from '../../platform/codes.ts'
-import { noReturnPaths, notListed } from '../../../testkit/not-listed.ts'
+import { noListBounces, noReturnPaths, notListed } from '../../../testkit/not-listed.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { keysFrom } from '../../platform/keys.ts'
@@ -123,6 +123,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
     watch: () => null,
     outbound: notListed,
     returnPaths: noReturnPaths,
+    listBounces: noListBounces,
     ownId: createOwnId(keysFrom(Buffer.alloc(32, 7)), newId(clock.now())),
     accept,
     bodies,

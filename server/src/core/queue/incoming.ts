@@ -80,6 +80,8 @@ export interface MessageFacts {
   forwarded?: boolean
   /** of the client's address, where it was looked up */
   clientName?: string
+  /** posted to this list (folded address): its members' bounces are counted, nobody is told */
+  list?: string
   /** what the DSN is about, for direction dsn */
   about?: Id
 }

@@ -22,10 +22,10 @@ import {
 import { foldAddress, type Directory } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import type { Accept } from '../queue/index.ts'
-import type { Routed, Routing } from '../routing/index.ts'
+import type { Routing } from '../routing/index.ts'
 import { prepareOutgoing, threadRootOf, type Envelope, type Outgoing } from './outgoing.ts'
 import { identityId, listSent, type SentMail } from './sent.ts'
-import { stageOutgoing, type StageDeps } from './stage.ts'
+import { stageAll, type Routes, type StageDeps } from './stage.ts'
 import { RECIPIENTS_PER_HOUR, tooManyThisHour } from './allowance.ts'
 import { createTries, envelopeDigest, type Left, type Tries } from './tries.ts'
 
@@ -68,7 +68,7 @@ export interface SubmissionDeps extends StageDeps {
   config: Pick<Config, 'hostname' | 'smtp'>
   mailbox: Mailbox
   directory: Pick<Directory, 'resolve'>
-  routing: Pick<Routing, 'outbound'>
+  routing: Pick<Routing, 'outbound' | 'posting'>
   accept: Pick<Accept, 'accept'>
   room: Pick<ByteRoom, 'within'>
 }
@@ -121,23 +121,22 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     }
   }
 
-  async function route(owner: MailOwner, outgoing: Outgoing, receivedAt: number, from: string): Promise<Routed> {
-    const { refused, ...routed } = await deps.routing.outbound(
-      {
-        receivedAt,
-        threadRoot: threadRootOf(outgoing.bytes),
-        organisationId: owner.organisationId,
-        outboundRouteId: await outboundRoute(db, owner.organisationId),
-        author: { personId: owner.personId, routeId: await ownRoute(from) },
-      },
-      outgoing.recipients,
-    )
+  async function route(owner: MailOwner, outgoing: Outgoing, receivedAt: number, from: string): Promise<Routes> {
+    const input = {
+      receivedAt,
+      threadRoot: threadRootOf(outgoing.bytes),
+      organisationId: owner.organisationId,
+      from,
+      outboundRouteId: await outboundRoute(db, owner.organisationId),
+      author: { personId: owner.personId, routeId: await ownRoute(from) },
+    }
+    const { refused, postings, ...routed } = await deps.routing.outbound(input, outgoing.recipients)
     const [first] = refused
     if (first) {
       const detail = refused.map(({ address, error }) => `<${address}> ${error.detail ?? error.spec.text}`).join('; ')
       throw new WireError(first.error.code, detail, { cause: first.error })
     }
-    return routed
+    return { input, routed, postings }
   }
 
   /** Checks, stages and stores it; when this resolves, it has left. */
@@ -162,10 +161,16 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const sentAt = clock.now()
     const submissionId = newId(sentAt)
     const messageId = newId(sentAt)
-    const routed = await route(owner, outgoing, sentAt, identity.address)
+    const routes = await route(owner, outgoing, sentAt, identity.address)
     const { organisationId } = owner
-    const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol }
-    const staged = await stageOutgoing(deps, leaving)
+    const staged = await stageAll(deps, {
+      organisationId,
+      messageId,
+      receivedAt: sentAt,
+      outgoing,
+      protocol,
+      ...routes,
+    })
     const one = {
       submissionId,
       copyId,
@@ -183,7 +188,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     }
     if (!begun) return known(owner, draft, one.envelopeDigest)
     try {
-      await deps.accept.accept(staged.incoming)
+      await deps.accept.accept(...staged.unit)
     } catch (error) {
       // Only where it is certain that nothing was stored; else the row stays and the next try finds out.
       if (!(error instanceof WireError && error.code === 'commit-unknown')) {

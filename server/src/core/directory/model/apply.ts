@@ -126,6 +126,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   const groups = compare('group', current.groups, desired.groups, { nameOf: (row) => row.name })
   const people = comparePeople(current, desired)
   const redirects = compare('redirect', current.redirects, desired.redirects, { nameOf: (row) => row.display })
+  const lists = compare('list', current.lists, desired.lists, { nameOf: (row) => row.display })
   const orgChanges = current.organisation ? changedFields(current.organisation, desired.organisation) : []
   items.push({
     act: current.organisation ? (orgChanges.length > 0 ? 'change' : 'leave') : 'create',
@@ -133,7 +134,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     name: desired.organisation.slug,
     detail: orgChanges.join(', '),
   })
-  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items, ...redirects.items)
+  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items, ...redirects.items, ...lists.items)
   const removals = work.how.prune ? await removalsOf(sql, organisationId, current, desired) : null
   if (removals) items.push(...removals.items)
   work.result.items.push(...items)
@@ -165,17 +166,28 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     )
     await ensureStandardFolders(sql, organisationId, ids)
   }
-  if (redirects.write.length > 0) await store.writeRedirects(sql, organisationId, redirects.write)
+  await writeStandIns(sql, organisationId, redirects.write, lists.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
   await deps.placeWaiting(sql, organisationId)
   await audit(sql, deps.actor, desired, items, firstPasswords.length)
 }
 
+/** Addresses that stand for others. */
+async function writeStandIns(
+  sql: Sql,
+  organisationId: Id,
+  redirects: readonly store.RedirectModel[],
+  lists: readonly store.ListModel[],
+): Promise<void> {
+  if (redirects.length > 0) await store.writeRedirects(sql, organisationId, redirects)
+  if (lists.length > 0) await store.writeLists(sql, organisationId, lists)
+}
+
 async function readCurrent(sql: Sql, slug: string): Promise<Current> {
   const organisation = await store.readOrganisation(sql, slug)
   if (!organisation)
-    return { organisation, routes: [], domains: [], groups: [], people: [], addresses: [], redirects: [] }
+    return { organisation, routes: [], domains: [], groups: [], people: [], addresses: [], redirects: [], lists: [] }
   const { id } = organisation
   return {
     organisation,
@@ -185,6 +197,7 @@ async function readCurrent(sql: Sql, slug: string): Promise<Current> {
     people: await store.readPeople(sql, id),
     addresses: await store.readAddresses(sql, id),
     redirects: await store.readRedirects(sql, id),
+    lists: await store.readLists(sql, id),
   }
 }
 

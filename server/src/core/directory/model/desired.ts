@@ -2,13 +2,14 @@
  * What the tables are to hold for one declared organisation, given what they hold now: ids are kept where a name (for
  * people: an address) is known, and made where it is new. Nothing is written here.
  */
-import { DomainKind, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
+import { DomainKind, ListPosting, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import type {
   AddressModel,
   DomainModel,
   GroupModel,
+  ListModel,
   OrganisationModel,
   PersonModel,
   RedirectModel,
@@ -27,6 +28,7 @@ export interface Current {
   people: PersonModel[]
   addresses: AddressModel[]
   redirects: RedirectModel[]
+  lists: ListModel[]
 }
 export interface Tools {
   newId: () => Id
@@ -47,6 +49,7 @@ export interface Desired {
   people: PersonModel[]
   addresses: AddressModel[]
   redirects: RedirectModel[]
+  lists: ListModel[]
   declared: Map<Id, DeclaredPerson>
 }
 
@@ -92,8 +95,39 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
     people,
     addresses,
     redirects: redirectsOf(declared, current, domains, tools),
+    lists: listsOf(declared, current, { domains, groups }, tools),
     declared: byId,
   }
+}
+
+/** A list is known by its address. */
+function listsOf(
+  declared: DeclaredOrganisation,
+  current: Current,
+  named: { domains: readonly DomainModel[]; groups: readonly GroupModel[] },
+  tools: Tools,
+): ListModel[] {
+  const ids = new Map(current.lists.map(({ address, id }) => [address, id]))
+  const domainIds = new Map([...current.domains, ...named.domains].map((domain) => [domain.name, domain.id]))
+  const groupIds = new Map([...current.groups, ...named.groups].map((group) => [group.name, group.id]))
+  return declared.lists.map((list) => {
+    const address = foldAddress(list.address)!
+    return {
+      id: ids.get(address) ?? tools.newId(),
+      address,
+      display: list.address,
+      domainId: domainIds.get(address.slice(address.lastIndexOf('@') + 1))!,
+      name: list.name,
+      members: list.members,
+      groupIds: list.groups.map((name) => groupIds.get(name)!),
+      posting: ListPosting[list.posting],
+      posters: list.posters.map((poster) => foldAddress(poster)!),
+      help: list.help ?? null,
+      unsubscribe: list.unsubscribe ?? null,
+      pauseBounces: list.pauseAfter?.bounces ?? null,
+      pauseDays: list.pauseAfter?.days ?? null,
+    }
+  })
 }
 
 /** A redirect is known by its address. */
