@@ -16,7 +16,7 @@ import { WireError } from '../../platform/errors.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import { domainByName, findAddresses, findKnown, oldestDomain } from '../../store/directory.ts'
 import type { AddressRow, DomainRow, ListRow, RedirectRow } from '../../store/directory.ts'
-import { expand, inTheWorld } from './expand.ts'
+import { expand, inTheWorld, type Targets } from './expand.ts'
 import { foldAddress, localCandidates, splitAddress } from './fold.ts'
 import type { SplitAddress } from './fold.ts'
 import type { MailingList, Recipient } from './recipient.ts'
@@ -33,39 +33,59 @@ export interface Entry {
   redirect: RedirectRow | null
 }
 
+/** What an address that stands for others comes to, by the id of its redirect or list: found once for all its spellings. */
+export interface Expansions {
+  get(id: string): Promise<Recipient[]> | undefined
+  set(id: string, found: Promise<Recipient[]>): void
+}
+
 export async function lookUp(
   sql: Sql,
   address: string,
   findDomain: FindDomain = (name) => domainByName(sql, name),
+  expansions: Expansions = new Map<string, Promise<Recipient[]>>(),
 ): Promise<Recipient> {
   const ask: Ask = { sql, findDomain, findRows: (addresses) => findAddresses(sql, addresses) }
   const { recipient, redirect } = await findEntry(ask, address, false)
   if (redirect === null) return recipient
+  const known = expansions.get(redirect.id)
+  const found = known ?? expand({ recipient, redirect }, redirect.address, targetsOf(ask, recipient, redirect))
+  if (!known) expansions.set(redirect.id, found)
+  const to = withSpelling(await found, recipient)
+  const { list } = redirect
+  if (list) return { ...recipient, list: listOf(redirect, list, to) }
+  return { ...recipient, redirect: { domain: domainOf(redirect.address), to } }
+}
+
+/** The own copy of a person goes to the address as it is written this time. */
+function withSpelling(to: Recipient[], { personId, address }: Recipient): readonly Recipient[] {
+  const at = personId === null ? -1 : to.findIndex((one) => one.personId === personId)
+  return at < 0 || to[at]!.address === address ? to : to.with(at, { ...to[at]!, address })
+}
+
+function targetsOf(ask: Ask, { organisationId }: Recipient, redirect: RedirectRow): Targets {
   const loaded = new Map<string, AddressRow[]>()
   const again: Ask = {
     ...ask,
     findRows: (addresses) =>
       addresses.every((one) => loaded.has(one))
         ? Promise.resolve(addresses.flatMap((one) => loaded.get(one)!))
-        : findAddresses(sql, addresses),
+        : ask.findRows(addresses),
   }
-  const to = await expand({ recipient, redirect }, address, {
+  return {
     async load(targets) {
       const wanted = targets.flatMap((target) => foldAddress(target) ?? [])
       for (const one of wanted) loaded.set(one, [])
-      for (const row of await findAddresses(sql, wanted)) loaded.get(row.address)?.push(row)
+      for (const row of await ask.findRows(wanted)) loaded.get(row.address)?.push(row)
     },
     async find(target) {
       const split = splitAddress(target)
-      const domain = split?.domain ? await findDomain(split.domain) : null
-      if (domain?.organisationId === recipient.organisationId) return findEntry(again, target, true)
-      const { outboundRouteId } = (await findDomain(domainOf(redirect.address)))!
-      return { recipient: inTheWorld(recipient.organisationId, outboundRouteId, target), redirect: null }
+      const domain = split?.domain ? await ask.findDomain(split.domain) : null
+      if (domain?.organisationId === organisationId) return findEntry(again, target, true)
+      const { outboundRouteId } = (await ask.findDomain(domainOf(redirect.address)))!
+      return { recipient: inTheWorld(organisationId, outboundRouteId, target), redirect: null }
     },
-  })
-  const { list } = redirect
-  if (list) return { ...recipient, list: listOf(redirect, list, to) }
-  return { ...recipient, redirect: { domain: domainOf(redirect.address), to } }
+  }
 }
 
 function listOf({ id, address }: RedirectRow, list: ListRow, to: readonly Recipient[]): MailingList {

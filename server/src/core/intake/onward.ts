@@ -54,11 +54,19 @@ export async function onwardOf(
   return isLeaving ? returnPaths.onward(share, from) : null
 }
 
-/** The address and those of ours it stands for: by each of them the message is known again. */
-export function ownAmong({ folded, redirect, list }: Recipient): string | string[] {
-  const finals = redirect?.to ?? list?.members
-  if (!finals) return folded
-  return [folded, ...finals.flatMap((one) => (one.standing === 'outside' || one.folded === folded ? [] : one.folded))]
+/** So many marks fit into a header; beyond them a loop over one of the rest takes a round more. */
+const MOST_MARKS = 40
+
+/**
+ * The address, and those of ours a redirect stands for: by each of them the message is known again. Of a list the address
+ * alone: what a member's own rule sends on to another member is no loop.
+ */
+export function ownAmong({ folded, redirect }: Recipient): string | string[] {
+  if (!redirect || redirect.to.length > MOST_MARKS) return folded
+  return [
+    folded,
+    ...redirect.to.flatMap((one) => (one.standing === 'outside' || one.folded === folded ? [] : one.folded)),
+  ]
 }
 
 export interface ListNotice {

@@ -51,11 +51,15 @@ export function createReturnPaths(deps: {
   const verp = createVerp(mac)
 
   /** Where a notice goes: out into the world, or home where the domain has become ours meanwhile. */
-  async function finalOf({ organisationId, outboundRouteId }: OwnDomain, address: string): Promise<Recipient> {
+  async function finalsOf(
+    { organisationId, outboundRouteId }: OwnDomain,
+    address: string,
+  ): Promise<readonly Recipient[]> {
     const owner = await directory.organisationOfDomain(partsOf(address).domain)
-    if (owner?.organisationId !== organisationId) return inTheWorld(organisationId, outboundRouteId, address)
-    const { redirect, ...own } = await directory.resolve(address)
-    return redirect && redirect.to.length === 1 ? redirect.to[0]! : own
+    if (owner?.organisationId !== organisationId) return [inTheWorld(organisationId, outboundRouteId, address)]
+    const own = await directory.resolve(address)
+    if (own.list) throw new WireError('not-a-notice', 'a list takes no notices')
+    return own.redirect?.to ?? [own]
   }
 
   type Known = Exclude<Returned | BounceOf, { kind: 'forged' } | { kind: 'old' }>
@@ -75,7 +79,7 @@ export function createReturnPaths(deps: {
     }
     const sender = read.kind === 'sender' ? read.address : await envelopeFromOf(deps.db, own.organisationId, read.id)
     if (sender === null || sender === '') throw gone
-    return { redirect: { domain, to: [await finalOf(own, sender)] } }
+    return { redirect: { domain, to: await finalsOf(own, sender) } }
   }
 
   return {

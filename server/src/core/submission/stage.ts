@@ -89,13 +89,10 @@ async function stageOutgoing(
   // Without the author's address, though RFC 5321 section 4.4 has a FROM clause: it says where somebody was when they
   // wrote, to everybody they write to, and some receivers hold a home's address against the mail. Who it was is in our log.
   const received = `Received: by ${deps.config.hostname} (Holdfast) with ${protocol} id ${messageId};\r\n\t${mailDate(receivedAt)}\r\n`
-  // Of whom it is for, and of people whom a redirect led it to.
-  const named = posting ? [posting.list.address] : outgoing.recipients
-  const led = routed.deliveries.filter(({ via, personId }) => via !== undefined && personId !== null)
   const trace = deps.ownId.header(
     organisationId,
     messageId,
-    [...named, ...led.map(({ recipient }) => recipient)].flatMap((address) => foldAddress(address) ?? []),
+    (posting ? [posting.list.address] : outgoing.recipients).flatMap((address) => foldAddress(address) ?? []),
   )
   const fields = posting ? listFields({ ...posting.list, isOpen: posting.list.posting !== ListPosting.named }) : ''
   const sink = deps.bodies.open(organisationId, messageId)

@@ -47,6 +47,14 @@ test('any list and member come back, whatever letters were folded; what was chan
   )
 })
 
+test('letters beyond ASCII stay out of it', () => {
+  for (const [of, member] of [
+    ['nachrichtenfür@corp.test', 'bob@outside.test'],
+    [list, 'jürgen@outside.test'],
+  ] as const)
+    expect(verp.sender(of, member, id)).toMatch(/^srs3=/)
+})
+
 test('whatever is asked, reading ends with a word', () => {
   const piece = fc.constantFrom('news', '-bounces+', 'ABCDEFGH', 'srs3=', '=', '"', '\\', '0'.repeat(32), '\0')
   fc.assert(

@@ -2,11 +2,12 @@
  * Bounce addresses of lists, one for each member (VERP), so that a notice says by its recipient whom it is about:
  *
  *   news-bounces+HHHHHHHH=local=their.domain@our.domain
- *   srs3=HHHHHHHH=…@our.domain       its local part would have more than 64 octets: an id by which list and member are found
+ *   srs3=HHHHHHHH=…@our.domain       more than 64 octets, or not ASCII: an id by which list and member are found
  *
  * HHHHHHHH is a keyed hash as in codec.ts: nobody can make a member look unreachable who has not got their mail. All parts
  * are folded addresses, so letters that a relay has changed mean nothing. Pure: `mac` has the key.
  */
+import { isAscii } from 'node:buffer'
 import { base32, isSameHash, MOST_LOCAL, uuidOf } from './codec.ts'
 import { bareLocal, writtenLocal } from './local-part.ts'
 
@@ -39,7 +40,8 @@ export function createVerp(mac: (text: string) => Buffer): VerpCodec {
       const [[name, domain], [local, host]] = [split(list), split(member)]
       const bare = `${bareLocal(name)}-bounces+${hashOf(list, member)}=${bareLocal(local)}=${host}`
       const whole = writtenLocal(bare)
-      if (Buffer.byteLength(whole) <= MOST_LOCAL && !host.includes('=')) return `${whole}@${domain}`
+      // In ASCII alone, so that nobody needs SMTPUTF8 for its sake.
+      if (whole.length <= MOST_LOCAL && isAscii(Buffer.from(whole)) && !host.includes('=')) return `${whole}@${domain}`
       const hex = id.replaceAll('-', '')
       return `srs3=${hashOf(domain, hex)}=${hex}@${domain}`
     },
