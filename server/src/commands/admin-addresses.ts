@@ -51,11 +51,24 @@ async function address(written: string, options: GlobalOptions): Promise<void> {
       where: one.standing === 'outside' ? 'the world' : one.personId === null ? 'its mail system' : 'a person here',
     }))
     const kind = list ? `a list (${list.name})` : redirect ? 'a redirect' : 'nobody else'
+    const unknown = (redirect ?? list)?.unknown ?? []
+    const left = unknown.map((one) => `  ${one} (left out: nobody has this address)`)
     const paused = list && list.paused.length > 0 ? [`  paused: ${list.paused.join(', ')}`] : []
     show(
       options,
-      { address: written, kind: list ? 'list' : redirect ? 'redirect' : 'address', to, paused: list?.paused ?? [] },
-      [`${written} stands for ${kind}:`, ...to.map((one) => `  ${one.address} (${one.where})`), ...paused].join('\n'),
+      {
+        address: written,
+        kind: list ? 'list' : redirect ? 'redirect' : 'address',
+        to,
+        unknown,
+        paused: list?.paused ?? [],
+      },
+      [
+        `${written} stands for ${kind}:`,
+        ...to.map((one) => `  ${one.address} (${one.where})`),
+        ...left,
+        ...paused,
+      ].join('\n'),
     )
   })
 }

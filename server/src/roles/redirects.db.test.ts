@@ -181,6 +181,8 @@ test('who is unknown is left out; the reply at RCPT is about the address itself'
   await redirect('empty', ['gone@corp.test'])
   expect((await one.send('rest', [team])).ok).toBe(true)
   await written(1)
+  await one.server.core.directory.refresh()
+  expect((await one.server.core.directory.resolve(team)).redirect!.unknown).toEqual(['gone@corp.test'])
   expect((await firstReply('none', 'empty@corp.test')).text).toMatch(/^5\.1\.1 /)
   await one.db.query('UPDATE organisation SET outbound_route_id = NULL')
   await redirect('stuck', [world, alice])

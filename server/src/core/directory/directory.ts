@@ -15,6 +15,7 @@ import type { DomainRow, PersonAddress } from '../../store/directory.ts'
 import { openHints } from '../../store/hints.ts'
 import { foldAddress, foldDomain, splitAddress } from './fold.ts'
 import { boundedCache } from './generations.ts'
+import type { Expansion } from './expand.ts'
 import { lookUp, type Expansions } from './lookup.ts'
 import type { Directory, Recipient } from './recipient.ts'
 
@@ -71,7 +72,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
   const refusals = boundedCache<Refusal>(size)
   const parked = boundedCache<{ recipient: Recipient; until: number }>(Math.ceil(size / 10))
   const domains = boundedCache<Promise<DomainRow | null>>(20_000)
-  const expansions = boundedCache<Promise<Recipient[]>>(Math.ceil(size / 10))
+  const expansions = boundedCache<Promise<Expansion>>(Math.ceil(size / 10))
   const learned = boundedCache<number>(size)
   const underWay = new Map<string, Promise<Recipient>>()
   /** counts the drops: an answer whose question is older than the last drop is not kept */

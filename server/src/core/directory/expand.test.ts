@@ -3,9 +3,8 @@ import { expect, test } from 'vitest'
 import { domain, person, redirect, world, worldSql } from '../../../testkit/directory-world.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { AddressRow, DomainRow } from '../../store/directory.ts'
-import { DEEPEST, MOST_FINALS, MOST_TARGETS } from './expand.ts'
+import { DEEPEST, type Expansion, MOST_FINALS, MOST_TARGETS } from './expand.ts'
 import { lookUp } from './lookup.ts'
-import type { Recipient } from './recipient.ts'
 
 const there = (addresses: AddressRow[], domains: DomainRow[] = [domain('a.test')]) =>
   worldSql(world({ domains, addresses }))
@@ -62,7 +61,7 @@ test('who is unknown is left out; nobody left is 550; what nobody can say just n
 
 test('found once for all spellings; the own copy goes to the address as it is written', async () => {
   const sql = there([person('team@a.test'), redirect('team@a.test', ['x@world.test', 'gone@a.test'])])
-  const expansions = new Map<string, Promise<Recipient[]>>()
+  const expansions = new Map<string, Promise<Expansion>>()
   const asked = async (address: string) =>
     (await lookUp(sql, address, undefined, expansions)).redirect!.to.map((one) => one.address)
   expect(await asked('team@a.test')).toEqual(['team@a.test', 'x@world.test'])

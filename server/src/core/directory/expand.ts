@@ -30,9 +30,16 @@ export interface Targets {
   load(targets: readonly string[]): Promise<void>
 }
 
-export async function expand(start: Entry, address: string, targets: Targets): Promise<Recipient[]> {
+/** Where it all goes, and the targets that nobody knows. */
+export interface Expansion {
+  to: readonly Recipient[]
+  unknown: readonly string[]
+}
+
+export async function expand(start: Entry, address: string, targets: Targets): Promise<Expansion> {
   const followed = new Set<string>()
   const finals = new Map<string, Recipient>()
+  const unknown: string[] = []
   let looked = 0
 
   const keep = (recipient: Recipient): void => {
@@ -60,11 +67,12 @@ export async function expand(start: Entry, address: string, targets: Targets): P
       if (++looked > MOST_TARGETS) throw tooFar(address, `to more than ${MOST_TARGETS} addresses`)
       const next = await ask(target)
       if (next) await follow(next, depth + 1)
+      else unknown.push(target)
     }
   }
 
   await follow(start, 1)
-  if (finals.size > 0) return [...finals.values()]
+  if (finals.size > 0) return { to: [...finals.values()], unknown }
   throw new WireError('unknown-recipient', 'the addresses that it stands for do not exist')
 }
 

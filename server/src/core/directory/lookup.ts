@@ -16,7 +16,7 @@ import { WireError } from '../../platform/errors.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import { domainByName, findAddresses, findKnown, oldestDomain } from '../../store/directory.ts'
 import type { AddressRow, DomainRow, ListRow, RedirectRow } from '../../store/directory.ts'
-import { expand, inTheWorld, type Targets } from './expand.ts'
+import { expand, inTheWorld, type Expansion, type Targets } from './expand.ts'
 import { foldAddress, localCandidates, splitAddress } from './fold.ts'
 import type { SplitAddress } from './fold.ts'
 import type { MailingList, Recipient } from './recipient.ts'
@@ -35,15 +35,15 @@ export interface Entry {
 
 /** What an address that stands for others comes to, by the id of its redirect or list: found once for all its spellings. */
 export interface Expansions {
-  get(id: string): Promise<Recipient[]> | undefined
-  set(id: string, found: Promise<Recipient[]>): void
+  get(id: string): Promise<Expansion> | undefined
+  set(id: string, found: Promise<Expansion>): void
 }
 
 export async function lookUp(
   sql: Sql,
   address: string,
   findDomain: FindDomain = (name) => domainByName(sql, name),
-  expansions: Expansions = new Map<string, Promise<Recipient[]>>(),
+  expansions: Expansions = new Map<string, Promise<Expansion>>(),
 ): Promise<Recipient> {
   const ask: Ask = { sql, findDomain, findRows: (addresses) => findAddresses(sql, addresses) }
   const { recipient, redirect } = await findEntry(ask, address, false)
@@ -51,14 +51,15 @@ export async function lookUp(
   const known = expansions.get(redirect.id)
   const found = known ?? expand({ recipient, redirect }, redirect.address, targetsOf(ask, recipient, redirect))
   if (!known) expansions.set(redirect.id, found)
-  const to = withSpelling(await found, recipient)
+  const { to, unknown } = await found
   const { list } = redirect
-  if (list) return { ...recipient, list: listOf(redirect, list, to) }
-  return { ...recipient, redirect: { domain: domainOf(redirect.address), to } }
+  if (list) return { ...recipient, list: { ...listOf(redirect, list, to), unknown } }
+  const domain = domainOf(redirect.address)
+  return { ...recipient, redirect: { domain, to: withSpelling(to, recipient), unknown } }
 }
 
 /** The own copy of a person goes to the address as it is written this time. */
-function withSpelling(to: Recipient[], { personId, address }: Recipient): readonly Recipient[] {
+function withSpelling(to: readonly Recipient[], { personId, address }: Recipient): readonly Recipient[] {
   const at = personId === null ? -1 : to.findIndex((one) => one.personId === personId)
   return at < 0 || to[at]!.address === address ? to : to.with(at, { ...to[at]!, address })
 }
@@ -88,7 +89,7 @@ function targetsOf(ask: Ask, { organisationId }: Recipient, redirect: RedirectRo
   }
 }
 
-function listOf({ id, address }: RedirectRow, list: ListRow, to: readonly Recipient[]): MailingList {
+function listOf({ id, address }: RedirectRow, list: ListRow, to: readonly Recipient[]): Omit<MailingList, 'unknown'> {
   const members = to.filter((one) => !list.paused.includes(foldAddress(one.address) ?? one.folded))
   if (members.length === 0) throw new WireError('config', `all members of the list <${address}> are paused`)
   return { id, address, ...list, members }

@@ -41,6 +41,8 @@ export interface MailingList {
   paused: readonly string[]
   /** those who get something now: each once, none of them redirected any more */
   members: readonly Recipient[]
+  /** targets left out: nobody here has them */
+  unknown: readonly string[]
 }
 
 /** What an address that stands for others comes to in the end. */
@@ -49,6 +51,8 @@ export interface Redirected {
   domain: string
   /** each once, none of them redirected any more */
   to: readonly Recipient[]
+  /** targets left out: nobody here has them */
+  unknown: readonly string[]
 }
 
 export interface Directory {

@@ -176,8 +176,10 @@ function receive(
       if (unit.length === 1 && shares[0]!.list === null) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
       const queueId = stored.join(' ')
-      notice?.count()
-      if (stored[0] === unit[0]!.messageId) return { queueId, watch }
+      if (stored[0] === unit[0]!.messageId) {
+        notice?.count()
+        return { queueId, watch }
+      }
       // It repeats a message that is stored already: these bytes are nobody's.
       drop()
       copy?.drop()

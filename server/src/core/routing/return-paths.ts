@@ -1,6 +1,7 @@
 /**
  * Senders of mail that is sent on (protocols/srs): rewritten where it leaves for the world (SRS), of its own for each member
- * of a list (VERP), and whose they were when a notice comes back. A sender of the organisation's own is left alone: its SPF is ours anyway; and so is the null sender.
+ * of a list (VERP), and whose they were when a notice comes back. A sender of the organisation's own is left alone, for its
+ * SPF is ours to keep; and so is the null sender.
  *
  * Promise: only what we have made ourselves lets anybody in, only for three weeks, and only notices (the null sender, RFC
  * 5321 section 4.5.5): no door for mail of strangers to strangers. A notice for which all that holds is never refused here.
@@ -79,7 +80,7 @@ export function createReturnPaths(deps: {
     }
     const sender = read.kind === 'sender' ? read.address : await envelopeFromOf(deps.db, own.organisationId, read.id)
     if (sender === null || sender === '') throw gone
-    return { redirect: { domain, to: await finalsOf(own, sender) } }
+    return { redirect: { domain, to: await finalsOf(own, sender), unknown: [] } }
   }
 
   return {
@@ -126,5 +127,5 @@ const nowhere = (
   isProtected: false,
   retentionDays: 0,
   standing: 'known',
-  redirect: { domain, to: [] },
+  redirect: { domain, to: [], unknown: [] },
 })

@@ -190,14 +190,10 @@ export function createRouting(deps: {
 
   function posting(input: RouteInput, { list, looped }: Posting, paths: Pick<ReturnPaths, 'forMember'>): Routed {
     // A list is where the sender's message ends: what they asked about its delivery ends there too (RFC 3461 section 5.2.7.3).
+    // What a member has sent here again they get as well: the list alone knows its loops.
     const routed = inbound(
       input,
-      list.members.map((member) => ({
-        recipient: member,
-        notify: 0,
-        orcpt: null,
-        looped: looped || (input.seen?.(member) ?? false),
-      })),
+      list.members.map((member) => ({ recipient: member, notify: 0, orcpt: null, looped })),
     )
     for (const delivery of routed.deliveries) {
       delivery.via = list.address
