@@ -1,6 +1,6 @@
 /** Bounces of lists' members, and lists with them as an admin sees them. The lists themselves: store/model.ts, directory.ts. */
 import type { Sql } from '../platform/db/database.ts'
-import type { Id } from '../platform/ids.ts'
+import { NIL_ID, type Id } from '../platform/ids.ts'
 
 interface Bounce {
   organisationId: Id
@@ -85,5 +85,41 @@ export function listsOf(sql: Sql, organisationId: Id): Promise<ListStanding[]> {
          FROM list_bounce b WHERE b.organisation_id = l.organisation_id AND b.list_id = l.list_id), '[]') AS bounces
      FROM mailing_list l WHERE organisation_id = $1 ORDER BY address LIMIT 10000`,
     [organisationId],
+  )
+}
+
+/** An address that stands for others, as it was declared. */
+export interface StandInRow {
+  id: Id
+  isList: boolean
+  address: string
+  /** of a list */
+  name: string | null
+  /** the first hundred */
+  targets: string[]
+  /** how many more there are */
+  more: number
+  groups: string[]
+  posting: number | null
+  /** of its members, and how many are paused */
+  bounces: number
+  paused: number
+}
+
+/** Redirects and lists by the time they were made. */
+export function listStandIns(sql: Sql, organisationId: Id, after: Id | null, limit: number): Promise<StandInRow[]> {
+  return sql.query<StandInRow>(
+    `SELECT * FROM (
+       SELECT redirect_id AS id, false AS "isList", display AS address, NULL AS name, targets[1:100] AS targets,
+         greatest(cardinality(targets) - 100, 0) AS more, ARRAY[]::text[] AS groups, NULL::smallint AS posting, 0 AS bounces, 0 AS paused
+       FROM redirect WHERE organisation_id = $1 AND redirect_id > $2
+       UNION ALL
+       SELECT list_id, true, display, name, members[1:100], greatest(cardinality(members) - 100, 0),
+         ARRAY(SELECT g.name FROM person_group g WHERE g.organisation_id = l.organisation_id AND g.group_id = ANY(l.groups) ORDER BY 1),
+         posting, coalesce((SELECT sum(bounces)::int FROM list_bounce b WHERE b.organisation_id = l.organisation_id AND b.list_id = l.list_id), 0),
+         (SELECT count(*)::int FROM list_bounce b WHERE b.organisation_id = l.organisation_id AND b.list_id = l.list_id AND paused_at IS NOT NULL)
+       FROM mailing_list l WHERE organisation_id = $1 AND list_id > $2) AS all_of_them
+     ORDER BY id LIMIT $3`,
+    [organisationId, after ?? NIL_ID, limit],
   )
 }

@@ -4,4 +4,4 @@
  */
 export { createListBounces, isFailureReport, REPORT_BYTES, resumeMember, type ListBounces } from './bounces.ts'
 export { refusalOf } from './posting.ts'
-export { listsOf, type ListStanding } from '../../store/lists.ts'
+export { listsOf, listStandIns, type ListStanding, type StandInRow } from '../../store/lists.ts'
