@@ -249,6 +249,41 @@ CREATE INDEX ledger_delivery ON ledger USING btree (organisation_id, delivery_id
 CREATE INDEX ledger_event ON ledger USING btree (organisation_id, return_event_id, ledger_id);
 CREATE INDEX ledger_home ON ledger USING btree (organisation_id, return_event_id, person_id, delivery_id) WHERE (outcome = 1);
 
+CREATE TABLE list_bounce (
+  organisation_id uuid NOT NULL,
+  list_id uuid NOT NULL,
+  member text COLLATE "C" NOT NULL,
+  bounces integer NOT NULL,
+  first_at timestamp with time zone NOT NULL,
+  last_at timestamp with time zone NOT NULL,
+  last_text text NOT NULL,
+  window_from timestamp with time zone NOT NULL,
+  window_bounces integer NOT NULL,
+  paused_at timestamp with time zone,
+  PRIMARY KEY (organisation_id, list_id, member),
+  FOREIGN KEY (organisation_id, list_id) REFERENCES mailing_list(organisation_id, list_id) ON DELETE CASCADE
+);
+
+CREATE TABLE mailing_list (
+  organisation_id uuid NOT NULL,
+  list_id uuid NOT NULL,
+  address text COLLATE "C" NOT NULL,
+  domain_id uuid NOT NULL,
+  display text NOT NULL,
+  name text NOT NULL,
+  members text[] NOT NULL,
+  groups uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+  posting smallint NOT NULL,
+  posters text[] DEFAULT '{}'::text[] NOT NULL,
+  help text,
+  unsubscribe text,
+  pause_bounces integer,
+  pause_days integer,
+  UNIQUE (address),
+  PRIMARY KEY (organisation_id, list_id),
+  FOREIGN KEY (organisation_id, domain_id) REFERENCES domain(organisation_id, domain_id)
+);
+
 CREATE TABLE message (
   organisation_id uuid NOT NULL,
   message_id uuid NOT NULL,

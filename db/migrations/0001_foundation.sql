@@ -185,6 +185,43 @@ CREATE TABLE delegation (
   FOREIGN KEY (organisation_id, person_id) REFERENCES person
 );
 
+-- A list: what is posted to it goes to its members as a message of its own, with headers and bounce addresses of the list.
+CREATE TABLE mailing_list (
+  organisation_id  uuid     NOT NULL,
+  list_id          uuid     NOT NULL,
+  address          text COLLATE "C" NOT NULL UNIQUE,  -- folded local part @ A-label domain
+  domain_id        uuid     NOT NULL,
+  display          text     NOT NULL,                 -- as the admin wrote it
+  name             text     NOT NULL,
+  members          text[]   NOT NULL,                 -- as the admin wrote them: here or outside
+  groups           uuid[]   NOT NULL DEFAULT '{}',    -- whose people are members by their primary addresses
+  posting          smallint NOT NULL,                 -- codes.ts ListPosting: anyone, members, organisation, named
+  posters          text[]   NOT NULL DEFAULT '{}',    -- named: folded addresses
+  help             text,                              -- URL of List-Help
+  unsubscribe      text,                              -- URL of List-Unsubscribe
+  -- A member is paused at so many bounces within so many days; null: never.
+  pause_bounces    integer,
+  pause_days       integer,
+  PRIMARY KEY (organisation_id, list_id),
+  FOREIGN KEY (organisation_id, domain_id) REFERENCES domain
+);
+
+-- Bounces of a list's members. The window begins with a bounce and counts towards pausing.
+CREATE TABLE list_bounce (
+  organisation_id  uuid     NOT NULL,
+  list_id          uuid     NOT NULL,
+  member           text COLLATE "C" NOT NULL,         -- folded
+  bounces          integer  NOT NULL,
+  first_at         timestamptz NOT NULL,
+  last_at          timestamptz NOT NULL,
+  last_text        text     NOT NULL,
+  window_from      timestamptz NOT NULL,
+  window_bounces   integer  NOT NULL,
+  paused_at        timestamptz,
+  PRIMARY KEY (organisation_id, list_id, member),
+  FOREIGN KEY (organisation_id, list_id) REFERENCES mailing_list ON DELETE CASCADE
+);
+
 -- Recipients known without a directory, each with source and age (promise 7).
 CREATE TABLE known_recipient (
   organisation_id  uuid     NOT NULL,
@@ -372,8 +409,8 @@ CREATE TABLE delivery (
   notify           smallint    NOT NULL DEFAULT 0,    -- bit set, codes.ts Notify (0 = not given)
   orcpt            text,
   dsn_sent         smallint    NOT NULL DEFAULT 0,    -- bit set of DSNs already made: delayed 1, final 2
-  -- Of what a redirect sends on: the address of ours that it came for, and the envelope's sender where it is another than
-  -- the message's (SRS: docs/decisions/0013-redirects.md).
+  -- Of what a redirect or a list sends on: the address of ours that it came for, and the envelope's sender where it is
+  -- another than the message's (SRS, VERP: docs/decisions/0013-redirects.md, 0014-lists.md).
   via              text,
   sender           text,
   PRIMARY KEY (organisation_id, delivery_id)

@@ -2,7 +2,7 @@
  * Rows for tests, by plain SQL and in a few statements: an organisation with a route, a domain and people who each have
  * an address and the six standard folders. Tests of the rooms that make such rows for real do not use these.
  */
-import { DomainKind, Mode, RouteKind, StandardFolder } from '../src/platform/codes.ts'
+import { DomainKind, ListPosting, Mode, RouteKind, StandardFolder } from '../src/platform/codes.ts'
 import type { Sql } from '../src/platform/db/database.ts'
 import type { Id } from '../src/platform/ids.ts'
 import { newId } from '../src/platform/ids.ts'
@@ -120,6 +120,33 @@ export async function makeRedirect(
     `INSERT INTO redirect (organisation_id, redirect_id, address, domain_id, display, targets, keep_copy)
      VALUES ($1, $2, $3, $4, $3, $5::text[], $6)`,
     [org.organisationId, newId(Date.now()), address, org.domainId, targets, keepCopy],
+  )
+  return address
+}
+
+/** A list at the organisation's domain. */
+export async function makeList(
+  sql: Sql,
+  org: Pick<MadeOrganisation, 'organisationId' | 'domain' | 'domainId'>,
+  name: string,
+  wish: { members: string[]; posting?: number; posters?: string[]; pause?: { bounces: number; days: number } },
+): Promise<string> {
+  const address = `${name}@${org.domain}`
+  await sql.query(
+    `INSERT INTO mailing_list (organisation_id, list_id, address, domain_id, display, name, members, posting, posters, pause_bounces, pause_days)
+     VALUES ($1, $2, $3, $4, $3, $5, $6::text[], $7, $8::text[], $9, $10)`,
+    [
+      org.organisationId,
+      newId(Date.now()),
+      address,
+      org.domainId,
+      title(name),
+      wish.members,
+      wish.posting ?? ListPosting.anyone,
+      wish.posters ?? [],
+      wish.pause?.bounces ?? null,
+      wish.pause?.days ?? null,
+    ],
   )
   return address
 }

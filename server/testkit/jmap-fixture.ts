@@ -12,7 +12,7 @@ import { createDirectory, createRouteBook, type LiveDirectory } from '../src/cor
 import { createMailbox, type Mailbox, type MailOwner } from '../src/core/mailbox/index.ts'
 import { createAccept, createBodyIntake, type Accept, type Incoming } from '../src/core/queue/index.ts'
 import { createOwedMail } from '../src/core/return/index.ts'
-import { createOwnId, createRouting } from '../src/core/routing/index.ts'
+import { createOwnId, createReturnPaths, createRouting } from '../src/core/routing/index.ts'
 import { createSignDkim, createSubmission, type Submission } from '../src/core/submission/index.ts'
 import { createByteRoom, type ByteRoom } from '../src/platform/byte-room.ts'
 import { systemClock } from '../src/platform/clock.ts'
@@ -98,6 +98,7 @@ export async function jmapFixture(storage: Partial<Config['storage']> = {}): Pro
       mailbox,
       directory,
       routing,
+      returnPaths: createReturnPaths({ db, clock, keys, directory }),
       room,
       ownId: createOwnId(keys, installation.installationId),
       accept,

@@ -523,6 +523,33 @@ const api = {
         mode: null,
       })),
     ),
+  'GET /organisations/o1/stand-ins': () =>
+    page([
+      {
+        id: 's1',
+        kind: 'redirect',
+        address: 'info@example.com',
+        name: null,
+        to: ['alice@example.com', 'office@elsewhere.example'],
+        more: 0,
+        groups: [],
+        posting: null,
+        bounces: 0,
+        paused: 0,
+      },
+      {
+        id: 's2',
+        kind: 'list',
+        address: 'crew@example.com',
+        name: 'The crew of Harbour Office',
+        to: ['alice@example.com', 'carol@elsewhere.example'],
+        more: 12,
+        groups: ['Staff'],
+        posting: 'members',
+        bounces: 7,
+        paused: 1,
+      },
+    ]),
   'GET /organisations/o1/audit': () =>
     page([
       {

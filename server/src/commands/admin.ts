@@ -1,10 +1,11 @@
 /**
- * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, the
- * recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
+ * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, what
+ * an address comes to, lists with their bounces, the recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
 import { createAccess, oneTimePassword } from '../core/access/index.ts'
 import type { Access } from '../core/access/index.ts'
+import { addAddressCommands } from './admin-addresses.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
@@ -69,6 +70,7 @@ export function register(program: Command): void {
   addCommand(admin, 'password', 'a new one-time password for a person or administrator')
     .argument('<name>', 'any sign-in name')
     .action((name: string, _options: GlobalOptions, command: Command) => password(name, command.optsWithGlobals()))
+  addAddressCommands(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(
     (_options: GlobalOptions, command: Command) => recoverySheet(command.optsWithGlobals()),
   )

@@ -9,6 +9,9 @@ export const RouteKind = { primary: 1, smarthost: 2, mx: 3 } as const
 export const WayBack = { smtp: 1, imap: 2 } as const
 export const DomainKind = { authoritative: 1, shared: 2, aliasOf: 3 } as const
 export const UnknownPolicy = { later: 1, park: 2 } as const
+/** Who may post to a list. */
+export const ListPosting = { anyone: 1, members: 2, organisation: 3, named: 4 } as const
+export type ListPosting = Values<typeof ListPosting>
 export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } as const
 export const KnownSource = { delivered: 1, callout: 2 } as const
 /** onBehalf: the header says who has sent it (Sender) */

@@ -110,6 +110,7 @@ export const errorSpecs = {
   'relay-denied': spec(550, '5.7.1', 403, 'peer', 'We are not responsible for this domain and do not relay'),
   'unknown-recipient': spec(550, '5.1.1', 404, 'peer', 'There is nobody with this address here'),
   'not-a-notice': spec(550, '5.7.1', 403, 'peer', 'This address takes no mail but notices about what was sent from it'),
+  'list-closed': spec(550, '5.7.1', 403, 'peer', 'You may not post to this list'),
   'recipient-unverified': spec(
     450,
     '4.1.1',

@@ -36,6 +36,7 @@ import {
   type RouteBook,
   type SourceBook,
 } from '../core/directory/index.ts'
+import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
@@ -177,6 +178,8 @@ export function buildCore(base: Foundation): Core {
       for (const personId of personIds) mailbox.hub.touch(personId)
     },
   })
+  const returnPaths = createReturnPaths({ db: db.vital, clock, keys: base.keys, directory })
+  const listBounces = createListBounces({ db, log })
   const routing = createRouting({
     board,
     directory,
@@ -232,6 +235,7 @@ export function buildCore(base: Foundation): Core {
     mailbox,
     directory,
     routing,
+    returnPaths,
     ownId,
     accept,
     bodies,
@@ -253,7 +257,7 @@ export function buildCore(base: Foundation): Core {
     ownId,
     delivery,
     returns,
-    bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId }),
+    bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId, listBounces }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory }),
     packer: createPacker({ db, blobs, clock, log, metrics, config, disk }),
@@ -266,7 +270,8 @@ export function buildCore(base: Foundation): Core {
       directory,
       routes,
       routing,
-      returnPaths: createReturnPaths({ db: db.vital, clock, keys: base.keys, directory }),
+      returnPaths,
+      listBounces,
       ownId,
       accept,
       bodies,

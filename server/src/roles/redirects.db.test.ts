@@ -181,6 +181,8 @@ test('who is unknown is left out; the reply at RCPT is about the address itself'
   await redirect('empty', ['gone@corp.test'])
   expect((await one.send('rest', [team])).ok).toBe(true)
   await written(1)
+  await one.server.core.directory.refresh()
+  expect((await one.server.core.directory.resolve(team)).redirect!.unknown).toEqual(['gone@corp.test'])
   expect((await firstReply('none', 'empty@corp.test')).text).toMatch(/^5\.1\.1 /)
   await one.db.query('UPDATE organisation SET outbound_route_id = NULL')
   await redirect('stuck', [world, alice])
@@ -207,9 +209,9 @@ test('what the world refuses after our 250 is about the original sender: not ali
 
 test('a flood of redirects in one transaction is not taken', async () => {
   const many = Array.from({ length: 100 }, (_, i) => `x${i}@world.test`)
-  for (let i = 0; i < 21; i++) await makeRedirect(one.db, one.org, `list${i}`, many)
+  for (let i = 0; i < 51; i++) await makeRedirect(one.db, one.org, `many${i}`, many)
   await redirect('last', many)
-  const to = Array.from({ length: 21 }, (_, i) => `list${i}@corp.test`)
+  const to = Array.from({ length: 51 }, (_, i) => `many${i}@corp.test`)
   expect((await one.send('flood', to)).final).toMatchObject({ code: 452 })
   expect(await one.count('message')).toBe(0)
 })

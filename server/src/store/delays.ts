@@ -19,12 +19,15 @@ const PROTECTED = `(d.person_id IS NOT NULL AND coalesce(
 
 const OPEN = `d.state < ${DeliveryState.delivered} AND d.dsn_sent = 0 AND m.envelope_from <> ''`
 
-/** Open mail of one recipient or of one organisation's recipients without a person that is due by their domain's policy. */
+/**
+ * Open mail of one recipient or of one organisation's recipients without a person that is due by their domain's policy. What
+ * has a sender of its own is a list's: its author is not written to.
+ */
 const DUE_OF = (whose: string): string => `CROSS JOIN LATERAL (
   SELECT d.delivery_id, d.accepted_at + make_interval(hours => dm.warn_after_hours) AS due_at
   FROM delivery d JOIN message m USING (organisation_id, message_id) JOIN domain dm ON dm.organisation_id = d.organisation_id
     AND dm.name = lower(split_part(d.recipient, '@', -1)) AND dm.warn_after_hours IS NOT NULL
-  WHERE d.organisation_id = w.organisation_id AND ${whose} AND ${OPEN} AND d.notify = 0 AND m.direction = ${Direction.inbound}
+  WHERE d.organisation_id = w.organisation_id AND ${whose} AND ${OPEN} AND d.notify = 0 AND d.sender IS NULL AND m.direction = ${Direction.inbound}
     AND d.accepted_at <= now() - make_interval(hours => dm.warn_after_hours)
   LIMIT $2) AS due`
 

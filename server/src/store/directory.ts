@@ -72,7 +72,26 @@ export interface RedirectRow {
   targets: string[]
   /** the person who has the address gets the mail as well */
   keepCopy: boolean
+  /** it is a list, and the targets are its members */
+  list?: ListRow
 }
+
+export interface ListRow {
+  name: string
+  /** codes.ts ListPosting */
+  posting: number
+  /** folded */
+  posters: string[]
+  help: string | null
+  unsubscribe: string | null
+  /** folded: members who get nothing for now */
+  paused: string[]
+}
+
+/** Primary addresses of the people in the groups of list `l`. */
+const MEMBERS_OF_GROUPS = `ARRAY(SELECT a.display FROM person p JOIN address a USING (organisation_id, person_id)
+  WHERE p.organisation_id = l.organisation_id AND p.group_id = ANY(l.groups) AND a.is_primary AND p.disabled_at IS NULL
+  ORDER BY a.address)`
 
 /** Those of the addresses that exist: what their person (else group) says about route and scopes, what they stand for. */
 export function findAddresses(sql: Sql, addresses: readonly string[]): Promise<AddressRow[]> {
@@ -89,7 +108,15 @@ export function findAddresses(sql: Sql, addresses: readonly string[]): Promise<A
      UNION ALL
      SELECT address, organisation_id, NULL, jsonb_build_object('id', redirect_id, 'address', address, 'targets', targets,
             'keepCopy', keep_copy), NULL, NULL, NULL, NULL
-     FROM redirect WHERE address = ANY($1::text[])`,
+     FROM redirect WHERE address = ANY($1::text[])
+     UNION ALL
+     SELECT address, organisation_id, NULL, jsonb_build_object('id', list_id, 'address', address, 'keepCopy', false,
+            'targets', members || ${MEMBERS_OF_GROUPS},
+            'list', jsonb_build_object('name', name, 'posting', posting, 'posters', posters, 'help', help,
+              'unsubscribe', unsubscribe, 'paused', ARRAY(SELECT member FROM list_bounce b
+                WHERE b.organisation_id = l.organisation_id AND b.list_id = l.list_id AND paused_at IS NOT NULL))),
+            NULL, NULL, NULL, NULL
+     FROM mailing_list l WHERE address = ANY($1::text[])`,
     [addresses],
     'directory-addresses',
   )

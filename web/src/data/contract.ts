@@ -10,6 +10,7 @@ export type {
   QueueItem,
   ReturnEvent,
   RouteBoard,
+  StandIn,
   Standing,
   Refusal,
   Trace,

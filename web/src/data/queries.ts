@@ -12,6 +12,7 @@ import type {
   QueueItem,
   ReturnEvent,
   RouteBoard,
+  StandIn,
   Standing,
   Trace,
   Refusal,
@@ -138,6 +139,11 @@ export const traceQuery = (org: string, message: string) =>
 export const peopleQuery = (org: string, q: string) => ({
   queryKey: ['org', org, 'people', q],
   queryFn: page<Person>((after) => of(org, `people${query({ q, after })}`)),
+  ...paged,
+})
+export const standInsQuery = (org: string) => ({
+  queryKey: ['org', org, 'stand-ins'],
+  queryFn: page<StandIn>((after) => of(org, `stand-ins${query({ after })}`)),
   ...paged,
 })
 export const auditQuery = (org: string) => ({

@@ -36,6 +36,8 @@ export const auditActions = [
   'person-changed',
   'person-removed',
   'applied',
+  'list-member-paused',
+  'list-member-resumed',
   // continuity
   'mode-changed',
   'pin-set',

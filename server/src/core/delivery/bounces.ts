@@ -8,6 +8,7 @@ import type { Timer } from '../../platform/clock.ts'
 import { BodyStore, DeliveryState, Notify, type Reason } from '../../platform/codes.ts'
 import { WireError } from '../../platform/errors.ts'
 import { noteDsn, parkRefused, refusedWithoutNotice, type RefusedDelivery } from '../../store/bounces.ts'
+import { memberKey } from '../routing/index.ts'
 import { createDelays } from './delays.ts'
 import { createRelayed } from './relayed.ts'
 import { createNotices, createPatience, type NoticeDeps } from './notices.ts'
@@ -40,7 +41,20 @@ export function createBounces(deps: NoticeDeps): Bounces {
   const note = (refused: RefusedDelivery, state: number): Promise<void> =>
     noteDsn(db, refused.organisationId, refused.deliveryId, state)
 
+  /** For a list's mail its author has a list to answer for it, and hears nothing (RFC 3461 section 5.2.7.3). */
+  async function dealWithMember(refused: RefusedDelivery, list: string): Promise<void> {
+    const { organisationId, recipient, reply } = refused
+    await deps.listBounces?.note({
+      organisationId,
+      list,
+      member: memberKey(recipient),
+      text: reply ?? 'it was not taken for several days',
+    })
+    await note(refused, refused.reason === 'expired' ? DeliveryState.expired : DeliveryState.refused)
+  }
+
   async function deal(refused: RefusedDelivery): Promise<void> {
+    if (refused.facts.list !== undefined) return dealWithMember(refused, refused.facts.list)
     if (refused.bodyStore === BodyStore.gone) return park(refused, 'bytes-missing')
     if (refused.envelopeFrom === '') return park(refused, 'null-sender')
     const expired = refused.reason === 'expired'

@@ -19,6 +19,7 @@ import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { openBody } from '../../store/bodies.ts'
 import { messageExists, type NoticedDelivery } from '../../store/bounces.ts'
 import { foldAddress } from '../directory/index.ts'
+import type { ListBounces } from '../lists/index.ts'
 import type { Accept, Incoming } from '../queue/index.ts'
 import { mailDate, type OwnId, type Routing } from '../routing/index.ts'
 
@@ -33,6 +34,8 @@ export interface NoticeDeps {
   ownId: OwnId
   /** injected by tests; else the system's DNS */
   resolver?: (name: string, type: string) => Promise<unknown>
+  /** counts what the members of lists did not get */
+  listBounces?: ListBounces
 }
 
 export interface Notice {

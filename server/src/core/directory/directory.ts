@@ -15,7 +15,8 @@ import type { DomainRow, PersonAddress } from '../../store/directory.ts'
 import { openHints } from '../../store/hints.ts'
 import { foldAddress, foldDomain, splitAddress } from './fold.ts'
 import { boundedCache } from './generations.ts'
-import { lookUp } from './lookup.ts'
+import type { Expansion } from './expand.ts'
+import { lookUp, type Expansions } from './lookup.ts'
 import type { Directory, Recipient } from './recipient.ts'
 
 /** Answers that learning can change (450, park) are asked again after this. */
@@ -71,6 +72,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
   const refusals = boundedCache<Refusal>(size)
   const parked = boundedCache<{ recipient: Recipient; until: number }>(Math.ceil(size / 10))
   const domains = boundedCache<Promise<DomainRow | null>>(20_000)
+  const expansions = boundedCache<Promise<Expansion>>(Math.ceil(size / 10))
   const learned = boundedCache<number>(size)
   const underWay = new Map<string, Promise<Recipient>>()
   /** counts the drops: an answer whose question is older than the last drop is not kept */
@@ -89,6 +91,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
     // What a route that took everybody said was not stored; when it refuses again, it is told anew.
     learned.clear()
     domains.clear()
+    expansions.clear()
     underWay.clear()
   }
 
@@ -101,12 +104,26 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
     return asked
   }
 
+  /** Failures are asked again; what a look-up finds that began before the last drop is not kept. */
+  const lasting = (startedAt: number): Expansions => ({
+    get: (id) => (startedAt === drops ? expansions.get(id) : undefined),
+    set(id, found) {
+      if (startedAt !== drops) return
+      expansions.set(id, found)
+      found.catch(() => {
+        if (expansions.get(id) === found) expansions.delete(id)
+      })
+    },
+  })
+
   async function ask(address: string, startedAt: number): Promise<Recipient> {
     try {
-      const recipient = Object.freeze(await lookUp(db, address, findDomain))
+      const recipient = Object.freeze(await lookUp(db, address, findDomain, lasting(startedAt)))
       if (startedAt === drops) {
-        if (recipient.standing === 'known') answers.set(address, recipient)
-        else parked.set(address, { recipient, until: clock.monotonic() + UNSURE_FOR_MS })
+        // What stands for others is kept by one spelling: many of them, with thousands of members each, would be much.
+        const isKept = !(recipient.redirect ?? recipient.list) || address === recipient.folded
+        if (recipient.standing !== 'known') parked.set(address, { recipient, until: clock.monotonic() + UNSURE_FOR_MS })
+        else if (isKept) answers.set(address, recipient)
       }
       return recipient
     } catch (error) {

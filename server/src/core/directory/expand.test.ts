@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { domain, person, redirect, world, worldSql } from '../../../testkit/directory-world.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { AddressRow, DomainRow } from '../../store/directory.ts'
-import { DEEPEST, MOST_FINALS, MOST_TARGETS } from './expand.ts'
+import { DEEPEST, type Expansion, MOST_FINALS, MOST_TARGETS } from './expand.ts'
 import { lookUp } from './lookup.ts'
 
 const there = (addresses: AddressRow[], domains: DomainRow[] = [domain('a.test')]) =>
@@ -57,6 +57,18 @@ test('who is unknown is left out; nobody left is 550; what nobody can say just n
   )
   const inland = domain('a.test', { outboundRouteId: null })
   expect(await codeOf(finals([redirect('team@a.test', ['x@world.test'])], 'team@a.test', [inland]))).toBe('config')
+})
+
+test('found once for all spellings; the own copy goes to the address as it is written', async () => {
+  const sql = there([person('team@a.test'), redirect('team@a.test', ['x@world.test', 'gone@a.test'])])
+  const expansions = new Map<string, Promise<Expansion>>()
+  const asked = async (address: string) =>
+    (await lookUp(sql, address, undefined, expansions)).redirect!.to.map((one) => one.address)
+  expect(await asked('team@a.test')).toEqual(['team@a.test', 'x@world.test'])
+  const first = expansions.get('r-team@a.test')
+  expect(await asked('Team+news@A.test')).toEqual(['Team+news@A.test', 'x@world.test'])
+  expect(await asked('team@a.test')).toEqual(['team@a.test', 'x@world.test'])
+  expect(expansions.get('r-team@a.test')).toBe(first)
 })
 
 test('a catch-all may be a redirect; another organisation here is the world', async () => {

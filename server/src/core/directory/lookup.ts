@@ -15,11 +15,11 @@ import type { Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import { domainByName, findAddresses, findKnown, oldestDomain } from '../../store/directory.ts'
-import type { AddressRow, DomainRow, RedirectRow } from '../../store/directory.ts'
-import { expand, inTheWorld } from './expand.ts'
+import type { AddressRow, DomainRow, ListRow, RedirectRow } from '../../store/directory.ts'
+import { expand, inTheWorld, type Expansion, type Targets } from './expand.ts'
 import { foldAddress, localCandidates, splitAddress } from './fold.ts'
 import type { SplitAddress } from './fold.ts'
-import type { Recipient } from './recipient.ts'
+import type { MailingList, Recipient } from './recipient.ts'
 
 /** More links than this in a chain of alias domains is a mistake; the rest of the chain is not looked at. */
 const LONGEST_CHAIN = 8
@@ -33,40 +33,92 @@ export interface Entry {
   redirect: RedirectRow | null
 }
 
+/** What an address that stands for others comes to, by the id of its redirect or list: found once for all its spellings. */
+export interface Expansions {
+  get(id: string): Promise<Expansion> | undefined
+  set(id: string, found: Promise<Expansion>): void
+}
+
 export async function lookUp(
   sql: Sql,
   address: string,
   findDomain: FindDomain = (name) => domainByName(sql, name),
+  expansions: Expansions = new Map<string, Promise<Expansion>>(),
 ): Promise<Recipient> {
-  const { recipient, redirect } = await findEntry(sql, address, findDomain, false)
+  const ask: Ask = { sql, findDomain, findRows: (addresses) => findAddresses(sql, addresses) }
+  const { recipient, redirect } = await findEntry(ask, address, false)
   if (redirect === null) return recipient
-  const to = await expand({ recipient, redirect }, address, async (target) => {
-    const split = splitAddress(target)
-    const domain = split?.domain ? await findDomain(split.domain) : null
-    if (domain?.organisationId === recipient.organisationId) return findEntry(sql, target, findDomain, true)
-    const { outboundRouteId } = (await findDomain(domainOf(redirect.address)))!
-    return { recipient: inTheWorld(recipient.organisationId, outboundRouteId, target), redirect: null }
-  })
-  return { ...recipient, redirect: { domain: domainOf(redirect.address), to } }
+  const known = expansions.get(redirect.id)
+  const found = known ?? expand({ recipient, redirect }, redirect.address, targetsOf(ask, recipient, redirect))
+  if (!known) expansions.set(redirect.id, found)
+  const { to, unknown } = await found
+  const { list } = redirect
+  if (list) return { ...recipient, list: { ...listOf(redirect, list, to), unknown } }
+  const domain = domainOf(redirect.address)
+  return { ...recipient, redirect: { domain, to: withSpelling(to, recipient), unknown } }
+}
+
+/** The own copy of a person goes to the address as it is written this time. */
+function withSpelling(to: readonly Recipient[], { personId, address }: Recipient): readonly Recipient[] {
+  const at = personId === null ? -1 : to.findIndex((one) => one.personId === personId)
+  return at < 0 || to[at]!.address === address ? to : to.with(at, { ...to[at]!, address })
+}
+
+function targetsOf(ask: Ask, { organisationId }: Recipient, redirect: RedirectRow): Targets {
+  const loaded = new Map<string, AddressRow[]>()
+  const again: Ask = {
+    ...ask,
+    findRows: (addresses) =>
+      addresses.every((one) => loaded.has(one))
+        ? Promise.resolve(addresses.flatMap((one) => loaded.get(one)!))
+        : ask.findRows(addresses),
+  }
+  return {
+    async load(targets) {
+      const wanted = targets.flatMap((target) => foldAddress(target) ?? [])
+      for (const one of wanted) loaded.set(one, [])
+      for (const row of await ask.findRows(wanted)) loaded.get(row.address)?.push(row)
+    },
+    async find(target) {
+      const split = splitAddress(target)
+      const domain = split?.domain ? await ask.findDomain(split.domain) : null
+      if (domain?.organisationId === organisationId) return findEntry(again, target, true)
+      const { outboundRouteId } = (await ask.findDomain(domainOf(redirect.address)))!
+      return { recipient: inTheWorld(organisationId, outboundRouteId, target), redirect: null }
+    },
+  }
+}
+
+function listOf({ id, address }: RedirectRow, list: ListRow, to: readonly Recipient[]): Omit<MailingList, 'unknown'> {
+  const members = to.filter((one) => !list.paused.includes(foldAddress(one.address) ?? one.folded))
+  if (members.length === 0) throw new WireError('config', `all members of the list <${address}> are paused`)
+  return { id, address, ...list, members }
+}
+
+/** What a look-up asks. */
+interface Ask {
+  sql: Sql
+  findDomain: FindDomain
+  findRows(addresses: readonly string[]): Promise<AddressRow[]>
 }
 
 const domainOf = (folded: string): string => folded.slice(folded.lastIndexOf('@') + 1)
 
 /** `vouched`: an admin has named it, which counts for where nobody else can say. */
-async function findEntry(sql: Sql, address: string, findDomain: FindDomain, vouched: boolean): Promise<Entry> {
+async function findEntry(ask: Ask, address: string, vouched: boolean): Promise<Entry> {
   const split = splitAddress(address)
   if (!split) throw new WireError('address-syntax-recipient')
-  const domain = split.domain === null ? await oldestDomain(sql) : await findDomain(split.domain)
+  const domain = split.domain === null ? await oldestDomain(ask.sql) : await ask.findDomain(split.domain)
   if (!domain) throw new WireError('relay-denied')
-  const chain = await aliasChain(domain, findDomain)
+  const chain = await aliasChain(domain, ask.findDomain)
   const separator = chain.at(-1)!.separator
   const locals = localCandidates(split.local, separator)
   const written = split.domain === null ? `postmaster@${domain.name}` : address
   const base = { address: written, folded: `${locals.at(-1)!}@${chain.at(-1)!.name}` }
 
-  const found = await findRows(sql, chain, locals)
+  const found = await findRows(ask, chain, locals)
   if (found) return entryOf(found, { ...base, folded: found.address })
-  return stranger(sql, { split, domain: chain.at(-1)!, chain, locals, base, vouched })
+  return stranger(ask, { split, domain: chain.at(-1)!, chain, locals, base, vouched })
 }
 
 /** The domain itself, then what it is an alias of, each at most once. */
@@ -94,11 +146,8 @@ interface Found {
 type PersonRow = AddressRow & { personId: string }
 const isPerson = (row: AddressRow): row is PersonRow => row.personId !== null
 
-async function findRows(sql: Sql, chain: DomainRow[], locals: string[]): Promise<Found | null> {
-  const rows = await findAddresses(
-    sql,
-    chain.flatMap((domain) => locals.map((local) => `${local}@${domain.name}`)),
-  )
+async function findRows(ask: Ask, chain: DomainRow[], locals: string[]): Promise<Found | null> {
+  const rows = await ask.findRows(chain.flatMap((domain) => locals.map((local) => `${local}@${domain.name}`)))
   for (const domain of chain)
     for (const local of locals) {
       const found = foundAt(rows, domain, `${local}@${domain.name}`)
@@ -155,10 +204,10 @@ interface Stranger {
   vouched: boolean
 }
 
-async function stranger(sql: Sql, asked: Stranger): Promise<Entry> {
+async function stranger(ask: Ask, asked: Stranger): Promise<Entry> {
   const { domain } = asked
-  const caught = asked.split.local === 'postmaster' || domain.catchAll === null ? null : await catchAll(sql, domain)
-  return caught ?? { recipient: await unlisted(sql, asked), redirect: null }
+  const caught = asked.split.local === 'postmaster' || domain.catchAll === null ? null : await catchAll(ask, domain)
+  return caught ?? { recipient: await unlisted(ask.sql, asked), redirect: null }
 }
 
 async function unlisted(sql: Sql, asked: Stranger): Promise<Recipient> {
@@ -180,10 +229,10 @@ async function unlisted(sql: Sql, asked: Stranger): Promise<Recipient> {
 }
 
 /** Whoever is behind the catch-all address: mail to anybody unknown goes to them, under their own address. */
-async function catchAll(sql: Sql, domain: DomainRow): Promise<Entry | null> {
+async function catchAll(ask: Ask, domain: DomainRow): Promise<Entry | null> {
   const folded = foldAddress(domain.catchAll!)
   if (folded === null) return null
-  const found = foundAt(await findAddresses(sql, [folded]), domain, folded)
+  const found = foundAt(await ask.findRows([folded]), domain, folded)
   return found && entryOf(found, { address: domain.catchAll!, folded })
 }
 

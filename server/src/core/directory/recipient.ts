@@ -21,6 +21,28 @@ export interface Recipient {
   standing: 'known' | 'park' | 'outside'
   /** its mail goes to these instead */
   redirect?: Redirected
+  /** it is a list: a posting goes to its members, as a message of its own */
+  list?: MailingList
+  /** it takes notices about what a list has sent, and nothing else: they are counted, and go nowhere */
+  bounceOf?: { list: string; member: string }
+}
+
+export interface MailingList {
+  id: Id
+  /** folded */
+  address: string
+  name: string
+  posting: number
+  /** folded */
+  posters: readonly string[]
+  help: string | null
+  unsubscribe: string | null
+  /** folded: members who get nothing for now */
+  paused: readonly string[]
+  /** those who get something now: each once, none of them redirected any more */
+  members: readonly Recipient[]
+  /** targets left out: nobody here has them */
+  unknown: readonly string[]
 }
 
 /** What an address that stands for others comes to in the end. */
@@ -29,6 +51,8 @@ export interface Redirected {
   domain: string
   /** each once, none of them redirected any more */
   to: readonly Recipient[]
+  /** targets left out: nobody here has them */
+  unknown: readonly string[]
 }
 
 export interface Directory {

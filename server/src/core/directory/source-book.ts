@@ -41,6 +41,8 @@ export interface SystemAccount {
 export interface SourceBook extends Followed {
   /** Whose systems this client is. What it has proved goes before where it comes from. */
   of(client: SourceClient): readonly Source[]
+  /** Has the organisation named any? */
+  has(organisationId: Id): boolean
   /** Is there a system that signs in? */
   takesPasswords(): boolean
   /** Is there one that is known by its certificate? */
@@ -60,6 +62,8 @@ interface Entries {
   /** by the key of a proof */
   proven: Map<string, Source[]>
   asksForCertificates: boolean
+  /** those that have named any */
+  organisations: Set<Id>
 }
 
 const noEntries = (): Entries => ({
@@ -67,6 +71,7 @@ const noEntries = (): Entries => ({
   accounts: new Map(),
   proven: new Map(),
   asksForCertificates: false,
+  organisations: new Set(),
 })
 
 const certificateKey = (fingerprint: string): string => `certificate ${fingerprint}`
@@ -104,6 +109,7 @@ export function createSourceBook(deps: FollowDeps): SourceBook {
       answers.set(clientIp, found)
       return found
     },
+    has: (organisationId) => entries.organisations.has(organisationId),
     takesPasswords: () => entries.accounts.size > 0,
     asksForCertificates: () => entries.asksForCertificates,
     account: (username) => entries.accounts.get(username.toLowerCase()) ?? null,
@@ -118,6 +124,7 @@ export function createSourceBook(deps: FollowDeps): SourceBook {
 function enter(entries: Entries, declared: OutboundSource, row: OutboundSourcesRow): void {
   const { organisationId, outboundRouteId } = row
   const source: Source = { organisationId, outboundRouteId, tenant: declared.tenantHeader ?? null }
+  entries.organisations.add(organisationId)
   const prove = (key: string): void => {
     entries.proven.set(key, [...(entries.proven.get(key) ?? []), source])
   }

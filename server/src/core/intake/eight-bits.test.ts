@@ -1,7 +1,7 @@
 /** Whether a message has eight bits is known by its octets: many senders have them and do not say so. */
 import { expect, test } from 'vitest'
 import { systemClock } from '../../platform/clock.ts'
-import { noReturnPaths, notListed } from '../../../testkit/not-listed.ts'
+import { noListBounces, noReturnPaths, notListed } from '../../../testkit/not-listed.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Incoming } from '../queue/index.ts'
@@ -37,6 +37,7 @@ async function factsOf(bodyType: '7BIT' | '8BITMIME', pieces: string[]): Promise
     outbound: notListed,
     sign: async () => null,
     returnPaths: noReturnPaths,
+    listBounces: noListBounces,
     checkDisk: () => undefined,
   })
   const sink = door.begin(

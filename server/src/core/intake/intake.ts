@@ -10,18 +10,21 @@
  */
 import { isAscii } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { Direction } from '../../platform/codes.ts'
+import { Direction, ListPosting } from '../../platform/codes.ts'
 import { within, type Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
+import { listFields } from '../../protocols/mime/list-fields.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import type { Watch } from '../delivery/index.ts'
-import type { Directory, Recipient, RouteBook } from '../directory/index.ts'
+import type { Directory, MailingList, Recipient, RouteBook } from '../directory/index.ts'
+import type { ListBounces } from '../lists/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { mayBeReturned, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { takenByRoute } from './mirror.ts'
+import { listNotice, onwardOf, ownAmong, postedTo, refuseFlood } from './onward.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
 import { signerFor, type Sign } from './signer.ts'
 
@@ -32,6 +35,7 @@ export interface IntakeDeps {
   routes: Pick<RouteBook, 'get'>
   routing: Routing
   returnPaths: ReturnPaths
+  listBounces: ListBounces
   ownId: OwnId
   accept: Accept
   bodies: BodyIntake
@@ -47,6 +51,8 @@ export interface IntakeDeps {
 
 interface Share {
   organisationId: Id
+  /** the posting's own message; null: of all other recipients of the organisation */
+  list: MailingList | null
   messageId: Id
   recipients: MxRecipient[]
   sink: BodySink
@@ -56,7 +62,10 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
     checkRecipient(address, envelope) {
       deps.checkDisk()
-      const taken = (recipient: Recipient): Recipient => takenByRoute(deps.routes, recipient, envelope)
+      const taken = (recipient: Recipient): Recipient | Promise<Recipient> =>
+        recipient.list
+          ? postedTo(deps, recipient, recipient.list, envelope)
+          : takenByRoute(deps.routes, recipient, envelope)
       const isListed = deps.outbound.isListed(envelope)
       const known = isListed ? null : deps.directory.known(address)
       if (known) return taken(known)
@@ -82,32 +91,6 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
 
 const isOutside = ({ recipient }: MxRecipient): boolean => recipient.standing === 'outside'
 
-/** Final recipients of one transaction. */
-const MOST_FINALS = 2000
-
-function refuseFlood(recipients: readonly MxRecipient[]): void {
-  const finals = recipients.reduce((sum, { recipient }) => sum + (recipient.redirect?.to.length ?? 1), 0)
-  if (finals > MOST_FINALS)
-    throw new WireError(
-      'too-many-recipients',
-      `these addresses stand for ${finals} recipients, of at most ${MOST_FINALS}`,
-    )
-}
-
-/** With which sender the message goes on, where it leaves for the world; null: as it came. */
-async function onwardOf(deps: IntakeDeps, share: Share, from: string): Promise<((domain: string) => string) | null> {
-  const isLeaving = share.recipients.some(({ recipient }) =>
-    recipient.redirect?.to.some(({ standing }) => standing === 'outside'),
-  )
-  return isLeaving ? deps.returnPaths.onward(share, from) : null
-}
-
-/** The address and those of ours it stands for: by each of them the message is known again. */
-const ownAmong = ({ folded, redirect }: Recipient): string[] => [
-  folded,
-  ...redirect!.to.flatMap((one) => (one.standing === 'outside' || one.folded === folded ? [] : one.folded)),
-]
-
 /** Promise 13: a database that hangs is 451 as fast as one that is gone. */
 const inTime = <T>(deps: IntakeDeps, asked: Promise<T>): Promise<T> =>
   within(deps.clock, deps.config.accept.answerWithin * 1000, asked, () => new WireError('database-unavailable'))
@@ -120,12 +103,13 @@ function receive(
   listed: { way: Way | null } | null,
 ): MxSink {
   const isRedirected = recipients.some(({ recipient }) => recipient.redirect)
-  if (isRedirected) refuseFlood(recipients)
+  if (isRedirected || recipients.some(({ recipient }) => recipient.list)) refuseFlood(recipients)
+  const notice = isRedirected ? listNotice(deps.listBounces, recipients) : null
   const receivedAt = deps.clock.now()
   const shares: Share[] = []
   for (const one of recipients) {
-    const { organisationId } = one.recipient
-    const share = shares.find((s) => s.organisationId === organisationId)
+    const { organisationId, list = null } = one.recipient
+    const share = shares.find((s) => s.organisationId === organisationId && s.list?.id === list?.id)
     if (share) {
       share.recipients.push(one)
       continue
@@ -133,6 +117,7 @@ function receive(
     const messageId = newId(receivedAt)
     shares.push({
       organisationId,
+      list,
       messageId,
       recipients: [one],
       sink: deps.bodies.open(organisationId, messageId, { keep: true }),
@@ -175,7 +160,9 @@ function receive(
       const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }
       const way = listed?.way ?? null
       const author = way && (await deps.outbound.authorOf(envelope, way))
-      const onward = isRedirected ? await Promise.all(shares.map((s) => onwardOf(deps, s, envelope.from))) : null
+      const onward = isRedirected
+        ? await Promise.all(shares.map((s) => onwardOf(deps.returnPaths, s, envelope.from)))
+        : null
       const unit = shares.map((share, i) => {
         const isOut = way !== null && share.organisationId === way.organisationId
         const direction = isOut ? Direction.outbound : Direction.inbound
@@ -186,10 +173,13 @@ function receive(
       })
       if (author && 'organisationId' in author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
-      if (unit.length === 1) watch = deps.watch(unit[0]!)
+      if (unit.length === 1 && shares[0]!.list === null) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
       const queueId = stored.join(' ')
-      if (stored[0] === unit[0]!.messageId) return { queueId, watch }
+      if (stored[0] === unit[0]!.messageId) {
+        notice?.count()
+        return { queueId, watch }
+      }
       // It repeats a message that is stored already: these bytes are nobody's.
       drop()
       copy?.drop()
@@ -215,6 +205,7 @@ function receive(
       hash.update(chunk)
       signer?.write(chunk)
       eightbit ||= !isAscii(chunk)
+      notice?.write(chunk)
       if (!scanned) scanned = scanner.write(chunk)
       if (shares.length === 1) return shares[0]!.sink.write(chunk)
       const waits = shares.map((share) => share.sink.write(chunk)).filter((wait) => wait !== undefined)
@@ -281,26 +272,35 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
     deps.ownId.header(
       share.organisationId,
       share.messageId,
-      share.recipients.flatMap(({ recipient }) => (recipient.redirect ? ownAmong(recipient) : recipient.folded)),
-    )
-  const facts: MessageFacts = {}
-  if (envelope.ret) facts.ret = envelope.ret
-  if (envelope.envid) facts.envid = envelope.envid
+      share.recipients.flatMap(({ recipient }) => ownAmong(recipient)),
+    ) +
+    (share.list ? listFields({ ...share.list, isOpen: share.list.posting !== ListPosting.named }) : '')
+  // A list is where the sender's own wishes about delivery end (RFC 3461 section 5.2.7.3).
+  const facts: MessageFacts = share.list ? { list: share.list.address, ret: 'HDRS' } : {}
+  if (envelope.ret && !share.list) facts.ret = envelope.ret
+  if (envelope.envid && !share.list) facts.envid = envelope.envid
   if (envelope.smtputf8) facts.smtputf8 = true
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
   if (header.priority) facts.priority = header.priority
-  const routed = deps.routing.inbound(
-    {
-      receivedAt,
-      threadRoot: threadRootOf(header),
-      author: arrival.author,
-      senderFrom: arrival.senderFrom,
-      seen: arrival.looped,
-    },
-    share.recipients.map((one) => ({ ...one, looped: arrival.looped(one.recipient) })),
-  )
+  const input = {
+    receivedAt,
+    threadRoot: threadRootOf(header),
+    author: arrival.author,
+    senderFrom: arrival.senderFrom,
+    seen: arrival.looped,
+  }
+  const routed = share.list
+    ? deps.routing.posting(
+        input,
+        { list: share.list, looped: arrival.looped(share.recipients[0]!.recipient) },
+        deps.returnPaths,
+      )
+    : deps.routing.inbound(
+        input,
+        share.recipients.map((one) => ({ ...one, looped: arrival.looped(one.recipient) })),
+      )
   return {
     organisationId: share.organisationId,
     messageId: share.messageId,

@@ -29,6 +29,8 @@ export interface Way {
 export interface Outbound {
   /** Is this client one of an organisation's own systems? */
   isListed(client: SourceClient): boolean
+  /** Mail in the organisation's name may come from it: one of its systems, or it has not said which they are. */
+  vouches(client: SourceClient, organisationId: Id): boolean
   checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
   /** `receive` takes the message in; a null way: it comes in like anybody's. */
   begin(
@@ -59,7 +61,7 @@ export interface OutboundDeps {
   db: Database
   log: Log
   directory: Directory
-  sources: Pick<SourceBook, 'of'>
+  sources: Pick<SourceBook, 'of' | 'has'>
   routes: Pick<RouteBook, 'all'>
   board: Pick<ModeBoard, 'flow'>
 }
@@ -145,6 +147,8 @@ export function createOutbound(deps: OutboundDeps): Outbound {
 
   return {
     isListed: (client) => sources.of(client).length > 0,
+    vouches: (client, organisationId) =>
+      !sources.has(organisationId) || sources.of(client).some((source) => source.organisationId === organisationId),
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)

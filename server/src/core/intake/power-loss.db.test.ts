@@ -14,7 +14,7 @@ import { forgetfulDisk, type ForgetfulDisk } from '../../../testkit/forgetful-di
 import { expectSound } from '../../../testkit/sound.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { BodyStore, Mode } from '../../platform/codes.ts'
-import { noReturnPaths, notListed } from '../../../testkit/not-listed.ts'
+import { noListBounces, noReturnPaths, notListed } from '../../../testkit/not-listed.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { keysFrom } from '../../platform/keys.ts'
@@ -124,6 +124,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
     outbound: notListed,
     sign: async () => null,
     returnPaths: noReturnPaths,
+    listBounces: noListBounces,
     ownId: createOwnId(keysFrom(Buffer.alloc(32, 7)), newId(clock.now())),
     accept,
     bodies,

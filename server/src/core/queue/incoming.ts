@@ -82,6 +82,8 @@ export interface MessageFacts {
   clientName?: string
   /** the sender's word for it, where it is not normal */
   priority?: 'high' | 'low'
+  /** posted to this list (folded address): its members' bounces are counted, nobody is told */
+  list?: string
   /** what the DSN is about, for direction dsn */
   about?: Id
 }

@@ -2,9 +2,10 @@
 export { createOwnId, type OwnId } from './own-id.ts'
 export { mailDate } from '../../protocols/mime/date.ts'
 export { receivedLine, type Hop } from './received.ts'
-export { createReturnPaths, mayBeReturned, type ReturnPaths } from './return-paths.ts'
+export { createReturnPaths, mayBeReturned, memberKey, type ReturnPaths } from './return-paths.ts'
 export {
   createRouting,
+  type Posting,
   threadIdOf,
   type Routed,
   type RoutedRecipient,

@@ -9,8 +9,10 @@ import { CopySource, Flag, StandardFolder, type Reason } from '../../platform/co
 import { toWireError, WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { ModeBoard } from '../continuity/index.ts'
-import type { Directory, Recipient } from '../directory/index.ts'
+import type { Directory, MailingList, Recipient } from '../directory/index.ts'
+import { refusalOf } from '../lists/index.ts'
 import type { NewCopy, NewDelivery } from '../queue/index.ts'
+import { memberKey, type ReturnPaths } from './return-paths.ts'
 import { spread, type Final, type Onward } from './spread.ts'
 
 export interface RoutedRecipient {
@@ -38,6 +40,8 @@ type Author = Pick<Recipient, 'personId' | 'routeId'>
 
 export interface OutboundInput extends RouteInput {
   organisationId: Id
+  /** left out: the null sender */
+  from?: string
   outboundRouteId: Id | null
   /** who wrote it; null: Holdfast itself (notices to senders), which no hold stops */
   author: Author | null
@@ -50,6 +54,8 @@ export interface Routing {
    * Recipients of one organisation, those outside among them where one of its own systems sends, or a redirect leads there.
    */
   inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed
+  /** A posting to a list: its members, each with a bounce address of their own. */
+  posting(input: RouteInput, to: Posting, paths: Pick<ReturnPaths, 'forMember'>): Routed
   /** The author's own copy of what the primary sent; null: none is kept. It is at home already: nothing is owed. */
   sent(input: RouteInput, author: Recipient): NewCopy | null
   /**
@@ -57,10 +63,19 @@ export interface Routing {
    * the organisation's outbound route, or waits in the parking lot while a hold of the author (their person's or their
    * route's) lets nothing out. An address that cannot be reached at all is in `refused`.
    */
-  outbound(
-    input: OutboundInput,
-    addresses: readonly string[],
-  ): Promise<Routed & { refused: { address: string; error: WireError }[] }>
+  outbound(input: OutboundInput, addresses: readonly string[]): Promise<Outbound>
+}
+
+/** A list as somebody wrote to it, which this message came to before where it looped. */
+export interface Posting {
+  list: MailingList
+  looped: boolean
+}
+
+export interface Outbound extends Routed {
+  refused: { address: string; error: WireError }[]
+  /** lists among them: each takes a message of its own (posting) */
+  postings: Posting[]
 }
 
 /** A thread's id for one person: the same root gives the same thread, whatever order the messages come in. */
@@ -175,6 +190,20 @@ export function createRouting(deps: {
     return { deliveries, copies: [...copies.values()] }
   }
 
+  function posting(input: RouteInput, { list, looped }: Posting, paths: Pick<ReturnPaths, 'forMember'>): Routed {
+    // A list is where the sender's message ends: what they asked about its delivery ends there too (RFC 3461 section 5.2.7.3).
+    // What a member has sent here again they get as well: the list alone knows its loops.
+    const routed = inbound(
+      input,
+      list.members.map((member) => ({ recipient: member, notify: 0, orcpt: null, looped })),
+    )
+    for (const delivery of routed.deliveries) {
+      delivery.via = list.address
+      delivery.sender = paths.forMember(list.address, memberKey(delivery.recipient), delivery.deliveryId)
+    }
+    return routed
+  }
+
   function sent(input: RouteInput, author: Recipient): NewCopy | null {
     if (author.personId === null || !(author.rollingCopy || author.isProtected)) return null
     return copyFor(author, author.personId, input, {
@@ -187,18 +216,28 @@ export function createRouting(deps: {
 
   return {
     inbound,
+    posting,
     sent,
     async outbound(input, addresses) {
       const inside: RoutedRecipient[] = []
       const outside: NewDelivery[] = []
-      const refused: { address: string; error: WireError }[] = []
+      const refused: Outbound['refused'] = []
+      const postings: Posting[] = []
       const kept = isKept(input.author)
       for (const address of addresses) {
         const { notify, orcpt } = input.asks?.(address) ?? { notify: 0, orcpt: null }
         try {
           const owner = await deps.directory.organisationOfDomain(address.slice(address.lastIndexOf('@') + 1))
           if (owner?.organisationId === input.organisationId) {
-            inside.push({ recipient: await deps.directory.resolve(address), notify, orcpt })
+            const recipient = await deps.directory.resolve(address)
+            const { list } = recipient
+            if (!list) {
+              inside.push({ recipient, notify, orcpt })
+              continue
+            }
+            const no = refusalOf(list, { from: input.from ?? '', isOwn: true, isVouched: true })
+            if (no) throw no
+            if (!postings.some((one) => one.list.id === list.id)) postings.push({ list, looped: false })
             continue
           }
           if (input.outboundRouteId === null)
@@ -213,7 +252,7 @@ export function createRouting(deps: {
         }
       }
       const routed = inbound(input, inside)
-      return { deliveries: [...routed.deliveries, ...outside], copies: routed.copies, refused }
+      return { deliveries: [...routed.deliveries, ...outside], copies: routed.copies, refused, postings }
     },
   }
 }

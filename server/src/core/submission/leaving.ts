@@ -11,10 +11,10 @@ import { outboundRoute, type NewSubmission, type OwnAddress } from '../../store/
 import type { Directory } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import type { Accept } from '../queue/index.ts'
-import type { Routed, Routing } from '../routing/index.ts'
+import type { Routing } from '../routing/index.ts'
 import { wishFor, type Envelope } from './envelope.ts'
 import { prepareOutgoing, threadRootOf, type MayWrite, type Outgoing } from './outgoing.ts'
-import { stageOutgoing, type StageDeps } from './stage.ts'
+import { stageAll, type Routes, type StageDeps } from './stage.ts'
 import { envelopeDigest, type Tries } from './tries.ts'
 
 export interface LeavingDeps extends StageDeps {
@@ -22,7 +22,7 @@ export interface LeavingDeps extends StageDeps {
   clock: Clock
   mailbox: Pick<Mailbox, 'view'>
   directory: Pick<Directory, 'resolve'>
-  routing: Pick<Routing, 'outbound'>
+  routing: Pick<Routing, 'outbound' | 'posting'>
   accept: Pick<Accept, 'accept'>
   room: Pick<ByteRoom, 'within'>
 }
@@ -40,7 +40,7 @@ export interface Leaving {
   /** Runs `work` with the draft as it would leave. Throws what it can be refused for. */
   prepared<T>(owner: MailOwner, draft: EmailRow, sender: Sender, work: (outgoing: Outgoing) => Promise<T>): Promise<T>
   /** Can all its recipients be reached? Throws WireError with those who cannot. */
-  route(owner: MailOwner, outgoing: Outgoing, sender: Sender, receivedAt: number): Promise<Routed>
+  route(owner: MailOwner, outgoing: Outgoing, sender: Sender, receivedAt: number): Promise<Routes>
   /**
    * Stages and stores it; when this resolves, it has left. `begin` runs right before the commit and says whether this one
    * may; null: it may not. `releaseAt`: of what has waited.
@@ -78,25 +78,24 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
     }
   }
 
-  async function route(owner: MailOwner, outgoing: Outgoing, sender: Sender, receivedAt: number): Promise<Routed> {
+  async function route(owner: MailOwner, outgoing: Outgoing, sender: Sender, receivedAt: number): Promise<Routes> {
     const { organisationId, personId } = owner
-    const { refused, ...routed } = await deps.routing.outbound(
-      {
-        receivedAt,
-        threadRoot: threadRootOf(outgoing.bytes),
-        organisationId,
-        outboundRouteId: await outboundRoute(deps.db, organisationId),
-        author: { personId, routeId: await ownRoute(sender.home) },
-        asks: (address) => wishFor(sender.envelope, address),
-      },
-      outgoing.recipients,
-    )
+    const input = {
+      receivedAt,
+      threadRoot: threadRootOf(outgoing.bytes),
+      organisationId,
+      from: sender.identity.address,
+      outboundRouteId: await outboundRoute(deps.db, organisationId),
+      author: { personId, routeId: await ownRoute(sender.home) },
+      asks: (address: string) => wishFor(sender.envelope, address),
+    }
+    const { refused, postings, ...routed } = await deps.routing.outbound(input, outgoing.recipients)
     const [first] = refused
     if (first) {
       const detail = refused.map(({ address, error }) => `<${address}> ${error.detail ?? error.spec.text}`).join('; ')
       throw new WireError(first.error.code, detail, { cause: first.error })
     }
-    return routed
+    return { input, routed, postings }
   }
 
   return {
@@ -112,11 +111,11 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
       const { identity, envelope, protocol } = sender
       const sentAt = deps.clock.now()
       const messageId = newId(sentAt)
-      const routed = await route(owner, outgoing, sender, sentAt)
+      const routes = await route(owner, outgoing, sender, sentAt)
       const { organisationId } = owner
       const dsn = envelope?.dsn ?? null
-      const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol, dsn }
-      const staged = await stageOutgoing(deps, leaving)
+      const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, protocol, dsn, ...routes }
+      const staged = await stageAll(deps, leaving)
       const one = {
         submissionId,
         copyId,
@@ -136,7 +135,7 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
       }
       if (!begun) return null
       try {
-        await deps.accept.accept(staged.incoming)
+        await deps.accept.accept(...staged.unit)
       } catch (error) {
         // Only where it is certain that nothing was stored; else the row stays and the next try finds out.
         if (!(error instanceof WireError && error.code === 'commit-unknown')) {

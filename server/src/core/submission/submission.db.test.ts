@@ -5,7 +5,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeList, makeRedirect } from '../../../testkit/factories.ts'
 import { jmapFixture, type JmapFixture } from '../../../testkit/jmap-fixture.ts'
+import { ListPosting } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
 import { WireError } from '../../platform/errors.ts'
 import { insertSubmission } from '../../store/submissions.ts'
@@ -109,6 +111,47 @@ test('the author signs: the key of the header From, whatever domain the envelope
   expect(asked).toEqual(['books._domainkey.xn--bcher-kva.test'])
   expect(result.results).toMatchObject([{ signingDomain: 'xn--bcher-kva.test', status: { result: 'pass' } }])
   await it.fresh.db.query('DELETE FROM address WHERE domain_id = $1', [domainId])
+})
+
+test('to a list: its posting is a message of its own, signed as well; who may not post hears it and nothing leaves', async () => {
+  const { db } = it.fresh
+  await makeList(db, it.org, 'crew', { members: ['bob@corp.test', 'x@elsewhere.test'], posting: ListPosting.members })
+  await makeRedirect(db, it.org, 'desk', ['bob@corp.test', 'y@elsewhere.test'])
+  await bumpDirectory(db)
+  await it.directory.refresh()
+  const before = await sentMessages()
+  await expect(submit(await draft(['crew@corp.test']))).rejects.toMatchObject({ code: 'list-closed' })
+  expect(await sentMessages()).toBe(before)
+
+  await db.query('UPDATE mailing_list SET posting = $1', [ListPosting.organisation])
+  await bumpDirectory(db)
+  await it.directory.refresh()
+  const { messageId } = await submit(await draft(['crew@corp.test', 'desk@corp.test']))
+  expect(await sentMessages()).toBe(before + 2)
+  const own = await db.query('SELECT recipient, via, sender FROM delivery WHERE message_id = $1 ORDER BY 1', [
+    messageId,
+  ])
+  const via = 'desk@corp.test'
+  expect(own).toEqual([
+    { recipient: 'bob@corp.test', via, sender: null },
+    { recipient: 'hidden@elsewhere.test', via: null, sender: null },
+    { recipient: 'y@elsewhere.test', via, sender: null },
+  ])
+  const [posting] = await db.query<{ id: string; prefix: Buffer; bytes: Buffer; own: Buffer }>(
+    `SELECT m.message_id AS id, prefix, b.bytes, o.bytes AS own FROM message m JOIN body b ON b.body_id = m.message_id, body o
+     WHERE facts->>'list' = 'crew@corp.test' AND o.body_id = $1`,
+    [messageId],
+  )
+  expect(posting!.bytes.equals(posting!.own)).toBe(true)
+  expect(posting!.prefix.toString()).toMatch(/\r\nList-Id: "Crew" <crew\.corp\.test>\r\n[^]*\r\nDKIM-Signature: /)
+  const members = await db.query('SELECT recipient, sender FROM delivery WHERE message_id = $1 ORDER BY 1', [
+    posting!.id,
+  ])
+  const sender = expect.stringMatching(/^crew-bounces\+/) as string
+  expect(members).toEqual([
+    { recipient: 'bob@corp.test', sender },
+    { recipient: 'x@elsewhere.test', sender },
+  ])
 })
 
 test('a key that cannot be opened stops the sending', async () => {

@@ -45,17 +45,23 @@ test('any sender comes back as it was, whatever letters a relay has folded, or i
 
 test('what was changed, made by somebody else or for another domain is refused', () => {
   fc.assert(
-    fc.property(atoms, domain, fc.nat(), fc.constantFrom(...'A B C x y z 2 3 7 = . - @'.split(' ')), (name, host, where, letter) => {
-      const address = srs.forward(`${name}@${host}`, OURS, today)
-      if (address === null) return
-      const text = localOf(address)
-      const at = 5 + (where % (text.length - 5))
-      const changed = text.slice(0, at) + letter + text.slice(at + 1)
-      if (changed.toLowerCase() !== text.toLowerCase())
-        expect(srs.read(changed, OURS, today)).toEqual({ kind: 'forged' })
-      expect(srs.read(text, 'corp2.test', today)).toEqual({ kind: 'forged' })
-      expect(others.read(text, OURS, today)).toEqual({ kind: 'forged' })
-    }),
+    fc.property(
+      atoms,
+      domain,
+      fc.nat(),
+      fc.constantFrom(...'A B C x y z 2 3 7 = . - @'.split(' ')),
+      (name, host, where, letter) => {
+        const address = srs.forward(`${name}@${host}`, OURS, today)
+        if (address === null) return
+        const text = localOf(address)
+        const at = 5 + (where % (text.length - 5))
+        const changed = text.slice(0, at) + letter + text.slice(at + 1)
+        if (changed.toLowerCase() !== text.toLowerCase())
+          expect(srs.read(changed, OURS, today)).toEqual({ kind: 'forged' })
+        expect(srs.read(text, 'corp2.test', today)).toEqual({ kind: 'forged' })
+        expect(others.read(text, OURS, today)).toEqual({ kind: 'forged' })
+      },
+    ),
   )
 })
 

@@ -36,16 +36,20 @@ const DAYS = 1024
 
 export const dayOf = (ms: number): number => Math.floor(ms / 86_400_000)
 
-/** Five bits a letter, from the front. */
-function base32(bytes: Uint8Array, letters: number): string {
+/** A hash as it is written: five bits a letter, from the front. */
+export function base32(bytes: Uint8Array): string {
   let out = ''
-  for (let at = 0; at < letters; at++) {
+  for (let at = 0; at < HASH; at++) {
     const bit = at * 5
     const two = (bytes[bit >> 3]! << 8) | (bytes[(bit >> 3) + 1] ?? 0)
     out += BASE32[(two >> (11 - (bit & 7))) & 31]!
   }
   return out
 }
+
+/** Both are of HASH letters; one may have been folded. */
+export const isSameHash = (hash: string, right: string): boolean =>
+  timingSafeEqual(Buffer.from(hash.toUpperCase()), Buffer.from(right))
 
 const stampOf = (day: number): string => BASE32[(day >> 5) & 31]! + BASE32[day & 31]!
 
@@ -68,9 +72,9 @@ export const isReturnForm = (local: string): boolean => FORM.test(bareLocal(loca
 
 export function createSrs(mac: (text: string) => Buffer): SrsCodec {
   const hashOf = (kind: string, domain: string, body: string): string =>
-    base32(mac(`${kind} ${domain} ${body}`.toLowerCase()), HASH)
+    base32(mac(`${kind} ${domain} ${body}`.toLowerCase()))
   const isOurs = (hash: string, kind: string, domain: string, body: string): boolean =>
-    timingSafeEqual(Buffer.from(hash.toUpperCase()), Buffer.from(hashOf(kind, domain, body)))
+    isSameHash(hash, hashOf(kind, domain, body))
   const made = (kind: string, domain: string, body: string): string =>
     `${writtenLocal(`${kind}=${hashOf(kind, domain, body)}=${body}`)}@${domain}`
 
@@ -111,4 +115,5 @@ export function createSrs(mac: (text: string) => Buffer): SrsCodec {
   }
 }
 
-const uuidOf = (hex: string): string => hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+export const uuidOf = (hex: string): string =>
+  hex.toLowerCase().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')

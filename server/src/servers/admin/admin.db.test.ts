@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FreshDatabase } from '../../../testkit/database.ts'
 import { freshDatabase } from '../../../testkit/database.ts'
 import type { MadeOrganisation } from '../../../testkit/factories.ts'
-import { makeOrganisation } from '../../../testkit/factories.ts'
+import { makeList, makeOrganisation, makeRedirect } from '../../../testkit/factories.ts'
 import type { Access } from '../../core/access/index.ts'
 import { createAccess, roleAbilities } from '../../core/access/index.ts'
 import type { RoleWord } from '../../core/access/index.ts'
 import { createContinuity } from '../../core/continuity/index.ts'
 import { createRouteBook } from '../../core/directory/index.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { Mode, Role } from '../../platform/codes.ts'
+import { ListPosting, Mode, Role } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
@@ -480,6 +480,25 @@ describe('answers', () => {
     expect(JSON.stringify(answer.json)).toContain('pin the route of their mail system to hold')
     const board = (await ask({ method: 'GET', path, as: 'admin' })).json as { id: string; pin: unknown }[]
     expect(board.find((route) => route.id === org.outboundRouteId)).toMatchObject({ mode: 'normal', pin: null })
+  })
+
+  test('addresses that stand for others, with the bounces of lists', async () => {
+    const more = Array.from({ length: 103 }, (_, i) => `x${i}@world.test`)
+    await makeRedirect(fresh.db, org, 'info', more)
+    const address = await makeList(fresh.db, org, 'crew', { members: ['a@world.test'], posting: ListPosting.members })
+    await fresh.db.query(
+      `INSERT INTO list_bounce (organisation_id, list_id, member, bounces, first_at, last_at, last_text, window_from, window_bounces, paused_at)
+       SELECT organisation_id, list_id, m, 3, now(), now(), '', now(), 3, CASE m WHEN 'a@world.test' THEN now() END
+       FROM mailing_list, unnest(ARRAY['a@world.test', 'b@world.test']) AS m`,
+    )
+    const path = `/organisations/${org.organisationId}/stand-ins`
+    const { items } = (await ask({ method: 'GET', path, as: 'helpdesk' })).json
+    expect(items).toMatchObject([
+      { kind: 'redirect', address: `info@${org.domain}`, name: null, more: 3, posting: null, bounces: 0 },
+      { kind: 'list', address, name: 'Crew', to: ['a@world.test'], more: 0, posting: 'members', bounces: 6, paused: 1 },
+    ])
+    expect((items as { to: string[] }[])[0]!.to).toHaveLength(100)
+    expect((await ask({ method: 'GET', path, as: 'person' })).code).toBe('forbidden')
   })
 
   test('pages do not overlap and end', async () => {

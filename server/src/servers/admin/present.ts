@@ -4,6 +4,7 @@ import {
   CopySource,
   DeliveryState,
   Direction,
+  ListPosting,
   Mode,
   PersonSource,
   Role,
@@ -11,6 +12,7 @@ import {
 } from '../../platform/codes.ts'
 import type { LedgerRow as ReturnLedgerRow } from '../../core/return/index.ts'
 import type { AuditRow } from '../../core/audit/index.ts'
+import type { StandInRow } from '../../core/lists/index.ts'
 import type {
   CopyRow,
   FullTrace,
@@ -151,6 +153,21 @@ export function presentTrace(trace: FullTrace) {
     })),
     copies: trace.copies.map(presentCopy),
     ledger: trace.ledger.map(presentLedger),
+  }
+}
+
+export function presentStandIn({ isList, targets, posting, ...row }: StandInRow) {
+  return {
+    id: row.id,
+    kind: isList ? ('list' as const) : ('redirect' as const),
+    address: row.address,
+    name: row.name,
+    to: targets,
+    more: row.more,
+    groups: row.groups,
+    posting: posting === null ? null : wordOf(ListPosting, posting),
+    bounces: row.bounces,
+    paused: row.paused,
   }
 }
 

@@ -4,7 +4,7 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { auditQuery, peopleQuery } from '../../data/queries.ts'
+import { auditQuery, peopleQuery, standInsQuery } from '../../data/queries.ts'
 import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { ModeMark } from '../../ui/mode.tsx'
@@ -21,12 +21,20 @@ const roles: Record<string, 'people.rolePerson' | 'people.roleHelpdesk' | 'peopl
   admin: 'people.roleAdmin',
 }
 
+const posting = {
+  anyone: 'standIns.may.anyone',
+  members: 'standIns.may.members',
+  organisation: 'standIns.may.organisation',
+  named: 'standIns.may.named',
+} as const
+
 export function PeopleScene() {
   const { t } = useTranslation()
   const { org } = peopleHere.useParams()
   const [text, setText] = useState('')
   const [q] = useDebouncedValue(text.trim(), 300)
   const { asked, rows } = usePages(peopleQuery(org, q))
+  const standIns = usePages(standInsQuery(org))
   return (
     <>
       <h1>{t('admin.people')}</h1>
@@ -58,6 +66,45 @@ export function PeopleScene() {
           {
             name: t('people.lastSignIn'),
             cell: (row) => (row.lastSignInAt ? <TimeText at={row.lastSignInAt} form="clock" /> : t('people.never')),
+          },
+        ]}
+      />
+      <h2>{t('standIns.title')}</h2>
+      <DataTable
+        label={t('standIns.title')}
+        asked={standIns.asked}
+        rows={standIns.rows}
+        rowKey={({ id }) => id}
+        empty={t('standIns.empty')}
+        columns={[
+          {
+            name: t('standIns.address'),
+            cell: (row) => (
+              <div>
+                <strong>{row.address}</strong>
+                {row.name && <div className="muted">{row.name}</div>}
+              </div>
+            ),
+          },
+          {
+            name: t('standIns.to'),
+            wide: true,
+            cell: (row) =>
+              [
+                ...row.to,
+                ...row.groups.map((group) => t('standIns.group', { group })),
+                ...(row.more > 0 ? [t('standIns.more', { count: row.more })] : []),
+              ].join(', '),
+          },
+          { name: t('standIns.posting'), cell: (row) => (row.posting ? t(posting[row.posting]) : '') },
+          {
+            name: t('standIns.bounces'),
+            cell: (row) =>
+              row.kind === 'redirect'
+                ? ''
+                : row.paused > 0
+                  ? t('standIns.paused', { bounces: row.bounces, paused: row.paused })
+                  : String(row.bounces),
           },
         ]}
       />

@@ -411,6 +411,45 @@ test('redirects: made, changed, left and pruned; what cannot be meant is named',
   ])
 })
 
+test('lists: made, changed, left and pruned, members by group too; what cannot be meant is named', async () => {
+  const crew = {
+    address: `crew@${d}`,
+    name: 'The crew',
+    members: [`bob@${d}`, 'x@world.test'],
+    groups: ['staff'],
+    posting: 'named',
+    posters: [`Bob@${d}`],
+    help: 'https://help.test/crew',
+    pauseAfter: { bounces: 3, days: 30 },
+  }
+  expect(acts(await apply(file({ lists: [crew] })))).toContain(`create list crew@${d}`)
+  const directory = createDirectory({ db: fresh.db, clock: systemClock, log: silentLog })
+  const { list } = await directory.resolve(`crew@${d}`)
+  expect(list).toMatchObject({
+    name: 'The crew',
+    posting: 4,
+    posters: [`bob@${d}`],
+    help: crew.help,
+    unsubscribe: null,
+  })
+  expect(list!.members.map((one) => one.address)).toEqual([`bob@${d}`, 'x@world.test', `alice@${d}`])
+  expect(acts(await apply(file({ lists: [crew] })))).toEqual([])
+  expect(acts(await apply(file({ lists: [{ ...crew, name: 'Crew' }] })))).toEqual([`change list crew@${d}`])
+  expect(acts(await apply(file(), { prune: true }))).toEqual([`remove list crew@${d}`])
+
+  const wrong = async (more: object) =>
+    (await problems(file({ lists: [{ ...crew, ...more }] }))).map(({ path, text }) => `${path}: ${text}`)
+  const at = `organisations[o${n}].lists[crew@${d}]`
+  expect(await wrong({ groups: ['stuff'] })).toEqual([
+    expect.stringContaining(`${at}.groups[stuff]: there is no group`),
+  ])
+  expect(await wrong({ members: [`nobody@${d}`] })).toEqual([expect.stringContaining('nobody with this address')])
+  expect(await wrong({ members: [], groups: [] })).toEqual([expect.stringContaining('at least one')])
+  expect(await wrong({ posters: [] })).toEqual([expect.stringContaining(`${at}.posters: belongs to posting named`)])
+  expect(await wrong({ help: 'http://x>' })).toEqual([expect.stringContaining('https:')])
+  expect(await wrong({ address: `alice@${d}` })).toEqual([expect.stringContaining('is there already')])
+})
+
 test('two at once: both are done, one after the other', async () => {
   await Promise.all([apply(file({ name: 'One' })), apply(file({ name: 'Two' }))])
   expect((await fresh.db.query('SELECT FROM organisation WHERE slug = $1', [`o${n}`])).length).toBe(1)

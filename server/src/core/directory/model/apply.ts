@@ -166,6 +166,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   const groups = compare('group', current.groups, desired.groups, { nameOf: (row) => row.name })
   const people = comparePeople(current, desired)
   const redirects = compare('redirect', current.redirects, desired.redirects, { nameOf: (row) => row.display })
+  const lists = compare('list', current.lists, desired.lists, { nameOf: (row) => row.display })
   const orgChanges = current.organisation ? changedFields(current.organisation, desired.organisation) : []
   items.push({
     act: current.organisation ? (orgChanges.length > 0 ? 'change' : 'leave') : 'create',
@@ -173,7 +174,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     name: desired.organisation.slug,
     detail: orgChanges.join(', '),
   })
-  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items, ...redirects.items)
+  items.push(...routes.items, ...domains.items, ...groups.items, ...people.items, ...redirects.items, ...lists.items)
   const removals = work.how.prune ? await removalsOf(sql, organisationId, current, desired) : null
   if (removals) items.push(...removals.items)
   const quiet = await quietPlan(sql, deps, current, desired, work)
@@ -213,7 +214,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     )
     await ensureStandardFolders(sql, organisationId, ids)
   }
-  if (redirects.write.length > 0) await store.writeRedirects(sql, organisationId, redirects.write)
+  await writeStandIns(sql, organisationId, redirects.write, lists.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
   await quiet.carryOut()
@@ -245,6 +246,17 @@ async function quietPlan(sql: Sql, deps: ApplyDeps, current: Current, desired: D
   })
 }
 
+/** Addresses that stand for others. */
+async function writeStandIns(
+  sql: Sql,
+  organisationId: Id,
+  redirects: readonly store.RedirectModel[],
+  lists: readonly store.ListModel[],
+): Promise<void> {
+  if (redirects.length > 0) await store.writeRedirects(sql, organisationId, redirects)
+  if (lists.length > 0) await store.writeLists(sql, organisationId, lists)
+}
+
 async function readCurrent(sql: Sql, slug: string): Promise<Current> {
   const organisation = await store.readOrganisation(sql, slug)
   if (!organisation)
@@ -257,6 +269,7 @@ async function readCurrent(sql: Sql, slug: string): Promise<Current> {
       addresses: [],
       redirects: [],
       delegations: [],
+      lists: [],
     }
   const { id } = organisation
   return {
@@ -268,6 +281,7 @@ async function readCurrent(sql: Sql, slug: string): Promise<Current> {
     addresses: await store.readAddresses(sql, id),
     redirects: await store.readRedirects(sql, id),
     delegations: await store.readDelegations(sql, id),
+    lists: await store.readLists(sql, id),
   }
 }
 

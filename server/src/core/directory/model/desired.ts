@@ -2,7 +2,7 @@
  * What the tables are to hold for one declared organisation, given what they hold now: ids are kept where a name (for
  * people: an address) is known, and made where it is new. Nothing is written here.
  */
-import { DelegationKind, DomainKind, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
+import { DelegationKind, DomainKind, ListPosting, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import type {
@@ -10,6 +10,7 @@ import type {
   DelegationModel,
   DomainModel,
   GroupModel,
+  ListModel,
   OrganisationModel,
   PersonModel,
   RedirectModel,
@@ -30,6 +31,7 @@ export interface Current {
   addresses: AddressModel[]
   redirects: RedirectModel[]
   delegations: DelegationModel[]
+  lists: ListModel[]
 }
 export interface Tools {
   newId: () => Id
@@ -53,6 +55,7 @@ export interface Desired {
   addresses: AddressModel[]
   redirects: RedirectModel[]
   delegations: DelegationModel[]
+  lists: ListModel[]
   declared: Map<Id, DeclaredPerson>
 }
 
@@ -100,8 +103,39 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
     addresses,
     redirects: redirectsOf(declared, current, domains, tools),
     delegations: [...byId].flatMap(([personId, person]) => delegationsOf(personId, person)),
+    lists: listsOf(declared, current, { domains, groups }, tools),
     declared: byId,
   }
+}
+
+/** A list is known by its address. */
+function listsOf(
+  declared: DeclaredOrganisation,
+  current: Current,
+  named: { domains: readonly DomainModel[]; groups: readonly GroupModel[] },
+  tools: Tools,
+): ListModel[] {
+  const ids = new Map(current.lists.map(({ address, id }) => [address, id]))
+  const domainIds = new Map([...current.domains, ...named.domains].map((domain) => [domain.name, domain.id]))
+  const groupIds = new Map([...current.groups, ...named.groups].map((group) => [group.name, group.id]))
+  return declared.lists.map((list) => {
+    const address = foldAddress(list.address)!
+    return {
+      id: ids.get(address) ?? tools.newId(),
+      address,
+      display: list.address,
+      domainId: domainIds.get(address.slice(address.lastIndexOf('@') + 1))!,
+      name: list.name,
+      members: list.members,
+      groupIds: list.groups.map((name) => groupIds.get(name)!),
+      posting: ListPosting[list.posting],
+      posters: list.posters.map((poster) => foldAddress(poster)!),
+      help: list.help ?? null,
+      unsubscribe: list.unsubscribe ?? null,
+      pauseBounces: list.pauseAfter?.bounces ?? null,
+      pauseDays: list.pauseAfter?.days ?? null,
+    }
+  })
 }
 
 /** A redirect is known by its address. */

@@ -51,10 +51,14 @@ export function* unknownNames(organisation: DeclaredOrganisation, path: string, 
           yield { path: `${at}.${key}.${j}`, text: `${domain} is not among this organisation's domains` }
       }
   }
-  for (const [i, { address }] of organisation.redirects.entries()) {
-    const folded = foldAddress(address)!
-    const domain = folded.slice(folded.lastIndexOf('@') + 1)
-    if (!domains.has(domain))
-      yield { path: `${path}.redirects.${i}.address`, text: `${domain} is not among this organisation's domains` }
-  }
+  for (const what of ['redirects', 'lists'] as const)
+    for (const [i, { address }] of organisation[what].entries()) {
+      const folded = foldAddress(address)!
+      const domain = folded.slice(folded.lastIndexOf('@') + 1)
+      if (!domains.has(domain))
+        yield { path: `${path}.${what}.${i}.address`, text: `${domain} is not among this organisation's domains` }
+    }
+  for (const [i, list] of organisation.lists.entries())
+    for (const [j, group] of list.groups.entries())
+      yield* known('group', groups, group, `${path}.lists.${i}.groups.${j}`)
 }

@@ -1,6 +1,6 @@
 /**
  * Where in a declaration a problem is, as its author thinks of it: `organisations[harbour].people[alice@harbour.example]`
- * instead of `organisations.0.people.3`. An entry is called by its slug, first address, name, address or host; by its number where
+ * instead of `organisations.0.people.3`. An entry is called by its slug, addresses, name or host; by its number where
  * it has none of these, or where two are called the same.
  */
 import type { Problem } from './problems.ts'
@@ -20,7 +20,7 @@ function labelOf(entry: unknown): string | null {
   if (!isObject(entry)) return null
   const addresses = entry['addresses']
   const first: unknown = Array.isArray(addresses) ? addresses[0] : undefined
-  return [entry['slug'], first, entry['name'], entry['address'], entry['host']].find(readable) ?? null
+  return [entry['slug'], first, entry['address'], entry['name'], entry['host']].find(readable) ?? null
 }
 
 function nameOf(list: readonly unknown[], index: number): string {

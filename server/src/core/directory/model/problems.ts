@@ -98,6 +98,16 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
       if (to.every((target) => foldAddress(target) === folded))
         yield { path: `${path}.redirects.${i}.to`, text: 'leads to itself and nowhere else' }
     }
+    for (const [i, list] of organisation.lists.entries()) {
+      const at = `${path}.lists.${i}`
+      const folded = foldAddress(list.address)!
+      yield* redirects(folded, `${at}.address`)
+      yield* addresses(folded, `${at}.address`)
+      if (list.members.length + list.groups.length === 0)
+        yield { path: `${at}.members`, text: 'name at least one member or group' }
+      if ((list.posting === 'named') !== list.posters.length > 0)
+        yield { path: `${at}.posters`, text: 'belongs to posting named, and only there' }
+    }
     yield* contradictions(organisation, path)
     yield* quietTimeProblems(organisation.quietTimes ?? [], `${path}.quietTimes`)
   }

@@ -16,6 +16,7 @@ export interface Removals {
   domains: Id[]
   routes: Id[]
   redirects: Id[]
+  lists: Id[]
 }
 
 const missing = <T extends { id: Id }>(before: readonly T[], after: readonly { id: Id }[]): T[] => {
@@ -25,7 +26,7 @@ const missing = <T extends { id: Id }>(before: readonly T[], after: readonly { i
 
 export async function removalsOf(sql: Sql, organisationId: Id, current: Current, desired: Desired): Promise<Removals> {
   const items: PlanItem[] = []
-  const found: Removals = { items, people: [], groups: [], domains: [], routes: [], redirects: [] }
+  const found: Removals = { items, people: [], groups: [], domains: [], routes: [], redirects: [], lists: [] }
   const addressed = new Set(current.addresses.map((row) => row.personId))
   // Removed before, kept for their mail: nothing left to do.
   const people = missing(current.people, desired.people).filter((row) => !row.disabled || addressed.has(row.id))
@@ -61,6 +62,10 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
   for (const redirect of missing(current.redirects, desired.redirects)) {
     found.redirects.push(redirect.id)
     items.push({ act: 'remove', thing: 'redirect', name: redirect.display, detail: '' })
+  }
+  for (const list of missing(current.lists, desired.lists)) {
+    found.lists.push(list.id)
+    items.push({ act: 'remove', thing: 'list', name: list.display, detail: '' })
   }
   const usedDomains = new Set(
     current.addresses.filter((row) => keptPeople.has(row.personId)).map((row) => row.domainId),
@@ -102,6 +107,7 @@ export async function remove(sql: Sql, organisationId: Id, removals: Removals): 
   if (removals.people.length > 0) await store.removePeople(sql, organisationId, removals.people)
   if (removals.groups.length > 0) await store.removeGroups(sql, organisationId, removals.groups)
   if (removals.redirects.length > 0) await store.removeRedirects(sql, organisationId, removals.redirects)
+  if (removals.lists.length > 0) await store.removeLists(sql, organisationId, removals.lists)
   if (removals.domains.length > 0) await store.removeDomains(sql, organisationId, removals.domains)
   if (removals.routes.length > 0) await store.removeRoutes(sql, organisationId, removals.routes)
 }

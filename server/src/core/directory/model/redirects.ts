@@ -1,4 +1,4 @@
-/** What a redirect says that cannot be, or cannot be meant: known only beside the people that are there or to be there. */
+/** What a redirect or a list says that cannot be, or cannot be meant: known only beside the people that are there or to be there. */
 import { DomainKind } from '../../../platform/codes.ts'
 import { foldAddress, localCandidates } from '../fold.ts'
 import type { Current, Desired } from './desired.ts'
@@ -10,6 +10,8 @@ const partsOf = (folded: string): [string, string] => {
   return [folded.slice(0, at), folded.slice(at + 1)]
 }
 
+const NOBODY = 'there is nobody with this address, and everybody of its domain is listed'
+
 /** `isWhole`: what the file does not name will be gone. */
 export function* redirectProblems(
   organisation: DeclaredOrganisation,
@@ -18,9 +20,11 @@ export function* redirectProblems(
   after: Desired,
   isWhole: boolean,
 ): Generator<Problem> {
-  const current = isWhole ? { addresses: [], redirects: [], domains: [] } : before
+  const current = isWhole ? { addresses: [], redirects: [], lists: [], domains: [] } : before
   const people = new Set([...current.addresses, ...after.addresses].map(({ address }) => address))
-  const known = new Set([...people, ...[...current.redirects, ...after.redirects].map(({ address }) => address)])
+  const lists = new Set([...current.lists, ...after.lists].map(({ address }) => address))
+  const redirects = new Set([...current.redirects, ...after.redirects].map(({ address }) => address))
+  const known = new Set([...people, ...redirects, ...lists])
   const domains = new Map([...current.domains, ...after.domains].map((domain) => [domain.name, domain]))
 
   /** Everybody of its domain is listed, and it is nobody. */
@@ -32,15 +36,16 @@ export function* redirectProblems(
     return !localCandidates(local, domain.separator).some((each) => known.has(`${each}@${name}`))
   }
 
+  for (const address of lists)
+    if (people.has(address) || redirects.has(address))
+      yield { path, text: `${address} is a list, and somebody's address or a redirect as well` }
+  for (const [i, { members }] of organisation.lists.entries())
+    for (const [j, member] of members.entries())
+      if (isNobody(member)) yield { path: `${path}.lists.${i}.members.${j}`, text: NOBODY }
   for (const [i, { address, to, keepCopy }] of organisation.redirects.entries()) {
     const at = `${path}.redirects.${i}`
     if (keepCopy === true && !people.has(foldAddress(address)!))
       yield { path: `${at}.keepCopy`, text: `nobody has ${address}, so there is no mailbox for a copy` }
-    for (const [j, target] of to.entries())
-      if (isNobody(target))
-        yield {
-          path: `${at}.to.${j}`,
-          text: `there is nobody with this address, and everybody of its domain is listed`,
-        }
+    for (const [j, target] of to.entries()) if (isNobody(target)) yield { path: `${at}.to.${j}`, text: NOBODY }
   }
 }

@@ -5,7 +5,7 @@
  * stay as they are, so that a file may name just what is new.
  */
 import { z } from 'zod'
-import { DomainKind, Role, RouteKind } from '../../../platform/codes.ts'
+import { DomainKind, ListPosting, Role, RouteKind } from '../../../platform/codes.ts'
 import { isMxName } from '../../../protocols/mta-sts/policy.ts'
 import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
@@ -165,11 +165,44 @@ export const redirectSchema = z.strictObject({
     .array(address)
     .min(1)
     .max(100)
-    .describe('Where its mail goes: people, other redirects, addresses outside. Who is named twice gets it once.'),
+    .describe(
+      'Where its mail goes: people, other redirects, lists (their members), addresses outside. Who is named twice gets it once.',
+    ),
   keepCopy: z
     .boolean()
     .optional()
     .describe('Of the address of a person: whether they get the mail as well; left out: yes.'),
+})
+
+const listUrl = label(500).regex(
+  /^(https:\/\/|mailto:)[\x21-\x3b\x3d\x3f-\x7e]+$/,
+  'is not an https: or mailto: address',
+)
+
+export const listSchema = z.strictObject({
+  address: address.describe('Address at one of its domains, which nobody else has.'),
+  name: label(200).describe('As shown by mail programs.'),
+  members: z.array(address).max(5000).default([]).describe('People, redirects, other lists, addresses outside.'),
+  groups: z
+    .array(label(100))
+    .max(100)
+    .default([])
+    .describe('Names of groups whose people are members, by their first addresses.'),
+  posting: keysOf(ListPosting)
+    .default('organisation')
+    .describe(
+      'Who may post: anyone, members, senders of the organisation, or those named in posters. Asked of the envelope’s sender; where outboundSources are named, own senders count only from there and from people signed in here.',
+    ),
+  posters: z.array(address).max(1000).default([]).describe('For posting named.'),
+  help: listUrl.optional().describe('Shown in List-Help: an https: or mailto: address.'),
+  unsubscribe: listUrl.optional().describe('Shown in List-Unsubscribe: an https: or mailto: address.'),
+  pauseAfter: z
+    .strictObject({
+      bounces: z.number().int().min(1).max(1000).describe('So many failures.'),
+      days: z.number().int().min(1).max(365).describe('Within so many days of the first.'),
+    })
+    .optional()
+    .describe('When a member is paused, until holdfast admin lists --resume; left out: never.'),
 })
 
 export const organisationSchema = z.strictObject({
@@ -201,6 +234,7 @@ export const organisationSchema = z.strictObject({
   quietTimes: quietTimesSchema
     .optional()
     .describe('Planned hours in which mail that comes in waits for their end; left out they stay.'),
+  lists: z.array(listSchema).max(10_000).default([]),
 })
 
 export const declarationSchema = z.strictObject({

@@ -5,6 +5,7 @@ import {
   CopySource,
   DeliveryState,
   Direction,
+  ListPosting,
   Mode,
   PersonSource,
   Role,
@@ -130,6 +131,24 @@ const refusal = name(
     reply: z.string(),
     /** so often within a few seconds */
     times: count,
+  }),
+)
+const standIn = name(
+  'StandIn',
+  z.strictObject({
+    id,
+    kind: z.enum(['redirect', 'list']),
+    address: z.string(),
+    /** of a list */
+    name: z.string().nullable(),
+    /** targets or members, the first hundred; `more`: how many there are beyond */
+    to: z.array(z.string()),
+    more: count,
+    groups: z.array(z.string()),
+    posting: wordsOf(ListPosting).nullable(),
+    /** bounces of its members, and how many of them are paused */
+    bounces: count,
+    paused: count,
   }),
 )
 const person = name(
@@ -278,6 +297,16 @@ export const mailOperations = {
     summary: 'People by name or address',
     query: z.strictObject({ ...pageQuery, ...q }),
     answer: page('PersonPage', person),
+  }),
+  listStandIns: operation({
+    ...base,
+    id: 'listStandIns',
+    method: 'GET',
+    path: '/organisations/:org/stand-ins',
+    ability: 'people:see',
+    summary: 'Addresses that stand for others: redirects and lists',
+    query: z.strictObject(pageQuery),
+    answer: page('StandInPage', standIn),
   }),
   readAudit: operation({
     ...base,

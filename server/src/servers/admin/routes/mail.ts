@@ -17,9 +17,11 @@ import type { ParkedRow } from '../../../core/trace/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Id } from '../../../platform/ids.ts'
 import type { Session } from '../../../core/access/index.ts'
+import { listStandIns, type StandInRow } from '../../../core/lists/index.ts'
 import type { AdminDeps, Handlers } from '../handler.ts'
 import {
   presentAudit,
+  presentStandIn,
   presentMessage,
   presentParked,
   presentPerson,
@@ -50,6 +52,7 @@ export const mailHandlers: Handlers<
   | 'readTrace'
   | 'listRefusals'
   | 'listPeople'
+  | 'listStandIns'
   | 'readAudit'
 > = {
   async listQueue({ deps, organisationId, query }) {
@@ -124,6 +127,14 @@ export const mailHandlers: Handlers<
       (limit) => listPeople(deps.db, organisationId, query.q?.trim() || null, keyOf(query.after), limit),
     )
     return { items: page.items.map(presentPerson), next: page.next }
+  },
+  async listStandIns({ deps, organisationId, query }) {
+    const page = await pageOf(
+      query.limit,
+      (row: StandInRow) => row.id,
+      (limit) => listStandIns(deps.db, organisationId, keyOf(query.after), limit),
+    )
+    return { items: page.items.map(presentStandIn), next: page.next }
   },
   async readAudit({ deps, organisationId, query }) {
     const before = query.after ? Number(query.after) : null
