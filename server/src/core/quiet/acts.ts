@@ -69,7 +69,7 @@ export async function putWindow(
 }
 
 const audit = (sql: Sql, { organisationId, actor }: Whose, action: AuditAction, windowId: Id, detail: object) =>
-  appendAudit(sql, { organisationId, actor, action, subject: `quiet-window:${windowId}`, detail: { ...detail } })
+  appendAudit(sql, { organisationId, actor, action, subject: `quiet:${windowId}`, detail: { ...detail } })
 
 /** Makes one (`windowId` null) or changes one; then what was released or extended of it is over. */
 export async function setWindow(
