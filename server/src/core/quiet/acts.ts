@@ -26,7 +26,7 @@ import { planProblem, type Plan } from './window.ts'
 import { DAY } from './wall-time.ts'
 
 /** Windows of one organisation: each is asked about for every message. */
-export const MOST_WINDOWS = 500
+export const MOST_WINDOWS = 200
 const LONGEST_EXTENSION = 31 * DAY
 
 interface Deps {
