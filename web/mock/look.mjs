@@ -43,6 +43,7 @@ const scenes = {
   parking: ['/admin/o1/parking', '.table'],
   returns: ['/admin/o1/returns', '.table'],
   ledger: ['/admin/o1/returns/v1', '.table'],
+  quiet: ['/admin/o1/quiet', '.quiet-week'],
   trace: ['/admin/o1/trace/x0', '.attempts'],
   traces: ['/admin/o1/trace?q=alice', '.table'],
   people: ['/admin/o1/people', '.table'],

@@ -108,12 +108,44 @@ const alice = {
     'parking:act',
     'returns:see',
     'trace:see',
+    'quiet:see',
+    'quiet:act',
     'people:see',
     'audit:see',
   ],
   csrf: 'c',
   version: '1',
   mustChangePassword: false,
+}
+const quiet = () => {
+  const exempt = { senders: ['boss@example.com'], recipients: [], subjects: [], priorities: ['high'] }
+  const days = ['mon', 'tue', 'wed', 'thu', 'fri']
+  const span = (from, until) => ({ from: ago(-from), until: ago(-until) })
+  const base = {
+    ...{ provider: false, target: 'all', targetId: null, targetName: null, open: null, next: null, week: [] },
+    ...{ releasedUntil: null, extendedUntil: null, held: 0, setBy: 'person:p1', setAt: ago(9000) },
+  }
+  const hours = { from: '22:00', to: '06:00' }
+  const plan = { zone: 'Europe/Berlin', except: [], also: [], exempt, modes: 'judged' }
+  return [
+    {
+      ...base,
+      ...{ id: 'w1', name: 'Night', plan: { ...plan, weekly: { days, ...hours } } },
+      ...{ open: span(-290, 190), next: span(1150, 1630), held: 4, target: 'group', targetId: 'g1' },
+      targetName: 'Field engineers and their substitutes',
+      week: [0, 1, 2, 3, 4].map((day) => span(day * 1440 - 290, day * 1440 + 190)),
+    },
+    {
+      ...base,
+      ...{ id: 'w2', name: 'Patch night', provider: true, next: span(4000, 4240), week: [span(4000, 4240)] },
+      plan: { ...plan, monthly: { nth: 2, day: 'tue', from: '22:00', to: '02:00' }, modes: 'stay' },
+    },
+    {
+      ...base,
+      ...{ id: 'w3', name: 'Move to the new building', target: 'route', targetId: 'r1', targetName: 'primary' },
+      plan: { ...plan, once: { from: '2026-11-20T18:00', to: '2026-11-22T06:00' }, modes: 'emergency' },
+    },
+  ]
 }
 const progress = () => (mode === 'recovering' ? { total: 1204, home: 431, pending: 773 } : null)
 const queued = Array.from({ length: 60 }, (_, at) => ({
@@ -392,6 +424,17 @@ const api = {
     },
   ],
   'POST /organisations/o1/routes/r1/pin': ({ pin }) => ((mode = pin ?? 'normal'), route()),
+  'GET /organisations/o1/quiet': () => quiet(),
+  'GET /organisations/o1/quiet-held': () =>
+    page(
+      queued.slice(0, 4).map(({ deliveryId, messageId, recipient, from, subject, acceptedAt }) => ({
+        ...{ deliveryId, messageId, recipient, from, subject, acceptedAt },
+        windowId: 'w1',
+        window: 'Night',
+        since: acceptedAt,
+        until: ago(-190),
+      })),
+    ),
   'GET /organisations/o1/queue': () => page(queued),
   'GET /organisations/o1/parking': () =>
     page(

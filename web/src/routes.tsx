@@ -81,6 +81,11 @@ const parking = createRoute({
   path: '/parking',
   component: lazyRouteComponent(adminScenes, 'ParkingScene'),
 })
+const quiet = createRoute({
+  getParentRoute: () => org,
+  path: '/quiet',
+  component: lazyRouteComponent(adminScenes, 'QuietScene'),
+})
 const returns = createRoute({
   getParentRoute: () => org,
   path: '/returns',
@@ -124,7 +129,7 @@ export const router = createRouter({
       mailIndex,
       mail,
       admin,
-      org.addChildren([orgIndex, board, queue, parking, returns, ledger, traceSearch, trace, people, audit]),
+      org.addChildren([orgIndex, board, queue, parking, quiet, returns, ledger, traceSearch, trace, people, audit]),
     ]),
   ]),
   defaultPendingComponent: LoadingState,

@@ -19,7 +19,7 @@ export async function namesOf(
     `SELECT 'person:' || person_id AS thing, name FROM person WHERE organisation_id = $1 AND person_id = ANY ($2::uuid[])
      UNION ALL SELECT 'operator:' || operator_id, display FROM operator WHERE operator_id = ANY ($2::uuid[])
      UNION ALL SELECT 'route:' || route_id, name FROM route WHERE organisation_id = $1 AND route_id = ANY ($2::uuid[])
-     UNION ALL SELECT p || window_id, name FROM quiet_window, unnest(ARRAY['quiet:', 'quiet-window:']) AS p
+     UNION ALL SELECT 'quiet:' || window_id, name FROM quiet_window
        WHERE organisation_id IN ($1, '${NIL_ID}') AND window_id = ANY ($2::uuid[])
      UNION ALL SELECT 'organisation:' || organisation_id, name FROM organisation
        WHERE organisation_id = $1 AND organisation_id = ANY ($2::uuid[])

@@ -3,11 +3,14 @@ import type { Account as Signed, RouteBoard, Standing } from './contract.gen.ts'
 
 export type {
   AuditRow,
+  HeldItem,
   LedgerItem,
   Organisation,
   ParkedItem,
   Person,
   QueueItem,
+  QuietPlan,
+  QuietWindow,
   ReturnEvent,
   RouteBoard,
   StandIn,

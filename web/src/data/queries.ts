@@ -4,12 +4,14 @@ import { api, ApiError, keepCsrf, query } from './api.ts'
 import type {
   Account,
   AuditRow,
+  HeldItem,
   LedgerItem,
   Organisation,
   Page,
   ParkedItem,
   Person,
   QueueItem,
+  QuietWindow,
   ReturnEvent,
   RouteBoard,
   StandIn,
@@ -106,6 +108,18 @@ export const queueQuery = (org: string, filter: QueueFilter) => ({
 export const parkingQuery = (org: string) => ({
   queryKey: ['org', org, 'parking'],
   queryFn: page<ParkedItem>((after) => of(org, `parking${query({ after })}`)),
+  ...paged,
+})
+export const quietQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'quiet'],
+    queryFn: list<QuietWindow>(of(org, 'quiet')),
+    refetchInterval: 5_000,
+  })
+export const heldQuery = (org: string) => ({
+  queryKey: ['org', org, 'quiet-held'],
+  queryFn: page<HeldItem>((after) => of(org, `quiet-held${query({ after })}`)),
+  refetchInterval: 5_000,
   ...paged,
 })
 export const returnsQuery = (org: string) => ({

@@ -58,7 +58,7 @@ const puttingTogether = [
   /^parking\.\w+Done$/,
   /^trace\.(inbound|outbound|dsn|draft)$/,
   /^board\.(suspectAfter|emergencyAfter|recoverAfter|probeEvery)$/,
-  /^admin\.(board|queue|parking|returns|trace|people|audit)$/,
+  /^admin\.(board|queue|parking|returns|trace|quiet|people|audit)$/,
   /^password\.(short|differ|same)$/,
   /^compose\.(to|cc|bcc|bold|italic|list|quote)$/,
 ]

@@ -17,7 +17,7 @@ import { giveBack, type ClaimedDelivery } from '../../store/claims.ts'
 import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
 import type { LiveDirectory, Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
-import type { QuietBook } from '../quiet/index.ts'
+import { isNeverHeld, type QuietBook } from '../quiet/index.ts'
 import { createDestinations } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
 import { runInOrder } from './in-order.ts'
@@ -227,7 +227,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     const { go } = gate.part(job)
     if (go === null) return passThrough.untried(job.messageId)
     hold(go)
-    if (go.wasQuiet || quietEnd.isBehind(go)) quietEnd.push(go)
+    if (go.wasQuiet || (quietEnd.isBehind(go) && !isNeverHeld(go))) quietEnd.push(go)
     else destinations.push(go)
   }
   const send = (job: Job): Promise<{ results: AttemptResult[]; stored: Promise<unknown> }> =>

@@ -3,7 +3,7 @@
  * bears. It has just been patched and started again, and everybody's mail of a night is due at the same moment. So one at a
  * time at first, twice as many after as many successes, up to the route's connections; one again after a failure that is the
  * route's. Of one person it is one after the other, what is new for somebody who still waits for old mail goes behind it
- * (as far as that is in our hands), and different people do not wait for each other.
+ * (as far as that is in our hands, and it is no code or bounce), and different people do not wait for each other.
  *
  * Nothing is kept here that is not leased in the queue; more of it is claimed as this goes out.
  */

@@ -26,7 +26,7 @@ import { planProblem, type Plan } from './window.ts'
 import { DAY } from './wall-time.ts'
 
 /** Windows of one organisation: each is asked about for every message. */
-export const MOST_WINDOWS = 500
+export const MOST_WINDOWS = 200
 const LONGEST_EXTENSION = 31 * DAY
 
 interface Deps {
@@ -69,7 +69,7 @@ export async function putWindow(
 }
 
 const audit = (sql: Sql, { organisationId, actor }: Whose, action: AuditAction, windowId: Id, detail: object) =>
-  appendAudit(sql, { organisationId, actor, action, subject: `quiet-window:${windowId}`, detail: { ...detail } })
+  appendAudit(sql, { organisationId, actor, action, subject: `quiet:${windowId}`, detail: { ...detail } })
 
 /** Makes one (`windowId` null) or changes one; then what was released or extended of it is over. */
 export async function setWindow(

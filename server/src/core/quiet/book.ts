@@ -7,6 +7,7 @@
  * The database's clock is the clock: its time is read with every poll and counted on by our monotonic one. While the
  * database is away the last windows stand.
  */
+import { domainToASCII } from 'node:url'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { QuietTarget } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
@@ -52,6 +53,12 @@ export interface Addressee {
 }
 
 const NONE: readonly Window[] = []
+
+/** As domains are stored: A-labels in lower case. */
+function domainOf(recipient: string): string {
+  const domain = recipient.slice(recipient.lastIndexOf('@') + 1).toLowerCase()
+  return domainToASCII(domain) || domain
+}
 
 export function createQuietBook(deps: {
   db: Database
@@ -100,7 +107,7 @@ export function createQuietBook(deps: {
     yield* index.get(organisationId) ?? NONE
     yield* index.get(routeId) ?? NONE
     if (personId !== null) yield* index.get(personId) ?? NONE
-    yield* index.get(`${organisationId} ${recipient.slice(recipient.lastIndexOf('@') + 1).toLowerCase()}`) ?? NONE
+    yield* index.get(`${organisationId} ${domainOf(recipient)}`) ?? NONE
   }
 
   async function refresh(): Promise<void> {

@@ -13,6 +13,10 @@ export interface MailFacts {
   priority: 'high' | 'low' | undefined
 }
 
+/** What waits for nobody's morning, whatever a window says: bounces and other notices, and codes as they are known. */
+export const isNeverHeld = ({ envelopeFrom, subject }: Pick<MailFacts, 'envelopeFrom' | 'subject'>): boolean =>
+  envelopeFrom === '' || isSignInCode(subject)
+
 export type Exempt = (mail: MailFacts, recipient: string) => boolean
 
 /** Folded; '' where there is none. */

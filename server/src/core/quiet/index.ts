@@ -15,6 +15,7 @@ export {
   type WindowWish,
 } from './acts.ts'
 export { createQuietBook, type HeldBy, type QuietBook, type Upkeep } from './book.ts'
+export { isNeverHeld } from './exempt.ts'
 export { listWindows, type WindowView } from './view.ts'
 export { nameSchema, planProblem, planSchema, type Plan } from './window.ts'
 export { heldPage, type HeldRow } from '../../store/quiet.ts'

@@ -77,6 +77,17 @@ function endingAfter(when: When, zone: string, at: number): Occurrence | null {
   return null
 }
 
+/** All that are open at some time between two instants, at most so many. */
+export function occurrencesBetween(when: When, zone: string, from: number, until: number, most: number): Occurrence[] {
+  const all: Occurrence[] = []
+  let next = endingAfter(when, zone, from)
+  while (next !== null && next.from < until && all.length < most) {
+    all.push(next)
+    next = endingAfter(when, zone, next.until)
+  }
+  return all
+}
+
 /** How a window stands at an instant. */
 export function openingAt(when: When, zone: string, at: number): Opening {
   const first = endingAfter(when, zone, at)

@@ -3,8 +3,10 @@ import { QuietTarget, wordOf } from '../../platform/codes.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import { NIL_ID, type Id } from '../../platform/ids.ts'
 import { heldCounts, quietTick, windowsOf } from '../../store/quiet.ts'
+import { occurrencesBetween } from './recurrence.ts'
 import { windowOf } from './standing.ts'
-import type { Plan } from './window.ts'
+import { DAY } from './wall-time.ts'
+import { whenOf, type Plan } from './window.ts'
 
 export interface WindowView {
   id: Id
@@ -22,6 +24,8 @@ export interface WindowView {
   releasedUntil: Date | null
   extendedUntil: Date | null
   next: { from: Date; until: Date } | null
+  /** what is planned for the next seven days */
+  week: { from: Date; until: Date }[]
   held: number
   setBy: string
   setAt: Date
@@ -53,6 +57,11 @@ export async function listWindows(sql: Sql, organisationId: Id): Promise<WindowV
       releasedUntil: standing?.open ? null : future(row.releasedUntil, now),
       extendedUntil: future(row.extendedUntil, now),
       next: dates(standing?.next ?? null),
+      week: window
+        ? occurrencesBetween(whenOf(window.plan), window.plan.zone, now.getTime(), now.getTime() + 7 * DAY, 20).map(
+            (one) => dates(one)!,
+          )
+        : [],
       held: counts.find(({ windowId }) => windowId === row.windowId)?.held ?? 0,
       setBy: row.setBy,
       setAt: row.setAt,

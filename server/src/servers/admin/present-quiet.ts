@@ -16,6 +16,7 @@ export function presentWindow(window: WindowView) {
     plan: window.plan,
     open: span(window.open),
     next: span(window.next),
+    week: window.week.map((one) => span(one)!),
     releasedUntil: isoOrNull(window.releasedUntil),
     extendedUntil: isoOrNull(window.extendedUntil),
     held: window.held,

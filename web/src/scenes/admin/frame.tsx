@@ -8,12 +8,13 @@ import { organisationsQuery, sessionQuery } from '../../data/queries.ts'
 import { EmptyState, ErrorState, LoadingState } from '../../ui/states.tsx'
 import { Shell } from '../shell.tsx'
 
-const pages = ['board', 'queue', 'parking', 'returns', 'trace', 'people', 'audit'] as const
+const pages = ['board', 'queue', 'parking', 'returns', 'quiet', 'trace', 'people', 'audit'] as const
 const needs = {
   board: 'board:see',
   queue: 'queue:see',
   parking: 'parking:see',
   returns: 'returns:see',
+  quiet: 'quiet:see',
   trace: 'trace:see',
   people: 'people:see',
   audit: 'audit:see',

@@ -133,7 +133,15 @@ function Delivery({ delivery }: { delivery: TraceDelivery }) {
         <StateWord state={delivery.state} />
       </div>
       <p>
-        <Why reason={delivery.reason} /> {delivery.route && <span className="muted">{delivery.route}</span>}
+        {delivery.quiet ? (
+          <>
+            {t('quiet.heldByLine', { window: delivery.quiet.window })}{' '}
+            <TimeText at={delivery.quiet.until} form="clock" />
+          </>
+        ) : (
+          <Why reason={delivery.reason} />
+        )}{' '}
+        {delivery.route && <span className="muted">{delivery.route}</span>}
       </p>
       {delivery.via && (
         <p className="muted">

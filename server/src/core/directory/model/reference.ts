@@ -80,7 +80,13 @@ const EXAMPLE = `organisations:
         name: The crew
         members: [alice@harbour.example, bob@harbour.example, carol@elsewhere.example]
         posting: members
-        pauseAfter: { bounces: 5, days: 30 }`
+        pauseAfter: { bounces: 5, days: 30 }
+    quietTimes:
+      - name: Patch night
+        zone: Europe/Berlin
+        monthly: { nth: 2, day: tue, from: "22:00", to: "02:00" }
+        exempt: { senders: ["@alarms.harbour.example"] }
+        modes: stay`
 
 export function applyReference(): string {
   const schema = z.toJSONSchema(declarationSchema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Node
@@ -99,6 +105,10 @@ export function applyReference(): string {
     'add them; with `--prune` it goes; nobody who is owed mail is ever removed. First passwords and',
     'invitations count only while a person has no password. A wrong key, a double address or a name that belongs to somebody',
     'else is named with its path, and nothing is changed.',
+    '',
+    'Quiet times: a window belongs to the day on which it begins. Where clocks are put forward it opens at the jump if its beginning is',
+    'skipped; where they are put back it is open through both comings of the hour. Of several windows that hold a message the one that',
+    'ends last counts.',
     '',
     '```yaml',
     EXAMPLE,

@@ -26,6 +26,8 @@ const quietWindow = name(
     plan: plan.nullable(),
     open: span.nullable(),
     next: span.nullable(),
+    /** what is planned for the next seven days */
+    week: z.array(span),
     /** released early: closed until then */
     releasedUntil: time.nullable(),
     extendedUntil: time.nullable(),
