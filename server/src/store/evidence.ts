@@ -43,18 +43,21 @@ export interface EvidenceRow {
   text: string | null
 }
 
-/** What was seen of these routes in the last `seconds`. */
+/** What was seen of these routes, each in its own last `seconds`. */
 export async function evidenceOf(
   sql: Sql,
-  routes: readonly { organisationId: Id; routeId: Id }[],
-  seconds: number,
+  routes: readonly { organisationId: Id; routeId: Id; seconds: number }[],
 ): Promise<EvidenceRow[]> {
   return sql.query<EvidenceRow>(
     `SELECT e.route_id AS "routeId", e.second, e.kind, e.seen, e.last_text AS text
-     FROM unnest($1::uuid[], $2::uuid[]) AS w(o, r)
+     FROM unnest($1::uuid[], $2::uuid[], $3::int4[]) AS w(o, r, s)
      JOIN evidence e ON e.organisation_id = w.o AND e.route_id = w.r
-     WHERE e.second > now() - make_interval(secs => $3) ORDER BY e.second`,
-    [uuidArray(routes.map((r) => r.organisationId)), uuidArray(routes.map((r) => r.routeId)), seconds],
+     WHERE e.second > now() - make_interval(secs => w.s) ORDER BY e.second`,
+    [
+      uuidArray(routes.map((r) => r.organisationId)),
+      uuidArray(routes.map((r) => r.routeId)),
+      int4Array(routes.map((r) => r.seconds)),
+    ],
     'evidence-window',
   )
 }

@@ -20,7 +20,7 @@ import { step, stepChanges, type MachineEvent } from './machine.ts'
 import type { EvidenceCount } from './observation.ts'
 import type { PauseWatch } from './pause.ts'
 import { isByFailure, planStep, underLook, worsening, type Plan } from './plan.ts'
-import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
+import { sensitivities, type Sensitivity } from './sensitivity.ts'
 import type { SightWatch } from './sight-watch.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
 
@@ -126,7 +126,9 @@ export function createJudge(deps: {
       lastTick = null
       return
     }
-    const seen = await evidenceOf(db, records, longestWindow)
+    // Each by its own window: what is longer for some would be read, many times a minute, for all.
+    const windows = records.map((record) => ({ ...record, seconds: numbersOf(record.routeId).window }))
+    const seen = await evidenceOf(db, windows)
     blindText = blindness(records[0]!.now.getTime())
     if (blindText) log.warn({ why: blindText }, 'evidence from before is not judged; no mode changes')
     const byRoute = new Map<Id, EvidenceCount[]>(records.map((record) => [record.routeId, []]))

@@ -16,7 +16,7 @@ import { trustOf, type Offers, type OpenSecret, type Route, type RouteBook } fro
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { probingIn } from './mode-table.ts'
 import type { EvidenceSink, ModeBoard } from './ports.ts'
-import { judgeProbe } from './probe-verdict.ts'
+import { isLetIn, judgeProbe } from './probe-verdict.ts'
 import { sensitivities, type Sensitivity } from './sensitivity.ts'
 
 export type ProbeSmtp = (target: ProbeTarget) => Promise<ProbeResult>
@@ -147,7 +147,7 @@ export function createProber(deps: {
         isTaken = takesAll(result)
       }
       verdict = judgeProbe(result, `${host}:${port}`, chain.hasLetIn)
-      chain.hasLetIn ||= result.ok
+      chain.hasLetIn ||= isLetIn(result)
       if (verdict.good) break
     }
     if (isCancelled(chain)) return
