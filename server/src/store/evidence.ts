@@ -83,12 +83,12 @@ export async function sightingsOf(
      CROSS JOIN LATERAL (
        SELECT max(e.second) AS at FROM evidence e
        WHERE e.organisation_id = m.organisation_id AND e.route_id = m.route_id
-         AND e.second > now() - make_interval(secs => $1)
+         AND e.second > now() - make_interval(secs => $1) AND e.second <= now()
          AND e.kind IN (${EvidenceKind.good}, ${EvidenceKind.probeGood})) g
      CROSS JOIN LATERAL (
        SELECT min(e.second) AS begun, max(e.second) AS at FROM evidence e
        WHERE e.organisation_id = m.organisation_id AND e.route_id = m.route_id
-         AND e.second > coalesce(g.at, now() - make_interval(secs => $1)) AND e.kind = ANY ($2::int2[])) b
+         AND e.second > coalesce(g.at, now() - make_interval(secs => $1)) AND e.second <= now() AND e.kind = ANY ($2::int2[])) b
      WHERE r.kind = ${RouteKind.primary}`,
     [seconds, int2Array(badKinds)],
     'evidence-sightings',

@@ -124,6 +124,8 @@ export function createJudge(deps: {
     mine = new Set(records.map((record) => record.routeId))
     if (records.length === 0) {
       lastTick = null
+      // Who judges nothing any more must still find out that it sees again: its deliveries are evidence.
+      if (deps.sight.isBlind()) await deps.sight.look(clock.now(), [])
       return
     }
     // Each by its own window: what is longer for some would be read, many times a minute, for all.
