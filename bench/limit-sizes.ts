@@ -2,6 +2,7 @@
 import type { AuthenticationScene } from './scenes/authentication.ts'
 import type { FairnessScene } from './scenes/fairness.ts'
 import type { FloodScene } from './scenes/flood.ts'
+import type { JudgingScene } from './scenes/judging.ts'
 import type { MemoryScene } from './scenes/memory.ts'
 import type { OverloadScene } from './scenes/overload.ts'
 
@@ -12,6 +13,7 @@ export interface LimitSizes {
   overload: OverloadScene
   memory: MemoryScene[]
   authentication: AuthenticationScene
+  judging: JudgingScene
 }
 
 const TEN = 10_240
@@ -59,6 +61,7 @@ export const limitSizes: Record<'smoke' | 'ordinary', LimitSizes> = {
     overload: { connections: 20, times: 10, size: TEN, warmSeconds: 1, seconds: 2, waitMs: 500, processes: 1 },
     memory: memory(40 * MILLION, 4),
     authentication: { senders: 20, size: TEN, warmSeconds: 1, seconds: 2 },
+    judging: { routes: 20, sensitivity: 'quick', seconds: 3 },
   },
   ordinary: {
     rounds: 4,
@@ -67,5 +70,6 @@ export const limitSizes: Record<'smoke' | 'ordinary', LimitSizes> = {
     overload: { connections: 100, times: 10, size: TEN, warmSeconds: 2, seconds: 8, waitMs: 1000, processes: 1 },
     memory: memory(150 * MILLION, 4),
     authentication: { senders: 20, size: TEN, warmSeconds: 1, seconds: 4 },
+    judging: { routes: 2000, sensitivity: 'balanced', seconds: 60 },
   },
 }

@@ -8,6 +8,7 @@ import { signedLetter } from './authentication/signed.ts'
 import { authenticationOnce, forms, verificationMs, type AuthenticationScene } from './scenes/authentication.ts'
 import { fairnessOnce, type FairnessFigures, type FairnessScene } from './scenes/fairness.ts'
 import { floodOnce, type FloodFigures, type FloodScene } from './scenes/flood.ts'
+import { judgingOnce, type JudgingScene } from './scenes/judging.ts'
 import { memoryOnce, type MemoryScene } from './scenes/memory.ts'
 import { overloadOnce, type OverloadScene } from './scenes/overload.ts'
 import { startHoldfast, type HoldfastSubject } from './subjects/holdfast.ts'
@@ -100,3 +101,8 @@ export const runAuthentication = (scene: AuthenticationScene, rounds: number, no
       for (const subject of subjects) await subject.stop()
     }
   })
+
+export async function runJudging(scene: JudgingScene, rounds: number, note: Note): Promise<void> {
+  for (let round = 1; round <= rounds; round++)
+    note('judging', `${scene.routes} routes`, round, await judgingOnce(scene))
+}

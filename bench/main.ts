@@ -6,7 +6,7 @@ import { findProgram } from '../e2e/peers/needs.ts'
 import { machine, runBench } from './bench.ts'
 import { compare } from './compare.ts'
 import { flat, flatSizes, flatTable } from './flat.ts'
-import { runAuthentication, runFairness, runMemory, runOverload, type Note } from './limits.ts'
+import { runAuthentication, runFairness, runJudging, runMemory, runOverload, type Note } from './limits.ts'
 import { limitSizes, type LimitSizes } from './limit-sizes.ts'
 import { spreadOf, type Cell } from './measure.ts'
 import { profile } from './profile.ts'
@@ -22,7 +22,7 @@ function write(result: object): string {
   return file
 }
 
-const limits = ['fairness', 'overload', 'memory', 'authentication'] as const
+const limits = ['fairness', 'overload', 'memory', 'authentication', 'judging'] as const
 
 /** Prints each round, then the median and the spread of each figure. */
 async function runLimit(limit: (typeof limits)[number], sizes: LimitSizes, rounds: number): Promise<void> {
@@ -35,6 +35,7 @@ async function runLimit(limit: (typeof limits)[number], sizes: LimitSizes, round
   if (limit === 'fairness') more = await runFairness(sizes.fairness, sizes.flood, rounds, console.log)
   else if (limit === 'overload') await runOverload(sizes.overload, rounds, note)
   else if (limit === 'memory') await runMemory(sizes.memory, rounds, note)
+  else if (limit === 'judging') await runJudging(sizes.judging, rounds, note)
   else await runAuthentication(sizes.authentication, rounds, note)
   for (const subject of new Set(cells.map((cell) => cell.subject)))
     for (const name of Object.keys(cells.find((cell) => cell.subject === subject)!.figures)) {
@@ -64,6 +65,7 @@ export async function main(args: string[]): Promise<number> {
       'overload': { type: 'boolean' },
       'memory': { type: 'boolean' },
       'authentication': { type: 'boolean' },
+      'judging': { type: 'boolean' },
     },
   })
   if (!findProgram('smtp-source') || process.getuid?.() !== 0) {

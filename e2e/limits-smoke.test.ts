@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { limitSizes } from '../bench/limit-sizes.ts'
-import { runAuthentication, runFairness, runMemory, runOverload } from '../bench/limits.ts'
+import { runAuthentication, runFairness, runJudging, runMemory, runOverload } from '../bench/limits.ts'
 import type { Cell } from '../bench/measure.ts'
 import { missing } from './peers/needs.ts'
 
@@ -59,4 +59,14 @@ test.skipIf(skip)('SPF, DKIM and DMARC in each of their forms', async () => {
   const { cells, note } = notebook()
   await runAuthentication(sizes.authentication, 1, note)
   expect(cells.map((cell) => cell.subject).sort()).toEqual(['main', 'ms a message', 'needed', 'off', 'worker'])
+})
+
+test('routes without mail are judged, and all that are dead are declared', async () => {
+  const { cells, note, of } = notebook()
+  await runJudging(sizes.judging, 1, note)
+  expect(cells).toHaveLength(1)
+  const figures = of(cells[0]!.subject)
+  expect(figures.declaredSeconds).toBeLessThanOrEqual(120)
+  expect(figures['well.probesPerSecond']).toBeGreaterThan(0)
+  expect(figures['well.databaseCpuPerSecond']).toBeGreaterThan(0)
 })

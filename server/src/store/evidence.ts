@@ -47,18 +47,21 @@ export interface EvidenceRow {
   text: string | null
 }
 
-/** What was seen of these routes in the last `seconds`. */
+/** What was seen of these routes, each in its own last `seconds`. */
 export async function evidenceOf(
   sql: Sql,
-  routes: readonly { organisationId: Id; routeId: Id }[],
-  seconds: number,
+  routes: readonly { organisationId: Id; routeId: Id; seconds: number }[],
 ): Promise<EvidenceRow[]> {
   return sql.query<EvidenceRow>(
     `SELECT e.route_id AS "routeId", e.second, e.kind, e.probe, e.seen, e.last_text AS text
-     FROM unnest($1::uuid[], $2::uuid[]) AS w(o, r)
+     FROM unnest($1::uuid[], $2::uuid[], $3::int4[]) AS w(o, r, s)
      JOIN evidence e ON e.organisation_id = w.o AND e.route_id = w.r
-     WHERE e.second > now() - make_interval(secs => $3) ORDER BY e.second`,
-    [uuidArray(routes.map((r) => r.organisationId)), uuidArray(routes.map((r) => r.routeId)), seconds],
+     WHERE e.second > now() - make_interval(secs => w.s) ORDER BY e.second`,
+    [
+      uuidArray(routes.map((r) => r.organisationId)),
+      uuidArray(routes.map((r) => r.routeId)),
+      int4Array(routes.map((r) => r.seconds)),
+    ],
     'evidence-window',
   )
 }
@@ -84,12 +87,12 @@ export async function sightingsOf(
      CROSS JOIN LATERAL (
        SELECT max(e.second) AS at FROM evidence e
        WHERE e.organisation_id = m.organisation_id AND e.route_id = m.route_id
-         AND e.second > now() - make_interval(secs => $1)
+         AND e.second > now() - make_interval(secs => $1) AND e.second <= now()
          AND e.kind IN (${EvidenceKind.good}, ${EvidenceKind.probeGood})) g
      CROSS JOIN LATERAL (
        SELECT min(e.second) AS begun, max(e.second) AS at FROM evidence e
        WHERE e.organisation_id = m.organisation_id AND e.route_id = m.route_id
-         AND e.second > coalesce(g.at, now() - make_interval(secs => $1)) AND e.kind = ANY ($2::int2[])) b
+         AND e.second > coalesce(g.at, now() - make_interval(secs => $1)) AND e.second <= now() AND e.kind = ANY ($2::int2[])) b
      WHERE r.kind = ${RouteKind.primary}`,
     [seconds, int2Array(badKinds)],
     'evidence-sightings',

@@ -8,6 +8,7 @@ import { classifyAttempt } from '../../src/core/continuity/classify.ts'
 import { step, stepChanges, freshState, type MachineState, type Step } from '../../src/core/continuity/machine.ts'
 import type { ModeName } from '../../src/core/continuity/mode-table.ts'
 import { isBad, isOfBefore, type EvidenceCount } from '../../src/core/continuity/observation.ts'
+import { createPauseWatch } from '../../src/core/continuity/pause.ts'
 import { planStep, underLook, worsening, type Plan } from '../../src/core/continuity/plan.ts'
 import { createProber } from '../../src/core/continuity/probe.ts'
 import { longestWindow, sensitivities, type SensitivityName } from '../../src/core/continuity/sensitivity.ts'
@@ -59,7 +60,6 @@ export interface EngineScene {
   isBlind(): boolean
   /** every change of a mode since the beginning, oldest first */
   seen(name: string): readonly { at: number; mode: ModeName }[]
-  /** a process that was stopped: the clock goes on, nobody runs */
   changes(): number
   drained(name: string): void
   stop(): void
@@ -116,9 +116,9 @@ const recordOf = ({ route, state }: Actor, now: Date): ModeRecord & { now: Date 
   now,
 })
 
-function sighting({ route, state, counts }: Actor, from: number): RouteSighting {
+function sighting({ route, state, counts }: Actor, from: number, now: number): RouteSighting {
   const at = (kinds: (kind: EvidenceKind) => boolean, after: number): number[] =>
-    counts.filter((c) => c.second > after && kinds(c.kind)).map((c) => c.second)
+    counts.filter((c) => c.second > after && c.second <= now && kinds(c.kind)).map((c) => c.second)
   const good = at((kind) => kind === EvidenceKind.good || kind === EvidenceKind.probeGood, from)
   const goodAt = good.length > 0 ? Math.max(...good) : null
   const bad = at(isBad, goodAt ?? from)
@@ -160,6 +160,7 @@ export function engineScene(options: SceneOptions): EngineScene {
   function report(actor: Actor, kind: EvidenceKind, text: string, tookMs = 0): void {
     const { mode, since } = actor.state
     const begunAt = clock.now() - tookMs
+    if (pause.isAway()) return
     if (isBad(kind) && (sight.isOurs(tookMs) || isOfBefore({ mode: Mode[mode], since }, begunAt))) return
     const second = Math.floor(clock.now() / 1000) * 1000
     const known = actor.counts.findLast((c) => c.second === second && c.kind === kind)
@@ -222,9 +223,12 @@ export function engineScene(options: SceneOptions): EngineScene {
     }
   }
 
+  const pause = createPauseWatch(clock)
+  pause.start()
+  let pausesSeen = 0
   const sight = createSightWatch({
     read: (seconds) =>
-      Promise.resolve([...actors.values()].map((actor) => sighting(actor, clock.now() - seconds * 1000))),
+      Promise.resolve([...actors.values()].map((actor) => sighting(actor, clock.now() - seconds * 1000, clock.now()))),
     clock,
     log: silentLog,
     routes: { get: (id) => actors.get(id)?.route, all: () => [...actors.values()].map(({ route }) => route) },
@@ -244,7 +248,10 @@ export function engineScene(options: SceneOptions): EngineScene {
 
   async function round(): Promise<void> {
     const now = clock.now()
-    const told = { blindText: '', forgetBefore: sight.forgetBefore(), probes: [], planned: null }
+    if (pause.isAway()) return
+    const blindText = pause.times() === pausesSeen ? '' : 'the clock moved'
+    pausesSeen = pause.times()
+    const told = { blindText, forgetBefore: sight.forgetBefore(), probes: [], planned: null }
     const plans = [...actors.values()].map((actor): Plan => {
       actor.counts = actor.counts.filter((c) => c.second > now - longestWindow * 1000)
       const numbers = sensitivities[actor.route.settings.sensitivity]
@@ -255,10 +262,11 @@ export function engineScene(options: SceneOptions): EngineScene {
         told,
       )
     })
-    const look = await sight.look(now, worsening(plans, now))
+    const look = blindText === '' ? await sight.look(now, worsening(plans, now)) : null
     for (const plan of plans) {
       const actor = actorOf(plan.record.routeId)
-      const left = underLook(plan, look, sensitivities[actor.route.settings.sensitivity], now)
+      const numbers = sensitivities[actor.route.settings.sensitivity]
+      const left = look === null ? plan : underLook(plan, look, numbers, now)
       if (left !== null && stepChanges(left.state, left.next)) take(actor, left.next)
     }
   }

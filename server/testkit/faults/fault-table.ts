@@ -32,7 +32,7 @@ export type Injection =
   | { act: 'slow'; /** seconds before each reply */ by: number }
   | {
       act: 'reply'
-      at: 'connect' | 'rcpt' | 'dot'
+      at: 'connect' | 'starttls' | 'rcpt' | 'dot'
       reply: string
       /** of ten attempts in turn, so many */ of10?: number
     }
@@ -133,9 +133,16 @@ export const faultTable = {
   'tls-stripped': {
     what: 'TLS is required and no longer offered',
     outcome: 'dead',
-    probe: { stage: 'tls', failure: 'tls', text: 'STARTTLS is not offered' },
-    delivery: { stage: 'tls', failure: 'tls', text: 'STARTTLS is not offered' },
+    probe: { stage: 'tls', code: 502, enhanced: '5.5.1', text: '502 5.5.1 command not implemented' },
+    delivery: { stage: 'tls', code: 502, enhanced: '5.5.1', text: '502 5.5.1 command not implemented' },
     inject: { act: 'strip-tls' },
+  },
+  'tls-not-now': {
+    what: 'TLS is required and answered with 454',
+    outcome: 'dead',
+    probe: { stage: 'tls', code: 454, enhanced: '4.7.0', text: '454 4.7.0 TLS not available' },
+    delivery: { stage: 'tls', code: 454, enhanced: '4.7.0', text: '454 4.7.0 TLS not available' },
+    inject: { act: 'reply', at: 'starttls', reply: '454 4.7.0 TLS not available due to local problem' },
   },
   'certificate-expired': {
     what: 'TLS is required and the certificate has run out',

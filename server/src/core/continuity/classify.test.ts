@@ -38,6 +38,8 @@ test.each<[string, AttemptSign, EvidenceKind]>([
   ['switched off', { stage: 'connect', code: 0, text: 'connect EHOSTUNREACH 10.0.0.1' }, timeout],
   ['closed', { stage: 'data', code: 0, text: 'the other side closed the connection' }, dropped],
   ['bad certificate', { stage: 'tls', code: 0, text: 'self-signed certificate' }, tls],
+  ['no certificate to offer', { stage: 'tls', code: 454, enhanced: '4.7.0' }, tls],
+  ['STARTTLS is not known', { stage: 'tls', code: 502, enhanced: '5.5.1' }, tls],
   ['no such name', { stage: 'dns', code: 0, text: 'getaddrinfo ENOTFOUND mail.test' }, dns],
   ['our resolver', { stage: 'dns', code: 0, text: 'getaddrinfo EAI_AGAIN mail.test' }, ours],
   ['our uplink', { stage: 'connect', code: 0, text: 'connect ENETUNREACH 192.0.2.1:25' }, ours],

@@ -57,6 +57,8 @@ export function classifyAttempt(sign: AttemptSign): EvidenceKind {
   if (code >= 200 && code < 400) return EvidenceKind.good
   // RFC 5321 section 3.8: 421 closes the channel, whatever it was about.
   if (code === 421) return EvidenceKind.tempfail
+  // RFC 3207 section 4, 454 to STARTTLS: it is so for everybody who must have TLS, whatever the status code says.
+  if (sign.stage === 'tls' && code >= 400 && code < 600) return EvidenceKind.tls
   if (isAboutSize(sign)) return EvidenceKind.neutral
   if (code >= 400 && code < 500) return classifyTemporary(sign, code)
   if (code >= 500 && code < 600) return classifyPermanent(sign)

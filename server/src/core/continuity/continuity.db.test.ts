@@ -266,7 +266,7 @@ test('evidence is counted, not listed: a flood of observations is a few rows', a
     a.evidence.report({ ...org, kind: i % 2 ? EvidenceKind.tempfail : EvidenceKind.good, text: `t${i}` })
   await a.evidence.flush()
   await addEvidence(fresh.db, [{ ...org, kind: EvidenceKind.good, probe: '', seen: 3, lastText: null }])
-  const rows = await evidenceOf(fresh.db, [org], 60)
+  const rows = await evidenceOf(fresh.db, [{ ...org, seconds: 60 }])
   expect(rows.length).toBeLessThanOrEqual(4)
   expect(rows.filter((r) => r.kind === EvidenceKind.good).reduce((n, r) => n + r.seen, 0)).toBe(2503)
   expect(rows.find((r) => r.kind === EvidenceKind.tempfail)).toMatchObject({ seen: 2500, text: 't4999' })

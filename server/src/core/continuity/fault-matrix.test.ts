@@ -166,6 +166,22 @@ for (const name of of('ours')) {
   })
 }
 
+for (const hours of [1, -1])
+  test(`our clock jumps by ${hours} h: nothing switches, and who is dead afterwards is declared in time`, async () => {
+    for (const mail of Object.values(rates)) {
+      const scene = engineScene({ routes: providers(1, mail) })
+      await scene.clock.advance(40_000)
+      scene.clock.jump(hours * HOUR)
+      await scene.clock.advance(10 * 60_000)
+      falseSwitches += scene.changes()
+      expect(scene.changes()).toBe(0)
+      expect(scene.state('r0').memory.blind).toBeNull()
+      scene.setFault(faultTable.refuse)
+      await secondsUntil(scene, () => scene.mode('r0') === 'emergency', bound.dead)
+      scene.stop()
+    }
+  })
+
 test('one quick route among patient ones: our silent uplink is not held against it', async () => {
   for (const seed of seeds) {
     const patient = providers(4, 0).map((route) => ({ ...route, sensitivity: 'patient' as const }))

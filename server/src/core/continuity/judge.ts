@@ -19,9 +19,9 @@ import type { LiveBoard } from './board.ts'
 import { step, stepChanges, type MachineEvent } from './machine.ts'
 import type { PauseWatch } from './pause.ts'
 import { isByFailure, isExpired, planStep, underLook, worsening, type Plan } from './plan.ts'
-import type { HeardCount } from './reach.ts'
+import { windowFor, type HeardCount } from './reach.ts'
 import { heardProbes } from './reach-prober.ts'
-import { longestWindow, sensitivities, type Sensitivity } from './sensitivity.ts'
+import { sensitivities, type Sensitivity } from './sensitivity.ts'
 import type { SightWatch } from './sight-watch.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
 import { createUpkeep, type UpkeepOf } from './upkeep.ts'
@@ -129,9 +129,16 @@ export function createJudge(deps: {
     mine = new Set(records.map((record) => record.routeId))
     if (records.length === 0) {
       lastTick = null
+      // Who judges nothing any more must still find out that it sees again: its deliveries are evidence.
+      if (deps.sight.isBlind()) await deps.sight.look(clock.now(), [])
       return
     }
-    const seen = await evidenceOf(db, records, longestWindow)
+    // Each by its own window: what is longer for some would be read, many times a minute, for all.
+    const windows = records.map((record) => {
+      const probes = heardProbes(deps.routes.get(record.routeId))
+      return { ...record, seconds: windowFor(probes, numbersOf(record.routeId)) }
+    })
+    const seen = await evidenceOf(db, windows)
     blindText = blindness(records[0]!.now.getTime())
     if (blindText) log.warn({ why: blindText }, 'evidence from before is not judged; no mode changes')
     const byRoute = new Map<Id, HeardCount[]>(records.map((record) => [record.routeId, []]))

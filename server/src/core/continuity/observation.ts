@@ -77,7 +77,8 @@ export function observe(
   ignoreBefore = 0,
 ): Observation {
   const from = Math.max(now - numbers.window * 1000, ignoreBefore)
-  const inside = counts.filter((c) => c.second >= from).sort((a, b) => a.second - b.second)
+  // What is stamped later than now was stamped before the clock went back.
+  const inside = counts.filter((c) => c.second >= from && c.second <= now).sort((a, b) => a.second - b.second)
   const policy = sum(inside, (c) => c.kind === EvidenceKind.policy)
   const policyCounts = policy >= POLICY_MANY && sum(inside, (c) => isGood(c.kind)) === 0
   const failing = (kind: EvidenceKind): boolean => isBad(kind) || (policyCounts && kind === EvidenceKind.policy)

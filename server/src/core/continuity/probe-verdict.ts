@@ -3,6 +3,10 @@ import type { ProbeResult } from '../../clients/smtp/probe.ts'
 import { EvidenceKind } from '../../platform/codes.ts'
 import { classifyAttempt } from './classify.ts'
 
+/** It took the recipient, or refused it as one it does not have (RFC 3463 section 3.2). */
+export const isLetIn = ({ ok, code = 0, enhanced = '' }: ProbeResult): boolean =>
+  ok || (code >= 500 && enhanced.startsWith('5.1.'))
+
 /** RFC 3463 section 3.8: security or policy, not this recipient. */
 const isBarred = ({ code = 0, enhanced = '' }: ProbeResult): boolean => code >= 500 && enhanced.startsWith('5.7.')
 

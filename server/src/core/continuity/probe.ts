@@ -15,7 +15,7 @@ import { trustOf, type Offers, type OpenSecret, type Route, type RouteBook } fro
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { probingIn } from './mode-table.ts'
 import type { EvidenceSink, ModeBoard } from './ports.ts'
-import { judgeProbe } from './probe-verdict.ts'
+import { isLetIn, judgeProbe } from './probe-verdict.ts'
 import { createRounds } from './rounds.ts'
 import { sensitivities, type Sensitivity } from './sensitivity.ts'
 
@@ -147,7 +147,7 @@ export function createProber(deps: {
         isTaken = takesAll(result)
       }
       verdict = judgeProbe(result, `${host}:${port}`, last.hasLetIn)
-      last.hasLetIn ||= result.ok
+      last.hasLetIn ||= isLetIn(result)
       if (verdict.good) break
     }
     if (isOver()) return

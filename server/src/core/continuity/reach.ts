@@ -6,7 +6,7 @@
  */
 import { EvidenceKind } from '../../platform/codes.ts'
 import type { EvidenceCount } from './observation.ts'
-import { longestWindow } from './sensitivity.ts'
+import { longestWindow, type Sensitivity } from './sensitivity.ts'
 
 export type ReachObservation =
   { kind: 'reachBad'; forMs: number; count: number; text: string } | { kind: 'reachGood'; forMs: number; count: number }
@@ -23,6 +23,12 @@ export interface HeardProbe {
 /** A probe is late when it has not answered for so many of its rounds, or for this long. */
 const LATE_ROUNDS = 3
 const LATE_MS = 60_000
+
+/** Seconds of a route's evidence that are looked at: a probe that is asked seldom must still be among it. */
+export function windowFor(probes: readonly HeardProbe[], { window }: Pick<Sensitivity, 'window'>): number {
+  const rounds = Math.max(0, ...probes.map(({ everyMs }) => (LATE_ROUNDS * everyMs) / 1000))
+  return Math.ceil(Math.min(longestWindow, Math.max(window, rounds)))
+}
 
 interface Streak {
   name: string
