@@ -22,6 +22,10 @@ export const isConfused = ({ stage, failure, code }: RecipientResult): boolean =
 export const isOver = ({ stage, failure, code }: RecipientResult): boolean =>
   stage === 'mail' && (failure === 'dropped' || code === 421)
 
+/** Of a connection that has carried mail before: it has had enough, though it stays open (OpenSMTPD's limit of messages). */
+export const isSpent = ({ stage, failure, code }: RecipientResult): boolean =>
+  stage === 'mail' && failure === null && code === 452
+
 const same = (job: Job, result: RecipientResult): RecipientResult[] => job.recipients.map(() => result)
 
 /** No connection: the last host's failure. `tried` false: not even asked, it had just failed for another. */

@@ -26,6 +26,7 @@ import {
   isConfused,
   isHostsFault,
   isOver,
+  isSpent,
   notConnected,
   notTried,
   nowhere,
@@ -196,7 +197,7 @@ export function createRunner(deps: Deps): Runner {
       const report = await send(turn, kept)
       const { results } = report
       if (said !== undefined && results.every(isConfused)) aheadFrom = clock.monotonic() + CONFUSED_REST_MS
-      else if (!results.every(isOver)) {
+      else if (!wantsAnother(kept, results)) {
         if (known.length < 2 || !isHostsFault(report)) return report
         last = report
       }
@@ -256,7 +257,7 @@ export function createRunner(deps: Deps): Runner {
     const kept = afresh ? null : idle.take(isFit)
     if (kept) {
       const report = await send(turn, kept)
-      if (!report.results.every(isOver)) return report
+      if (!wantsAnother(kept, report.results)) return report
     }
     const fresh = await open(turn.job, target, isOtherReady)
     if (!deps.mayGo(turn.job)) {
@@ -300,7 +301,7 @@ export function createRunner(deps: Deps): Runner {
       const tried = !wasCut.has(connection)
       const report = { job, results, host: nameOf(target), tls, confirms: capabilities.dsn, tried }
       // An idle connection that has ended, a server that was spoken to ahead in vain: that is not how the host is.
-      const isHabit = (!isFresh && results.every(isOver)) || (said !== undefined && results.every(isConfused))
+      const isHabit = (!isFresh && wantsAnother(kept, results)) || (said !== undefined && results.every(isConfused))
       if (!isHabit && isHostsFault(report)) hosts.failed(target, begun)
       else if (results.some(({ code, outcome }) => code > 0 && outcome !== 'deferred')) hosts.worked(target)
       return report
@@ -310,6 +311,10 @@ export function createRunner(deps: Deps): Runner {
       turn.next = release(kept, results)
     }
   }
+
+  /** Nothing of it was taken, and a new connection may well take it: the server has ended this one, or will have no more of it. */
+  const wantsAnother = ({ used }: Kept, results: readonly RecipientResult[]): boolean =>
+    results.length > 0 && (results.every(isOver) || (used > 1 && results.every(isSpent)))
 
   /** It has carried as much as one connection may, or for as long: what its host must be (TLS, MTA-STS) may be another by now. */
   const isWorn = ({ used, openedAt }: Kept): boolean =>
@@ -348,7 +353,7 @@ export function createRunner(deps: Deps): Runner {
       return { job: next.job, said: { ...kept, mail: next.mail } }
     }
     takeBackAhead(connection)
-    if (isFit && !isWorn(kept) && connection.usable()) idle.keep(kept)
+    if (isFit && !isWorn(kept) && connection.usable() && !wantsAnother(kept, results)) idle.keep(kept)
     else connection.quit()
     return null
   }
