@@ -218,7 +218,9 @@ describe.skipIf(skip).each(makes)('$name', (make) => {
 
   test('addresses in UTF-8: passed on where it takes them, refused at RCPT where it does not', async () => {
     const envelope = { from: 'a@one.test', to: ['jürgen@corp.test'], mailParameters: 'SMTPUTF8' }
-    const sent = await hand(server.ports.mx, envelope, letter('utf8', 'a@one.test'))
+    // OpenSMTPD knows nothing of it as a sender either
+    const port = make.name === 'OpenSMTPD' ? server.ports.mx : world.port
+    const sent = await hand(port, envelope, letter('utf8', 'a@one.test'))
     if (make.name === 'OpenSMTPD')
       return expect(sent.recipients[0]!.reply).toMatchObject({ text: expect.stringMatching(/^5\.6\.7 /) })
     expect(sent.ok).toBe(true)
