@@ -149,7 +149,9 @@ describe('the neighbour has peace while', () => {
     ['NULs', '\0'],
   ])('ten others pour in 10 MB of %s each: thrown away', async (_name, text) => {
     const piece = Buffer.from(text.repeat(65_536))
-    await whileNeighbourSends(async () => void (await Promise.all(attack(piece))))
+    await whileNeighbourSends(async () => {
+      await Promise.all(attack(piece))
+    })
   })
 
   test('ten others pour in recipients by the ten thousand', async () => {
