@@ -6,9 +6,9 @@ import { selfSigned } from '../../server/src/platform/certificate.ts'
 export interface EdgeSink {
   port: number
   received(): number
-  /** messages that came encrypted, of those */
+  /** those of them that came encrypted */
   encrypted(): number
-  /** messages whose MAIL said SMTPUTF8 */
+  /** those whose MAIL said SMTPUTF8 */
   international(): number
   stop(): Promise<void>
 }
