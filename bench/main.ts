@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { findProgram } from '../e2e/peers/needs.ts'
 import { machine, runBench } from './bench.ts'
 import { compare } from './compare.ts'
+import { edgeSizes, edgeTable, runEdge } from './edge.ts'
 import { flat, flatSizes, flatTable } from './flat.ts'
 import { runAuthentication, runFairness, runJudging, runMemory, runOverload, type Note } from './limits.ts'
 import { limitSizes, type LimitSizes } from './limit-sizes.ts'
@@ -66,6 +67,7 @@ export async function main(args: string[]): Promise<number> {
       'memory': { type: 'boolean' },
       'authentication': { type: 'boolean' },
       'judging': { type: 'boolean' },
+      'edge': { type: 'boolean' },
     },
   })
   if (!findProgram('smtp-source') || process.getuid?.() !== 0) {
@@ -83,6 +85,16 @@ export async function main(args: string[]): Promise<number> {
   if (limit) {
     const its = limitSizes[values.size === 'smoke' ? 'smoke' : 'ordinary']
     await runLimit(limit, its, Number(values.rounds ?? its.rounds))
+    return 0
+  }
+  if (values.edge) {
+    const its = edgeSizes[values.size === 'smoke' ? 'smoke' : 'ordinary']
+    const wanted = { ...its, rounds: Number(values.rounds ?? its.rounds) }
+    const cells = await runEdge(wanted, ({ scene, subject, round, figures }) =>
+      console.log(scene, subject, round, JSON.stringify(figures)),
+    )
+    console.log(`\n${edgeTable(cells)}`)
+    console.log(`\n${write({ machine: machine(), sizes: wanted, cells })}`)
     return 0
   }
   const rounds = Number(values.rounds ?? chosen.rounds)

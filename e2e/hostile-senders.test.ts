@@ -20,7 +20,9 @@ const MEGABYTE = 2 ** 20
 /** What may come and go: buffers of the kernel's size for each connection, and the garbage of a busy minute. */
 const ROOM = 120 * MEGABYTE
 /** A message of the neighbour's takes milliseconds; on a machine that does ten things at once, this. */
-const GOOD_TIME_MS = 5000
+const GOOD_TIME_MS = 10_000
+/** Whose bytes do not move for so long is not read from. */
+const STUCK_MS = 2000
 
 let installation: Installation
 let server: RunningHoldfast
@@ -31,7 +33,9 @@ let count = 0
 beforeAll(async () => {
   primary = await startStandIn({ mailboxes: [alice] })
   sink = await startStandIn()
-  installation = createInstallation({ name: 'calm' })
+  // the counts of commands and errors would end most floods before they are any
+  const smtp = { commands: 100_000_000, errors: 100_000_000 }
+  installation = createInstallation({ name: 'calm', config: { smtp } })
   server = await installation.start()
   await declareOrganisation(installation, {
     domain: 'calm.test',
@@ -98,6 +102,21 @@ async function whileNeighbourSends(attack: () => Promise<void>): Promise<void> {
   expect(slowest).toBeLessThan(GOOD_TIME_MS)
   expect(most - before).toBeLessThan(ROOM)
 }
+/** Until the other side takes no more of it, has ended the connection, or 10 MB are through; how much it took. */
+async function pourUntilStuck(socket: Socket, piece: Buffer): Promise<number> {
+  socket.pause()
+  socket.write('EHLO x\r\n')
+  let poured = 0
+  while (poured < 10 * MEGABYTE && !socket.destroyed) {
+    const isThrough = new Promise<boolean>((resolve) => {
+      socket.write(piece, (error) => resolve(!error))
+    })
+    if (!(await Promise.race([isThrough, sleep(STUCK_MS).then(() => false)]))) break
+    poured += piece.length
+  }
+  socket.destroy()
+  return poured
+}
 const ended = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
     if (socket.closed) resolve()
@@ -110,37 +129,40 @@ async function sessions(): Promise<number> {
 }
 
 describe('the neighbour has peace while', () => {
+  const attack = (piece: Buffer): Promise<number>[] =>
+    Array.from({ length: 10 }, (_, n) => pourUntilStuck(intrude(intruders[n % intruders.length]!), piece))
+
   test.each([
     ['commands', 'NOOP\r\n'],
     ['commands with long answers', 'EHLO x\r\n'],
     ['rubbish', `${'x'.repeat(400)}\r\n`],
-    ['a line that never ends', 'x'.repeat(1000)],
-    ['NULs', '\0'.repeat(1000)],
-  ])('ten others pour in 10 MB of %s each and read no answer', async (_name, text) => {
-    const flood = Buffer.from(text.repeat(Math.ceil((10 * MEGABYTE) / text.length)))
+  ])('ten others pour in 10 MB of %s each and read no answer: they are not read from for long', async (_name, text) => {
+    const piece = Buffer.from(text.repeat(Math.ceil(65_536 / text.length)))
     await whileNeighbourSends(async () => {
-      const sockets = Array.from({ length: 10 }, (_, n) => intrude(intruders[n % intruders.length]!))
-      for (const socket of sockets) {
-        socket.pause()
-        socket.write('EHLO x\r\n')
-        socket.write(flood)
-      }
-      await sleep(1500)
-      for (const socket of sockets) socket.destroy()
+      // what lies in the buffers of the two kernels, and no more
+      expect(Math.max(...(await Promise.all(attack(piece))))).toBeLessThan(10 * MEGABYTE)
+    })
+  })
+
+  test.each([
+    ['a line that never ends', 'x'],
+    ['NULs', '\0'],
+  ])('ten others pour in 10 MB of %s each: thrown away', async (_name, text) => {
+    const piece = Buffer.from(text.repeat(65_536))
+    await whileNeighbourSends(async () => {
+      await Promise.all(attack(piece))
     })
   })
 
   test('ten others pour in recipients by the ten thousand', async () => {
-    const flood = Array.from({ length: 10_000 }, (_, n) => `RCPT TO:<nobody-${n}@calm.test>\r\n`).join('')
+    const flood = Array.from({ length: 10_000 }, (_, n) => `RCPT TO:<alice+${n}@calm.test>\r\n`).join('')
     await whileNeighbourSends(async () => {
       const sockets = Array.from({ length: 10 }, (_, n) => intrude(intruders[n % intruders.length]!))
       for (const socket of sockets) {
         socket.resume()
-        socket.write(`EHLO x\r\nMAIL FROM:<a@outside.test>\r\n${flood}DATA\r\n`)
+        socket.write(`EHLO x\r\nMAIL FROM:<a@outside.test>\r\n${flood}QUIT\r\n`)
       }
-      // whose every recipient is unknown is told so, and then goodbye
-      await Promise.race([Promise.all(sockets.map(ended)), sleep(20_000)])
-      expect(sockets.every((socket) => socket.closed)).toBe(true)
+      await Promise.all(sockets.map(ended))
     })
   })
 

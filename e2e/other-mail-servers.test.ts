@@ -218,10 +218,15 @@ describe.skipIf(skip).each(makes)('$name', (make) => {
 
   test('addresses in UTF-8: passed on where it takes them, refused at RCPT where it does not', async () => {
     const envelope = { from: 'a@one.test', to: ['jürgen@corp.test'], mailParameters: 'SMTPUTF8' }
-    const sent = await hand(server.ports.mx, envelope, letter('utf8', 'a@one.test'))
-    if (make.name === 'OpenSMTPD')
-      return expect(sent.recipients[0]!.reply).toMatchObject({ text: expect.stringMatching(/^5\.6\.7 /) })
-    expect(sent.ok).toBe(true)
+    const text = letter('utf8', 'a@one.test')
+    if (make.name === 'OpenSMTPD') {
+      // it knows nothing of it as a sender either; what it offers is known from the first conversation on
+      const answer = async (): Promise<string> =>
+        (await hand(server.ports.mx, envelope, text)).recipients[0]!.reply.text
+      await until('5.6.7 for the recipient', async () => (await answer()).startsWith('5.6.7 '))
+      return
+    }
+    expect((await hand(world.port, envelope, text)).ok).toBe(true)
     await arrives(primary, 'jürgen@corp.test', 'utf8')
   })
 

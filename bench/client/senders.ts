@@ -6,6 +6,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { sleep } from '../../e2e/peers/processes.ts'
+import { formBytes, sendForm, type Form } from './forms.ts'
 import { letterBytes, sendOnce, type Ending } from './session.ts'
 
 export interface SendersWish {
@@ -21,6 +22,8 @@ export interface SendersWish {
   localAddress?: string
   /** a whole message as it is, instead of one of `size` octets; base64 */
   bytes?: string
+  /** left out: as session.ts has it */
+  form?: Form
 }
 
 /** What ended while it was counted, and what was accepted in all. */
@@ -40,7 +43,8 @@ export async function send(wish: SendersWish): Promise<Tally> {
   const from = performance.now() + wish.warmSeconds * 1000
   const until = from + wish.seconds * 1000
   const bytes = wish.bytes === undefined ? letterBytes(wish.size) : Buffer.from(wish.bytes, 'base64')
-  const { port, to, localAddress } = wish
+  const { port, to, localAddress, form } = wish
+  const formed = form === undefined ? null : { port, to, bytes: formBytes(form, wish.size) }
   const letter = {
     port,
     to,
@@ -52,7 +56,7 @@ export async function send(wish: SendersWish): Promise<Tally> {
     // not all in one moment
     await sleep(Math.random() * wish.warmSeconds * 500)
     while (performance.now() < until) {
-      const { ending, text } = await sendOnce(letter)
+      const { ending, text } = await (formed === null ? sendOnce(letter) : sendForm(form!, formed))
       const now = performance.now()
       if (now >= from && now < until) tally[ending]++
       if (ending === 'accepted') tally.acceptedInAll++
@@ -66,8 +70,9 @@ export async function send(wish: SendersWish): Promise<Tally> {
   return tally
 }
 
-/** The same in `processes` processes; counts are added up. */
+/** The same in `processes` processes (0: in this one); counts are added up. */
 export async function sendApart(wish: SendersWish, processes = 1): Promise<Tally> {
+  if (processes === 0) return send(wish)
   const share = { ...wish, senders: Math.ceil(wish.senders / processes) }
   const run = async (): Promise<Tally> => {
     const args = ['--import', 'tsx', import.meta.filename, JSON.stringify(share)]

@@ -4,11 +4,20 @@ import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort, isAlive, killFamily, peerFolder, readPid, waitForPort } from '../../e2e/peers/processes.ts'
+import { selfSigned } from '../../server/src/platform/certificate.ts'
 import { domains, type Subject, type Ways } from './subject.ts'
 
 const run = promisify(execFile)
 
-export async function startPostfix(ways: Ways): Promise<Subject> {
+export async function startPostfix(
+  ways: Ways,
+  options: {
+    /** TLS is offered to senders and used towards the sink where it offers it */
+    tls?: boolean
+    /** more lines of main.cf */
+    config?: string
+  } = {},
+): Promise<Subject> {
   const folder = peerFolder('bench-postfix')
   const etc = join(folder, 'etc')
   const port = await freePort()
@@ -18,6 +27,10 @@ export async function startPostfix(ways: Ways): Promise<Subject> {
     .find((line) => line.startsWith('postfix:'))!
     .split(':')
   chownSync(join(folder, 'data'), Number(postfix[2]), Number(postfix[3]))
+  if (options.tls) {
+    const { key, cert } = selfSigned(['bench.test'], Date.now())
+    writeFileSync(join(folder, 'chain.pem'), key + cert, { mode: 0o600 })
+  }
   writeFileSync(
     join(etc, 'main.cf'),
     `compatibility_level = 3.6
@@ -42,8 +55,10 @@ defer_transports = kept
 message_size_limit = 209715200
 mailbox_size_limit = 0
 smtp_host_lookup = native
-smtp_tls_security_level = none
-smtpd_tls_security_level = none
+smtp_tls_security_level = ${options.tls ? 'may' : 'none'}
+smtpd_tls_security_level = ${options.tls ? 'may' : 'none'}
+${options.tls ? `smtpd_tls_chain_files = ${folder}/chain.pem` : ''}
+${options.config ?? ''}
 `,
   )
   const master = readFileSync('/etc/postfix/master.cf', 'utf8')

@@ -6,7 +6,7 @@ import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { selfSigned } from '../../server/src/platform/certificate.ts'
 import { UNPACKED, besideDaemon } from './beside.ts'
-import { ITS_PEOPLE, SIGN_IN, readMaildir } from './mail-server.ts'
+import { ITS_PEOPLE, MOST_MESSAGES, SIGN_IN, readMaildir } from './mail-server.ts'
 import type { MailServer, MailServerOptions } from './mail-server.ts'
 import { freePort, peerFolder, waitForPort } from './processes.ts'
 
@@ -23,6 +23,7 @@ local_interfaces = 127.0.0.1
 daemon_smtp_ports = ${port}
 smtp_accept_max = 200
 smtp_accept_queue_per_connection = 0
+smtp_accept_max_per_connection = ${MOST_MESSAGES}
 deliver_drop_privilege = true
 keep_environment =
 host_lookup =

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 
 /** Who connects from here may send to anywhere through it. */
 export const ITS_PEOPLE = '127.0.0.7'
+/** Then a connection has had enough: 421 to the next MAIL, which a sender may have said already. */
+export const MOST_MESSAGES = 7
 export const SIGN_IN = { username: 'holdfast', password: 'amber-ferry-relay-42' }
 
 export interface MailServerOptions {

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { selfSigned } from '../../server/src/platform/certificate.ts'
 import { UNPACKED, besideDaemon } from './beside.ts'
-import { ITS_PEOPLE, readMaildir } from './mail-server.ts'
+import { ITS_PEOPLE, MOST_MESSAGES, readMaildir } from './mail-server.ts'
 import type { MailServer, MailServerOptions } from './mail-server.ts'
 import { freePort, peerFolder, waitForPort } from './processes.ts'
 
@@ -32,6 +32,7 @@ table owner file:${at}/owner
 table later file:${at}/later
 table refused file:${at}/refused
 smtp max-message-size 50M
+smtp limit max-mails ${MOST_MESSAGES}
 filter "later" phase rcpt-to match rcpt-to <later> reject "450 4.7.1 Greylisted, try again later"
 filter "refused" phase rcpt-to match rcpt-to <refused> reject "550 5.2.1 Mailbox disabled"
 filter "answers" chain { "later", "refused" }

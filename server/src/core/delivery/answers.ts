@@ -19,8 +19,16 @@ export const isConfused = ({ stage, failure, code }: RecipientResult): boolean =
   stage === 'mail' && (failure === 'timeout' || (code >= 500 && code <= 503) || code === 554)
 
 /** The server may have ended an idle connection just now (421: RFC 5321 section 3.8): it took nothing. */
-export const isOver = ({ stage, failure, code }: RecipientResult): boolean =>
+const isOver = ({ stage, failure, code }: RecipientResult): boolean =>
   stage === 'mail' && (failure === 'dropped' || code === 421)
+
+/** Of a connection that has carried mail before: it has had enough, though it stays open (OpenSMTPD's limit of messages). */
+const isSpent = ({ stage, failure, code }: RecipientResult): boolean =>
+  stage === 'mail' && failure === null && code === 452
+
+/** Nothing of it was taken, and a new connection may well take it: the server has ended this one, or will have no more of it. */
+export const wantsAnother = ({ used }: { used: number }, results: readonly RecipientResult[]): boolean =>
+  results.length > 0 && (results.every(isOver) || (used > 1 && results.every(isSpent)))
 
 const same = (job: Job, result: RecipientResult): RecipientResult[] => job.recipients.map(() => result)
 

@@ -13,7 +13,7 @@ import { connectionOf } from '../../clients/smtp/client-address.ts'
 import { openSmtpConnection } from '../../clients/smtp/connection.ts'
 import { SmtpFailure } from '../../clients/smtp/result.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { isHostsFault, isOver, notConnected, nowhere, type Attempt } from './answers.ts'
+import { isHostsFault, notConnected, nowhere, wantsAnother, type Attempt } from './answers.ts'
 import { nameOf, placeOf, type Hosts, type RankedTarget } from './hosts.ts'
 import type { Job } from './job.ts'
 import type { Kept, KeptConnections } from './kept.ts'
@@ -109,7 +109,7 @@ export function createAsk({
     let last: Attempt | null = null
     if (kept) {
       const report = await runner.send(turn, kept)
-      if (!runner.isConfused(turn, report) && !report.results.every(isOver)) {
+      if (!runner.isConfused(turn, report) && !wantsAnother(kept, report.results)) {
         if (known.length < 2 || !isHostsFault(report)) return report
         last = report
       }
@@ -169,7 +169,7 @@ export function createAsk({
     const kept = afresh ? null : idle.take(isFit)
     if (kept) {
       const report = await runner.send(turn, kept)
-      if (!report.results.every(isOver)) return report
+      if (!wantsAnother(kept, report.results)) return report
     }
     const fresh = await open(turn.job, target, isOtherReady)
     if (!deps.mayGo(turn.job)) {

@@ -160,6 +160,39 @@ test.each([
   expect(seen).toMatchObject({ connections: 2, accepted: 2 })
 })
 
+test.each([1, 2])(
+  'a server that takes two messages on a connection gets the others on new ones, %i at once',
+  async (n) => {
+    const count = new Map<number, number>()
+    const { seen, port } = await nextHop((line, socket, connection) => {
+      if (!line.startsWith('MAIL')) return false
+      const mails = (count.get(connection) ?? 0) + 1
+      count.set(connection, mails)
+      if (mails > 2) socket.write('452 4.5.1 Too many messages sent\r\n')
+      return mails > 2
+    })
+    const { runner, reports, outcomes } = runnerTo(port, systemClock, n)
+    for (let i = 0; i < 7; i++) runner.push(job)
+    await expect.poll(() => reports.length).toBe(7)
+    expect(outcomes()).toEqual(Array(7).fill('delivered'))
+    expect(seen.accepted).toBe(7)
+    expect(Math.max(...count.values())).toBe(3)
+    expect(reports.every(({ tried }) => tried)).toBe(true)
+  },
+)
+
+test('a 452 to MAIL on a new connection is the answer', async () => {
+  const { seen, port } = await nextHop((line, socket) => {
+    if (line.startsWith('MAIL')) socket.write('452 4.3.1 no room\r\n')
+    return line.startsWith('MAIL')
+  })
+  const { runner, reports, outcomes } = runnerTo(port)
+  runner.push(job)
+  await expect.poll(() => reports.length).toBe(1)
+  expect(outcomes()).toEqual(['deferred'])
+  expect(seen.connections).toBe(1)
+})
+
 test.each([
   ['the system fails', '451 4.3.0 down for maintenance', 2],
   ['one mailbox is full', '452 4.2.2 mailbox full', 1],

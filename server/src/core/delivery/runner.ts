@@ -11,7 +11,7 @@
 import type { OutgoingMail, SendHooks, SmtpConnection } from '../../clients/smtp/connection.ts'
 import type { RecipientResult } from '../../clients/smtp/result.ts'
 import type { Timer } from '../../platform/clock.ts'
-import { blamesHost, isConfused, isHostsFault, isOver, notTried, type Attempt } from './answers.ts'
+import { blamesHost, isConfused, isHostsFault, notTried, wantsAnother, type Attempt } from './answers.ts'
 import { createAsk } from './ask.ts'
 import { createHosts, nameOf, placeOf } from './hosts.ts'
 import type { Job } from './job.ts'
@@ -102,7 +102,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       const tried = !wasCut.has(connection)
       const report = { job, results, host: nameOf(target), tls, confirms: capabilities.dsn, tried }
       // An idle connection that has ended, a server that was spoken to ahead in vain: that is not how the host is.
-      const isHabit = (!isFresh && results.every(isOver)) || (said !== undefined && results.every(isConfused))
+      const isHabit = (!isFresh && wantsAnother(kept, results)) || (said !== undefined && results.every(isConfused))
       if (!isHabit && isHostsFault(report)) hosts.failed(target, begun)
       else if (results.some(({ code, outcome }) => code > 0 && outcome !== 'deferred')) hosts.worked(target)
       return report
@@ -150,7 +150,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       return { job: next.job, said: { ...kept, mail: next.mail } }
     }
     takeBackAhead(connection)
-    if (isFit && !isWorn(kept) && connection.usable()) idle.keep(kept)
+    if (isFit && !isWorn(kept) && connection.usable() && !wantsAnother(kept, results)) idle.keep(kept)
     else connection.quit()
     return null
   }

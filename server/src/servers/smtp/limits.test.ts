@@ -125,6 +125,16 @@ describe('size (RFC 1870)', () => {
     expect(Buffer.concat(mx.seen[0]!.chunks).length).toBeLessThan(1_200_000)
     expect((await client.command('NOOP')).code).toBe(250)
   })
+  test('a header line of 100 KB, and lines of 998 to 1,001 octets, pass as they are', async () => {
+    await open()
+    const client = await mx.greeted()
+    await inData(client)
+    const lines = [998, 999, 1000, 1001].map((length) => 'x'.repeat(length))
+    const text = ['Subject: ' + 'x'.repeat(100_000), '', ...lines, ''].join('\r\n')
+    client.send(`${text}.\r\n`)
+    expect((await client.reply()).code).toBe(250)
+    expect(Buffer.concat(mx.seen[0]!.chunks).toString()).toBe(text)
+  })
   test('a body line of 10 MB passes', async () => {
     await open()
     const client = await mx.greeted()
