@@ -38,6 +38,7 @@ export interface OneServerWish {
   /** more settings of the primary's route */
   route?: object
   primary?: StandInOptions
+  sink?: StandInOptions
   config?: object
 }
 
@@ -53,7 +54,7 @@ export const routeTo = (port: number): object => ({
 
 export async function oneServer(wish: OneServerWish = {}): Promise<OneServer> {
   const fresh = await freshDatabase({ poolSize: 8 })
-  const [primary, sink] = await Promise.all([startStandIn(wish.primary), startStandIn()])
+  const [primary, sink] = await Promise.all([startStandIn(wish.primary), startStandIn(wish.sink)])
   const org = await makeOrganisation(fresh.db, {
     people: ['alice', 'bob'],
     domain: 'corp.test',

@@ -158,6 +158,7 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     offers,
     returnHeaders,
+    sign: createSignDkim({ sql: db, keys: base.keys, clock }),
     onWithdrawn: (personIds) => {
       for (const personId of personIds) mailbox.hub.touch(personId)
     },
