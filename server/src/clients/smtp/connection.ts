@@ -133,9 +133,16 @@ export async function openSmtpConnection(options: {
     const unwanted = await introduce(ask, client, capabilities)
     isIntroduced = unwanted === null || unwanted === 'anew'
     if (unwanted !== 'anew') return unwanted
-    capabilities = await sayHelloFor(client, helo, (name) =>
-      sayHello(socket, { target, helo: name, wait: () => wait.command }),
-    )
+    try {
+      capabilities = await sayHelloFor(client, helo, (name) =>
+        sayHello(socket, { target, helo: name, wait: () => wait.command }),
+      )
+    } catch (error) {
+      if (!(error instanceof SmtpFailure) || error.code === 0) throw error
+      // It would not speak with this client at all; with the next one it is spoken to anew.
+      socket.destroy()
+      return { code: error.code, enhanced: error.enhanced, lines: [error.message] }
+    }
     await login()
     return null
   }
@@ -202,7 +209,10 @@ export async function openSmtpConnection(options: {
     let mail = asGiven
     if (!wasSaid) {
       const unwanted = await tellClient(mail)
-      if (unwanted) return void done.fill(resultOf(verdict(unwanted.code), 'mail', unwanted))
+      if (unwanted) {
+        const result = resultOf(verdict(unwanted.code), 'mail', unwanted)
+        return void done.fill(clientAddress === 'xclient' ? { ...result, aboutClient: true } : result)
+      }
       if (needsSevenBits(mail, capabilities)) mail = await inSevenBits(mail)
       for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
     }

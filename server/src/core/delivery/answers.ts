@@ -8,8 +8,8 @@ import type { AttemptReport, TargetList } from './runner.ts'
 export type Attempt = Omit<AttemptReport, 'tookMs' | 'tried'> & { tried?: boolean }
 
 /** The whole system failed, not one message or mailbox; nothing was taken. */
-export const blamesHost = ({ outcome, stage, code, enhanced, text }: RecipientResult): boolean =>
-  outcome === 'deferred' && isBad(classifyAttempt({ stage, code, enhanced, text }))
+export const blamesHost = ({ outcome, stage, code, enhanced, text, aboutClient }: RecipientResult): boolean =>
+  outcome === 'deferred' && isBad(classifyAttempt({ stage, code, enhanced, text, aboutClient }))
 
 /** Of no recipient anything else can be said; not where we cut it ourselves. */
 export const isHostsFault = ({ tried, results }: Attempt): boolean => tried !== false && results.every(blamesHost)
@@ -19,8 +19,8 @@ export const isConfused = ({ stage, failure, code }: RecipientResult): boolean =
   stage === 'mail' && (failure === 'timeout' || (code >= 500 && code <= 503) || code === 554)
 
 /** The server may have ended an idle connection just now (421: RFC 5321 section 3.8): it took nothing. */
-export const isOver = ({ stage, failure, code }: RecipientResult): boolean =>
-  stage === 'mail' && (failure === 'dropped' || code === 421)
+export const isOver = ({ stage, failure, code, aboutClient }: RecipientResult): boolean =>
+  stage === 'mail' && (failure === 'dropped' || (code === 421 && !aboutClient))
 
 const same = (job: Job, result: RecipientResult): RecipientResult[] => job.recipients.map(() => result)
 
