@@ -33,7 +33,7 @@ import {
   type RouteBook,
   type SourceBook,
 } from '../core/directory/index.ts'
-import { createMxDoor, createOutbound, type MxDoor } from '../core/intake/index.ts'
+import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createAccept,
@@ -257,6 +257,7 @@ export function buildCore(base: Foundation): Core {
       watch: delivery.watch,
       outbound: createOutbound({ db, log, directory, sources, routes, board }),
       sign: createSignDkim({ sql: db.vital, keys: base.keys, clock }),
+      rates: createRates({ clock, config: config.smtp.rates }),
       checkDisk: () => disk.check(),
     }),
   }

@@ -23,6 +23,7 @@ import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { takenByRoute } from './mirror.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
+import type { Rates } from './rates.ts'
 import { signerFor, type Sign } from './signer.ts'
 
 export interface IntakeDeps {
@@ -40,6 +41,8 @@ export interface IntakeDeps {
   outbound: Outbound
   /** our signature on what they send to the world */
   sign: Sign
+  /** left out: everything is taken */
+  rates?: Rates
   /** throws WireError while the disk is at its reserve (promise 13) */
   checkDisk(): void
 }
@@ -55,12 +58,24 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
     checkRecipient(address, envelope) {
       deps.checkDisk()
-      const taken = (recipient: Recipient): Recipient => takenByRoute(deps.routes, recipient, envelope)
+      const taken = (recipient: Recipient): Recipient => {
+        takenByRoute(deps.routes, recipient, envelope)
+        // An organisation's own system is not counted; a stranger at the same provider is.
+        if (deps.rates && !deps.outbound.isOwn(envelope)) deps.rates.check(envelope, recipient)
+        return recipient
+      }
       if (deps.outbound.isListed(envelope))
         return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then(taken)
+      const somebody = (recipient: Recipient): Recipient => {
+        deps.rates?.known(envelope)
+        return taken(recipient)
+      }
       const known = deps.directory.known(address)
-      if (known) return taken(known)
-      return inTime(deps, deps.directory.resolve(address)).then(taken)
+      if (known) return somebody(known)
+      return inTime(deps, deps.directory.resolve(address)).then(somebody, (error: unknown) => {
+        if (error instanceof WireError && error.code === 'unknown-recipient') deps.rates?.unknown(envelope)
+        throw error
+      })
     },
     mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
@@ -152,7 +167,10 @@ function receive(
       if (unit.length === 1) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
       const queueId = stored.join(' ')
-      if (stored[0] === unit[0]!.messageId) return { queueId, watch }
+      if (stored[0] === unit[0]!.messageId) {
+        if (deps.rates && !deps.outbound.isOwn(envelope)) deps.rates.accepted(envelope, recipients)
+        return { queueId, watch }
+      }
       // It repeats a message that is stored already: these bytes are nobody's.
       drop()
       copy?.drop()

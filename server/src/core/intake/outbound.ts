@@ -29,6 +29,8 @@ export interface Way {
 export interface Outbound {
   /** Is this client one of an organisation's own systems? */
   isListed(client: SourceClient): boolean
+  /** …which nobody else is taken for: no provider's server that speaks for strangers too. */
+  isOwn(client: SourceClient): boolean
   checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
   /** `receive` takes the message in; a null way: it comes in like anybody's. */
   begin(
@@ -145,6 +147,7 @@ export function createOutbound(deps: OutboundDeps): Outbound {
 
   return {
     isListed: (client) => sources.of(client).length > 0,
+    isOwn: (client) => sources.of(client).some(({ tenant }) => tenant === null),
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)
