@@ -93,6 +93,13 @@ function outside(address: string, source: Source | null): Recipient {
   }
 }
 
+/** Is what was claimed at RCPT still so? */
+function stands(claim: Claim, now: readonly Source[]): boolean {
+  if (claim.kind === 'refused') return false
+  const before = claim.kind === 'trusted' ? [claim.source] : claim.sources
+  return now.some((one) => before.some(({ organisationId }) => organisationId === one.organisationId))
+}
+
 export function createOutbound(deps: OutboundDeps): Outbound {
   const { directory, sources } = deps
   const claims = new WeakMap<MxEnvelope, Claim>()
@@ -164,7 +171,7 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     begin(envelope, recipients, receive) {
       const claim = claims.get(envelope)
       const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
-      if (goesOut && (!claim || sources.of(envelope).length === 0))
+      if (goesOut && !(claim && stands(claim, sources.of(envelope))))
         throw new WireError('relay-denied', 'this system may not send to the world any more')
       if (!claim || claim.kind === 'refused') return receive(recipients, null)
       if (claim.kind === 'header') return byHeader(claim, recipients, receive)

@@ -106,6 +106,8 @@ test('unknown recipients in a row, over all connections; a known one or ten quie
   expect(row(1)).toEqual(['unknown-in-row'])
   await it.clock.advance(10 * MINUTE)
   expect(row(1)).toEqual(['ok'])
+  const site = Array.from({ length: 4 }, (_, i) => it.unknown(`2001:db8::${i}`))
+  expect(site).toEqual(['ok', 'ok', 'ok', 'unknown-in-row'])
 })
 
 test('who is exempt is never counted; a limit of 0 is none; recipients outside are nobody’s mailbox', () => {

@@ -51,6 +51,8 @@ export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'
     put(places, clientIp, place)
     return place
   }
+  /** An IPv6 client has a network full of addresses to itself. */
+  const clientOf = (clientIp: string): string => (clientIp.includes(':') ? (placeOf(clientIp) ?? clientIp) : clientIp)
   const mailboxOf = ({ personId, folded }: Mailbox): string => personId ?? folded
 
   return {
@@ -63,14 +65,15 @@ export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'
       if (mailboxes.isFull(mailboxOf(recipient))) throw new WireError('mailbox-rate')
     },
     known({ clientIp }) {
-      if (rows.size > 0) rows.delete(clientIp)
+      if (rows.size > 0) rows.delete(clientOf(clientIp))
     },
     unknown({ clientIp }) {
       if (config.unknownInRow === 0 || placeOf(clientIp) === null) return
       const now = clock.monotonic()
-      const row = rows.get(clientIp)
+      const key = clientOf(clientIp)
+      const row = rows.get(key)
       const count = row && now - row.at < ROW_MS ? row.count + 1 : 1
-      put(rows, clientIp, { count, at: now })
+      put(rows, key, { count, at: now })
       if (count > config.unknownInRow) throw new WireError('unknown-in-row')
     },
     accepted({ clientIp, from }, all) {
