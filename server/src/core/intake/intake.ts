@@ -58,24 +58,14 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
     checkRecipient(address, envelope) {
       deps.checkDisk()
-      const taken = (recipient: Recipient): Recipient => {
-        takenByRoute(deps.routes, recipient, envelope)
-        // An organisation's own system is not counted; a stranger at the same provider is.
-        if (deps.rates && !deps.outbound.isOwn(envelope)) deps.rates.check(envelope, recipient)
-        return recipient
-      }
       if (deps.outbound.isListed(envelope))
-        return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then(taken)
-      const somebody = (recipient: Recipient): Recipient => {
-        deps.rates?.known(envelope)
-        return taken(recipient)
-      }
+        return inTime(deps, deps.outbound.checkRecipient(address, envelope)).then((one) => taken(deps, envelope, one))
       const known = deps.directory.known(address)
-      if (known) return somebody(known)
-      return inTime(deps, deps.directory.resolve(address)).then(somebody, (error: unknown) => {
-        if (error instanceof WireError && error.code === 'unknown-recipient') deps.rates?.unknown(envelope)
-        throw error
-      })
+      if (known) return somebody(deps, envelope, known)
+      return inTime(deps, deps.directory.resolve(address)).then(
+        (one) => somebody(deps, envelope, one),
+        (error: unknown) => nobody(deps, envelope, error),
+      )
     },
     mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
@@ -86,6 +76,23 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
       return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
     },
   }
+}
+
+function taken(deps: IntakeDeps, envelope: MxEnvelope, recipient: Recipient): Recipient {
+  takenByRoute(deps.routes, recipient, envelope)
+  // An organisation's own system is not counted; a stranger at the same provider is.
+  if (deps.rates && !deps.outbound.isOwn(envelope)) deps.rates.check(envelope, recipient)
+  return recipient
+}
+
+function somebody(deps: IntakeDeps, envelope: MxEnvelope, recipient: Recipient): Recipient {
+  deps.rates?.known(envelope)
+  return taken(deps, envelope, recipient)
+}
+
+function nobody(deps: IntakeDeps, envelope: MxEnvelope, error: unknown): never {
+  if (error instanceof WireError && error.code === 'unknown-recipient') deps.rates?.unknown(envelope)
+  throw error
 }
 
 const isOutside = ({ recipient }: MxRecipient): boolean => recipient.standing === 'outside'
