@@ -19,8 +19,8 @@ export const isConfused = ({ stage, failure, code }: RecipientResult): boolean =
   stage === 'mail' && (failure === 'timeout' || (code >= 500 && code <= 503) || code === 554)
 
 /** The server may have ended an idle connection just now (421: RFC 5321 section 3.8): it took nothing. */
-export const isOver = ({ stage, failure, code, aboutClient }: RecipientResult): boolean =>
-  stage === 'mail' && (failure === 'dropped' || (code === 421 && !aboutClient))
+export const isOver = ({ stage, failure, code }: RecipientResult): boolean =>
+  stage === 'mail' && (failure === 'dropped' || code === 421)
 
 const same = (job: Job, result: RecipientResult): RecipientResult[] => job.recipients.map(() => result)
 

@@ -52,6 +52,17 @@ test('text becomes quoted-printable, mostly foreign text base64, the label is pu
   )
 })
 
+test('a part in base64 ends where its delimiter begins, a message with its own line end', () => {
+  const multipart = (text: string, label = ''): string =>
+    `MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n${label}\r\n${text}\r\n--b--\r\n`
+  expect(asText(multipart('\u03b1\r\n\u03b2'))).toBe(
+    multipart(Buffer.from('\u03b1\r\n\u03b2').toString('base64'), 'Content-Transfer-Encoding: base64\r\n'),
+  )
+  expect(asText('MIME-Version: 1.0\r\n\r\n\u03b1\r\n')).toBe(
+    `MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from('\u03b1\r\n').toString('base64')}\r\n`,
+  )
+})
+
 const NESTED = [
   'MIME-Version: 1.0',
   'Content-Type: multipart/mixed; boundary="a b"',
