@@ -37,7 +37,7 @@ import {
   type SourceBook,
 } from '../core/directory/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
-import { createMxDoor, createOutbound, type MxDoor } from '../core/intake/index.ts'
+import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createAccept,
@@ -174,6 +174,7 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     offers,
     returnHeaders,
+    sign: createSignDkim({ sql: db, keys: base.keys, clock }),
     onWithdrawn: (personIds) => {
       for (const personId of personIds) mailbox.hub.touch(personId)
     },
@@ -278,6 +279,7 @@ export function buildCore(base: Foundation): Core {
       watch: delivery.watch,
       outbound: createOutbound({ db, log, directory, sources, routes, board }),
       sign: createSignDkim({ sql: db.vital, keys: base.keys, clock }),
+      rates: createRates({ clock, config: config.smtp.rates }),
       checkDisk: () => disk.check(),
     }),
   }

@@ -4,17 +4,18 @@ import { dkimVerify } from 'mailauth/lib/dkim/verify.js'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeOrganisation } from '../../testkit/factories.ts'
 import { openLineClient } from '../../testkit/line-client.ts'
-import { oneServer, routeTo, type OneServer } from '../../testkit/one-server.ts'
+import { oneServer, routeTo, type OneServer, type OneServerWish } from '../../testkit/one-server.ts'
 import { bumpDirectory } from '../core/directory/index.ts'
 import { dkimKeyPlace } from '../core/submission/index.ts'
 import { keysFrom } from '../platform/keys.ts'
 
 let one: OneServer
-beforeEach(async () => {
-  one = await oneServer()
+const begin = async (wish?: OneServerWish): Promise<void> => {
+  one = await oneServer(wish)
   await giveKey(one.org.domainId)
   await list()
-})
+}
+beforeEach(() => begin())
 afterEach(() => one.close())
 
 const [alice, bob, world] = ['alice@corp.test', 'bob@corp.test', 'x@world.test']
@@ -111,4 +112,23 @@ test('a key that cannot be opened: 451, and nothing is taken', async () => {
   expect(await one.count('message')).toBe(0)
   await one.db.query(`UPDATE domain SET dkim_private_sealed = NULL`)
   expect(await sent('unsigned', message('unsigned'))).toEqual([])
+})
+
+test('for a way out that takes seven bits only: text is converted, and the signature is of what leaves', async () => {
+  await one.close()
+  await begin({ sink: { extensions: ['PIPELINING', 'SIZE 10000000'] } })
+  const text = message('eight').replace('Hello', 'Hell\u00f6')
+  expect(await sent('eight', text)).toEqual(['corp.test pass'])
+  const { bytes } = one.sink.store.all()[0]!
+  expect(bytes.toString('latin1')).toMatch(/^[\0-\x7f]*$/)
+  expect(bytes.toString()).toContain('Hell=C3=B6')
+  await one.until('it is noted', async () => (await one.count('delivery WHERE state = 10')) === 1)
+  const [row] = await one.db.query<{ bytes: Buffer; prefix: Buffer; reply: string }>(
+    'SELECT bytes, prefix, reply FROM message JOIN body ON body_id = message_id, attempt',
+  )
+  // What we hold is what came, with the signature over it.
+  expect(row!.bytes.toString()).toBe(text)
+  expect(row!.reply).toContain('seven bits')
+  const kept = await dkimVerify(Buffer.concat([row!.prefix, row!.bytes]), { resolver: async () => [[record]] })
+  expect(kept.results[0]!.status.result).toBe('pass')
 })

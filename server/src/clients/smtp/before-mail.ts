@@ -4,6 +4,7 @@
  */
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import { isInternational, type OutgoingMail } from './envelope.ts'
+import { needsSevenBits } from './seven-bits.ts'
 import { resultOf, type RecipientResult, type Stage } from './result.ts'
 
 const refusal = (stage: Stage, code: number, enhanced: string, text: string): RecipientResult =>
@@ -21,6 +22,7 @@ export async function refuseBeforeMail(mail: OutgoingMail, offered: Capabilities
 /** Nothing stands against it for any of its recipients, and nothing has to be read to know that. */
 export const isPlain = (mail: OutgoingMail, offered: Capabilities): boolean =>
   !mail.smtputf8 &&
+  !needsSevenBits(mail, offered) &&
   ofMessage(mail, offered) === null &&
   mail.recipients.every(({ address }) => ofRecipient(address, offered) === null)
 

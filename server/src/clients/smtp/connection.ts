@@ -3,7 +3,8 @@
  * MAIL, RCPT and DATA travel in one write where the server pipelines (RFC 2920); body and final dot follow corked, and with
  * them the commands of the next transaction where there is one (section 3.1): one write and one answer for each message.
  *
- * Promises: the body's bytes are sent unchanged but for dot-stuffing (RFC 5321 section 4.5.2). Every recipient gets a
+ * Promises: the body's bytes are sent unchanged but for dot-stuffing (RFC 5321 section 4.5.2), and in seven bits where the
+ * server takes no others (seven-bits.ts). Every recipient gets a
  * result of its own. Once the final dot has been handed to the kernel a missing reply is `unsure`, never `deferred`;
  * before that a broken connection is `deferred`, and a refusal that came before it is the outcome. The minimum time-outs
  * of RFC 5321 section 4.5.3.2 are kept.
@@ -16,6 +17,7 @@ import { connectionOf, xforwardLines, type ClientFacts } from './client-address.
 import { mailLine, rcptLine, type OutgoingMail, type OutgoingRecipient } from './envelope.ts'
 import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
 import { isGood, openSession, sayHello } from './session.ts'
+import { inSevenBits, needsSevenBits } from './seven-bits.ts'
 import { forward, introduce, sayHelloFor } from './tell-client.ts'
 import { sendBody } from './send-body.ts'
 import { signIn } from './sign-in.ts'
@@ -72,7 +74,18 @@ export const TIMEOUTS = {
 const verdict = (code: number): RecipientResult['outcome'] =>
   code >= 200 && code < 300 ? 'delivered' : code >= 500 ? 'refused' : 'deferred'
 
+interface Exchange {
+  mail: OutgoingMail
+  /** places of its recipients */
+  asked: number[]
+  /** its MAIL, RCPT and DATA are on their way already */
+  wasSaid: boolean
+  dotSent: { value: boolean }
+  next: SendHooks['next']
+}
+
 const CLEAR = 'clear: '
+const CONVERTED = '(sent in seven bits)'
 
 const tlsWords = (name: string | null, target: SmtpTarget): string | null =>
   name !== null && target.tls === 'dane' && isAuthenticated(target) ? `${name} dane` : name
@@ -128,9 +141,16 @@ export async function openSmtpConnection(options: {
     const unwanted = await introduce(ask, client, capabilities)
     isIntroduced = unwanted === null || unwanted === 'anew'
     if (unwanted !== 'anew') return unwanted
-    capabilities = await sayHelloFor(client, helo, (name) =>
-      sayHello(socket, { target, helo: name, wait: () => wait.command }),
-    )
+    try {
+      capabilities = await sayHelloFor(client, helo, (name) =>
+        sayHello(socket, { target, helo: name, wait: () => wait.command }),
+      )
+    } catch (error) {
+      if (!(error instanceof SmtpFailure) || error.code === 0) throw error
+      // It would not speak with this client at all; with the next one it is spoken to anew.
+      socket.destroy()
+      return { code: error.code, enhanced: error.enhanced, lines: [error.message] }
+    }
     await login()
     return null
   }
@@ -190,23 +210,40 @@ export async function openSmtpConnection(options: {
   }
 
   async function transaction(
-    mail: OutgoingMail,
+    asGiven: OutgoingMail,
     progress: { said: boolean; dotSent: { value: boolean } },
     done: (RecipientResult | null)[],
     next: SendHooks['next'],
   ): Promise<void> {
-    const wasSaid = ahead === mail
+    const wasSaid = ahead === asGiven
     if (ahead !== null && !wasSaid)
       throw new SmtpFailure('mail', 'local', 'the connection was kept for another message')
     ahead = null
+    let mail = asGiven
     if (!wasSaid) {
       const unwanted = await tellClient(mail)
-      if (unwanted) return void done.fill(resultOf(verdict(unwanted.code), 'mail', unwanted))
+      if (unwanted) {
+        const result = resultOf(verdict(unwanted.code), 'mail', unwanted)
+        return void done.fill(clientAddress === 'xclient' ? { ...result, aboutClient: true } : result)
+      }
+      if (needsSevenBits(mail, capabilities)) mail = await inSevenBits(mail)
       for (const [i, refused] of (await refuseBeforeMail(mail, capabilities)).entries()) done[i] = refused
     }
     const asked = mail.recipients.map((_, i) => i).filter((i) => done[i] === null)
     if (asked.length === 0) return
     progress.said = true
+    await exchange({ mail, asked, wasSaid, dotSent: progress.dotSent, next }, done)
+    // For the trace: what was taken is not what we hold.
+    if (mail !== asGiven)
+      for (const [i, one] of done.entries())
+        if (one?.outcome === 'delivered') done[i] = { ...one, text: `${one.text} ${CONVERTED}` }
+  }
+
+  /** From MAIL on, for the recipients that are asked for. */
+  async function exchange(
+    { mail, asked, wasSaid, dotSent, next }: Exchange,
+    done: (RecipientResult | null)[],
+  ): Promise<void> {
     const recipients = asked.map((i) => mail.recipients[i]!)
     const rest = (outcome: RecipientResult): void => asked.forEach((i) => (done[i] ??= outcome))
     const pipelined = capabilities.pipelining
@@ -240,7 +277,7 @@ export async function openSmtpConnection(options: {
       await answer(wait.final, 'final')
       return
     }
-    await message(mail, accepted, progress.dotSent, done, next)
+    await message(mail, accepted, dotSent, done, next)
   }
 
   return {

@@ -1,4 +1,5 @@
 /** One transaction as it is asked for, and its MAIL and RCPT lines with the parameters that the server offered. Pure. */
+import type { SignedParts } from '../../protocols/dkim/signature.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { ClientFacts } from './client-address.ts'
 import { encodeOrcpt, encodeXtext } from '../../protocols/smtp/xtext.ts'
@@ -15,8 +16,18 @@ export interface OutgoingMail {
   recipients: OutgoingRecipient[]
   /** whom we had it from; null or left out: it is our own */
   client?: ClientFacts | null
+  /** our own signature in it; null or left out: there is none */
+  signature?: OwnSignature | null
   /** each call reads from the beginning */
   body(): AsyncIterable<Buffer> | Iterable<Buffer>
+}
+
+/** A DKIM-Signature of ours, which a changed body needs anew. */
+export interface OwnSignature {
+  /** as it is written in the message's header */
+  field: Buffer
+  /** The field that goes before a message of these parts; null: it goes without one. */
+  sign(parts: SignedParts): Promise<Buffer | null>
 }
 
 export interface OutgoingRecipient {

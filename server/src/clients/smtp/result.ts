@@ -15,6 +15,8 @@ export interface RecipientResult {
   text: string
   /** how the connection failed (local: our own reading of the bytes did); null where the server answered */
   failure: FailureKind | null
+  /** it is the server's answer to whose message it is (XCLIENT); left out: no */
+  aboutClient?: boolean
 }
 
 export type FailureKind = 'refused' | 'timeout' | 'tls' | 'dns' | 'dropped' | 'reply' | 'protocol' | 'local'

@@ -14,7 +14,7 @@ import { canonicalContent, canonicalJson, storableText } from './canonical.ts'
 export interface AuditEntry {
   /** NIL_ID: the installation's own chain */
   organisationId: Id
-  /** 'engine', 'cli:<account>', 'person:<id>', 'operator:<name>' */
+  /** 'engine', 'cli:<account>', 'person:<id>', 'operator:<name>', 'system:<user name>' */
   actor: string
   action: AuditAction
   /** what it was done to, e.g. 'route:<id>', 'delivery:<id>' */

@@ -20,6 +20,8 @@ export interface AttemptSign {
   /** RFC 3463 status code of the reply, e.g. '4.2.2' */
   enhanced?: string | null
   text?: string
+  /** the reply is to the word whose message it is (XCLIENT) */
+  aboutClient?: boolean | undefined
 }
 
 export type Failure =
@@ -55,6 +57,7 @@ export function classifyAttempt(sign: AttemptSign): EvidenceKind {
   if (sign.failure) return withoutReply[sign.failure]
   if (code === 0) return withoutReply[failureFromText(sign.stage, sign.text ?? '')]
   if (code >= 200 && code < 400) return EvidenceKind.good
+  if (sign.aboutClient) return classifyWelcome(sign)
   // RFC 5321 section 3.8: 421 closes the channel, whatever it was about.
   if (code === 421) return EvidenceKind.tempfail
   // RFC 3207 section 4, 454 to STARTTLS: it is so for everybody who must have TLS, whatever the status code says.
@@ -64,6 +67,16 @@ export function classifyAttempt(sign: AttemptSign): EvidenceKind {
   if (code >= 500 && code < 600) return classifyPermanent(sign)
   // Not an SMTP reply at all: whatever answers there is not a mail server just now.
   return EvidenceKind.dropped
+}
+
+/**
+ * What a server says to a client that we only name may be about that client alone: it is blocked there, or comes too often,
+ * and 421 is how that is said as well. Only where the status code speaks of the system it is as with any greeting.
+ */
+function classifyWelcome({ code = 0, enhanced }: AttemptSign): EvidenceKind {
+  const subject = subjectOf(enhanced)
+  if (subject !== 3 && subject !== 4) return EvidenceKind.neutral
+  return code < 500 ? EvidenceKind.tempfail : EvidenceKind.policy
 }
 
 const early = (stage: Stage): boolean =>

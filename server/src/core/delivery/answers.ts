@@ -8,8 +8,8 @@ import type { AttemptReport, TargetList } from './runner-ports.ts'
 export type Attempt = Omit<AttemptReport, 'tookMs' | 'tried'> & { tried?: boolean }
 
 /** The whole system failed, not one message or mailbox; nothing was taken. */
-export const blamesHost = ({ outcome, stage, code, enhanced, text }: RecipientResult): boolean =>
-  outcome === 'deferred' && isBad(classifyAttempt({ stage, code, enhanced, text }))
+export const blamesHost = ({ outcome, stage, code, enhanced, text, aboutClient }: RecipientResult): boolean =>
+  outcome === 'deferred' && isBad(classifyAttempt({ stage, code, enhanced, text, aboutClient }))
 
 /** Of no recipient anything else can be said; not where we cut it ourselves. */
 export const isHostsFault = ({ tried, results }: Attempt): boolean => tried !== false && results.every(blamesHost)

@@ -8,17 +8,19 @@ import { createRunner } from './runner.ts'
 import type { AttemptReport, Runner } from './runner-ports.ts'
 
 let hop: NextHop
+let spare: NextHop | null = null
 let runner: Runner
 afterEach(async () => {
   runner.stop()
   await hop.close()
+  await spare?.close()
+  spare = null
 })
 
-async function send(clientAddress: ClientAddress, connections: number, from: (string | null)[]): Promise<string[]> {
-  hop = await startNextHop({
-    extensions: ['PIPELINING', 'XCLIENT ADDR', 'XFORWARD ADDR'],
-    answer: ({ line }) => (line.startsWith('PROXY') ? '' : undefined),
-  })
+const offered = ['PIPELINING', 'XCLIENT ADDR', 'XFORWARD ADDR']
+
+/** A runner to these ports, the first of the best priority; gives where reports go. */
+function start(clientAddress: ClientAddress, connections: number, ports: number[]): AttemptReport[] {
   const reports: AttemptReport[] = []
   runner = createRunner({
     clock: systemClock,
@@ -27,7 +29,14 @@ async function send(clientAddress: ClientAddress, connections: number, from: (st
     slowMs: 60_000,
     findTargets: () =>
       Promise.resolve({
-        targets: [{ host: '127.0.0.1', port: hop.port, priority: 0, protocol: 'smtp', tls: 'none', clientAddress }],
+        targets: ports.map((port, priority) => ({
+          host: '127.0.0.1',
+          port,
+          priority,
+          protocol: 'smtp' as const,
+          tls: 'none' as const,
+          clientAddress,
+        })),
       }),
     mailOf: ({ client, messageId }) => ({
       from: `${client?.ip ?? 'own'}@x`,
@@ -45,10 +54,20 @@ async function send(clientAddress: ClientAddress, connections: number, from: (st
     report: (report) => void reports.push(report),
     onSlow: () => undefined,
   })
-  for (const [i, ip] of from.entries()) {
-    const client = ip === null ? null : { ip, helo: null, name: null }
-    runner.push({ messageId: `m${i}`, client, recipients: [{ address: `m${i}@corp.test` }] } as unknown as Job)
-  }
+  return reports
+}
+function push(name: string, ip: string | null): void {
+  const client = ip === null ? null : { ip, helo: null, name: null }
+  runner.push({ messageId: name, client, recipients: [{ address: `${name}@corp.test` }] } as unknown as Job)
+}
+
+async function send(clientAddress: ClientAddress, connections: number, from: (string | null)[]): Promise<string[]> {
+  hop = await startNextHop({
+    extensions: offered,
+    answer: ({ line }) => (line.startsWith('PROXY') ? '' : undefined),
+  })
+  const reports = start(clientAddress, connections, [hop.port])
+  for (const [i, ip] of from.entries()) push(`m${i}`, ip)
   await expect.poll(() => reports.length).toBe(from.length)
   expect(reports.every(({ results }) => results[0]!.outcome === 'delivered')).toBe(true)
   // Each message with what was last said about its client on its connection.
@@ -79,4 +98,60 @@ test.each<[ClientAddress, number]>([
 test('one client keeps its connection', async () => {
   await send('xclient', 1, ['192.0.2.1', '192.0.2.1', '192.0.2.1'])
   expect(hop.connections()).toBe(1)
+})
+
+test.each([
+  [
+    '421 to XCLIENT',
+    (line: string) => (line === 'XCLIENT ADDR=192.0.2.66' ? '421 4.7.0 too many from you' : undefined),
+  ],
+  ['421 to XCLIENT without a reason', (line: string) => (line === 'XCLIENT ADDR=192.0.2.66' ? '421 no' : undefined)],
+])('%s is about that client: its mail is put off, the host is well, and the others go on there', async (_, answer) => {
+  hop = await startNextHop({ extensions: offered, answer: ({ line }) => answer(line) })
+  spare = await startNextHop({ extensions: offered })
+  const reports = start('xclient', 1, [hop.port, spare.port])
+  for (const [i, ip] of ['192.0.2.1', '192.0.2.66', '192.0.2.2', '192.0.2.66', '192.0.2.1'].entries()) push(`m${i}`, ip)
+  await expect.poll(() => reports.length).toBe(5)
+  expect(reports.map(({ results }) => results[0]!.outcome)).toEqual([
+    'delivered',
+    'deferred',
+    'delivered',
+    'deferred',
+    'delivered',
+  ])
+  expect(reports.every(({ host }) => host === reports[0]!.host)).toBe(true)
+  expect(spare.connections()).toBe(0)
+})
+
+test('421 to EHLO in its name too; a host that says it is down is left for the next', async () => {
+  let isTheirs = false
+  hop = await startNextHop({
+    extensions: offered,
+    answer({ line }) {
+      if (line.startsWith('XCLIENT')) isTheirs = line.endsWith('66')
+      return isTheirs && /^(EHLO|HELO)/.test(line) ? '421 4.7.1 not you' : undefined
+    },
+  })
+  spare = await startNextHop({ extensions: offered })
+  const reports = start('xclient', 1, [hop.port, spare.port])
+  push('m0', '192.0.2.66')
+  await expect.poll(() => reports.length).toBe(1)
+  expect(reports[0]!.results[0]).toMatchObject({ outcome: 'deferred', code: 421, stage: 'mail' })
+  isTheirs = false
+  push('m1', '192.0.2.1')
+  await expect.poll(() => reports.length).toBe(2)
+  expect(reports[1]!.results[0]!.outcome).toBe('delivered')
+  expect(spare.connections()).toBe(0)
+
+  await hop.close()
+  runner.stop()
+  hop = await startNextHop({
+    extensions: offered,
+    answer: ({ line }) => (line.startsWith('XCLIENT') ? '421 4.3.2 going down' : undefined),
+  })
+  const others = start('xclient', 1, [hop.port, spare.port])
+  push('m2', '192.0.2.1')
+  await expect.poll(() => others.length).toBe(1)
+  expect(others[0]!.results[0]!.outcome).toBe('delivered')
+  expect(spare.connections()).toBe(1)
 })

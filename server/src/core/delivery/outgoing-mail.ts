@@ -5,8 +5,10 @@
  * Failure: fewer stored bytes than the message has end the transaction before its final dot.
  */
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
+import type { OwnSignature } from '../../clients/smtp/envelope.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
+import { signatureTag, type SignedParts } from '../../protocols/dkim/signature.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { openBody } from '../../store/bodies.ts'
 import type { Job } from './job.ts'
@@ -17,6 +19,8 @@ export interface OutgoingMailDeps {
   blobs: BlobStore
   /** headers put before a message that comes home late, so that it triggers no automatic answers */
   returnHeaders(acceptedAt: number, returnEventId: Id | null): string
+  /** a signature of ours, made again over a changed body as of `at`; left out: there is none then */
+  sign?: (organisationId: Id, domain: string, parts: () => SignedParts, at: number) => Promise<Buffer | null>
 }
 
 const RESENT = 'Holdfast-Resent: an earlier attempt ended without a reply; this may be a second copy\r\n'
@@ -31,6 +35,7 @@ export function outgoingMail(deps: OutgoingMailDeps, job: Job): OutgoingMail {
   return {
     from: job.envelopeFrom,
     client: job.client,
+    ...(facts.eightbit && { signature: ownSignature(deps, job) }),
     size: head.length + job.size,
     smtputf8: facts.smtputf8 ?? false,
     eightbit: facts.eightbit ?? false,
@@ -38,6 +43,20 @@ export function outgoingMail(deps: OutgoingMailDeps, job: Job): OutgoingMail {
     envid: facts.envid ?? null,
     recipients: job.recipients.map((r) => ({ address: r.address, notify: notifyText(r.notify), orcpt: r.orcpt })),
     body: () => (body.kind === 'memory' ? [head, ...body.bytes] : stored(deps, job, head, body)),
+  }
+}
+
+const OURS = Buffer.from('\r\nDKIM-Signature:')
+
+/** The last of the trace headers, where we signed what leaves. Made again as of the time it was accepted: a retry is the same. */
+function ownSignature({ sign }: OutgoingMailDeps, { prefix, organisationId, acceptedAt }: Job): OwnSignature | null {
+  const at = prefix.indexOf(OURS)
+  if (at < 0) return null
+  const field = prefix.subarray(at + 2)
+  const domain = signatureTag(field.toString('latin1'), 'd')
+  return {
+    field,
+    sign: async (parts) => (domain !== null && sign ? sign(organisationId, domain, () => parts, acceptedAt) : null),
   }
 }
 

@@ -48,7 +48,13 @@ export function settle(attempt: AttemptReport, route: RouteFacts): Settled[] {
     const evidence =
       result.failure === 'local' || !attempt.tried
         ? null
-        : classifyAttempt({ stage: result.stage, code: result.code, enhanced: result.enhanced, text: result.text })
+        : classifyAttempt({
+            stage: result.stage,
+            code: result.code,
+            enhanced: result.enhanced,
+            text: result.text,
+            aboutClient: result.aboutClient,
+          })
     const blamesHost = evidence !== null && isBad(evidence)
     const isOne = blamesHost && afterRcpt.has(result.stage) && route.isOneMailbox(recipient.address)
     const isUnconfirmed = !attempt.confirms && (recipient.notify & Notify.success) !== 0

@@ -11,7 +11,7 @@
 import { isAscii } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { Direction, ListPosting } from '../../platform/codes.ts'
-import { within, type Clock } from '../../platform/clock.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
@@ -21,11 +21,12 @@ import type { Watch } from '../delivery/index.ts'
 import type { Directory, MailingList, Recipient, RouteBook } from '../directory/index.ts'
 import type { ListBounces } from '../lists/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
-import { mayBeReturned, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
+import { receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
+import { admit, inTime } from './admission.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
-import { takenByRoute } from './mirror.ts'
-import { listNotice, onwardOf, ownAmong, postedTo, refuseFlood } from './onward.ts'
+import { listNotice, onwardOf, ownAmong, refuseFlood } from './onward.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
+import type { Rates } from './rates.ts'
 import { signerFor, type Sign } from './signer.ts'
 
 export interface IntakeDeps {
@@ -45,6 +46,8 @@ export interface IntakeDeps {
   outbound: Outbound
   /** our signature on what they send to the world */
   sign: Sign
+  /** left out: everything is taken */
+  rates?: Rates
   /** throws WireError while the disk is at its reserve (promise 13) */
   checkDisk(): void
 }
@@ -60,24 +63,7 @@ interface Share {
 
 export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
-    checkRecipient(address, envelope) {
-      deps.checkDisk()
-      const taken = (recipient: Recipient): Recipient | Promise<Recipient> =>
-        recipient.list
-          ? postedTo(deps, recipient, recipient.list, envelope)
-          : takenByRoute(deps.routes, recipient, envelope)
-      const isListed = deps.outbound.isListed(envelope)
-      const known = isListed ? null : deps.directory.known(address)
-      if (known) return taken(known)
-      const ask = (): Promise<Recipient> =>
-        isListed ? deps.outbound.checkRecipient(address, envelope) : deps.directory.resolve(address)
-      if (!mayBeReturned(address)) return inTime(deps, ask()).then(taken)
-      const back = deps.returnPaths.returned(address, envelope.from)
-      return inTime(
-        deps,
-        back.then((found) => found ?? ask()),
-      ).then(taken)
-    },
+    checkRecipient: (address, envelope) => admit(deps, address, envelope),
     mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
       deps.checkDisk()
@@ -90,10 +76,6 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
 }
 
 const isOutside = ({ recipient }: MxRecipient): boolean => recipient.standing === 'outside'
-
-/** Promise 13: a database that hangs is 451 as fast as one that is gone. */
-const inTime = <T>(deps: IntakeDeps, asked: Promise<T>): Promise<T> =>
-  within(deps.clock, deps.config.accept.answerWithin * 1000, asked, () => new WireError('database-unavailable'))
 
 /** `listed`: one of an organisation's own systems sends; its way is null where this message only comes in. */
 function receive(
@@ -178,6 +160,7 @@ function receive(
       const queueId = stored.join(' ')
       if (stored[0] === unit[0]!.messageId) {
         notice?.count()
+        if (deps.rates && !deps.outbound.isOwn(envelope)) deps.rates.accepted(envelope, recipients)
         return { queueId, watch }
       }
       // It repeats a message that is stored already: these bytes are nobody's.

@@ -31,6 +31,8 @@ export interface Outbound {
   isListed(client: SourceClient): boolean
   /** Mail in the organisation's name may come from it: one of its systems, or it has not said which they are. */
   vouches(client: SourceClient, organisationId: Id): boolean
+  /** …which nobody else is taken for: no provider's server that speaks for strangers too. */
+  isOwn(client: SourceClient): boolean
   checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
   /** `receive` takes the message in; a null way: it comes in like anybody's. */
   begin(
@@ -93,6 +95,13 @@ function outside(address: string, source: Source | null): Recipient {
   }
 }
 
+/** Is what was claimed at RCPT still so? */
+function stands(claim: Claim, now: readonly Source[]): boolean {
+  if (claim.kind === 'refused') return false
+  const before = claim.kind === 'trusted' ? [claim.source] : claim.sources
+  return now.some((one) => before.some(({ organisationId }) => organisationId === one.organisationId))
+}
+
 export function createOutbound(deps: OutboundDeps): Outbound {
   const { directory, sources } = deps
   const claims = new WeakMap<MxEnvelope, Claim>()
@@ -149,6 +158,7 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     isListed: (client) => sources.of(client).length > 0,
     vouches: (client, organisationId) =>
       !sources.has(organisationId) || sources.of(client).some((source) => source.organisationId === organisationId),
+    isOwn: (client) => sources.of(client).some(({ tenant }) => tenant === null),
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)
@@ -165,7 +175,7 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     begin(envelope, recipients, receive) {
       const claim = claims.get(envelope)
       const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
-      if (goesOut && (!claim || sources.of(envelope).length === 0))
+      if (goesOut && !(claim && stands(claim, sources.of(envelope))))
         throw new WireError('relay-denied', 'this system may not send to the world any more')
       if (!claim || claim.kind === 'refused') return receive(recipients, null)
       if (claim.kind === 'header') return byHeader(claim, recipients, receive)

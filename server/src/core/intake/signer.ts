@@ -9,7 +9,7 @@
  * that signs does not quietly stop to.
  */
 import type { Id } from '../../platform/ids.ts'
-import { headerFields, type SignedParts } from '../../protocols/dkim/signature.ts'
+import { headerFields, signatureTag, type SignedParts } from '../../protocols/dkim/signature.ts'
 import { createStreamedParts } from '../../protocols/dkim/streamed.ts'
 import { parseAddresses } from '../../protocols/mime/index.ts'
 import { TRACE_HEADER } from '../../protocols/smtp/header-scanner.ts'
@@ -62,19 +62,6 @@ export function domainToSign(header: Buffer): string | null {
   )
   const [domain] = domains
   if (domains.size !== 1 || !domain) return null
-  const isSigned = (fields.get('dkim-signature') ?? []).some((value) => tagOf(value, 'd') === domain)
+  const isSigned = (fields.get('dkim-signature') ?? []).some((value) => signatureTag(value, 'd') === domain)
   return isSigned ? null : domain
-}
-
-/** Of a tag list (RFC 6376 section 3.2), in lower case and without white space. */
-function tagOf(value: string, name: string): string | null {
-  for (const tag of value.split(';')) {
-    const at = tag.indexOf('=')
-    if (at >= 0 && tag.slice(0, at).trim() === name)
-      return tag
-        .slice(at + 1)
-        .replace(/\s+/g, '')
-        .toLowerCase()
-  }
-  return null
 }

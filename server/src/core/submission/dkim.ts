@@ -15,24 +15,26 @@ import { signingKey } from '../../store/submissions.ts'
 /**
  * The signature's header field with its line end, to stand before the message; null: the domain has no key, or is not the
  * organisation's. `domain` is folded, as domains are stored: A-labels in lower case, which is also how d= is written (RFC
- * 6376 section 3.5). `parts` is asked where there is a key.
+ * 6376 section 3.5). `parts` is asked where there is a key; the same parts at the same time give the same signature.
  */
 export type SignDkim = (
   organisationId: Id,
   domain: string,
   parts: () => SignedParts | Promise<SignedParts>,
+  /** milliseconds; left out: now */
+  at?: number,
 ) => Promise<Buffer | null>
 
 export const dkimKeyPlace = (domainId: Id): string => `domain.dkim_private_sealed:${domainId}`
 
 export function createSignDkim(deps: { sql: Sql; keys: Pick<Keys, 'open'>; clock: Clock }): SignDkim {
-  return async (organisationId, domain, parts) => {
+  return async (organisationId, domain, parts, at = deps.clock.now()) => {
     const key = await signingKey(deps.sql, organisationId, domain)
     if (!key) return null
     const privateKey = openKey(deps.keys, key)
     try {
       const { selector } = key
-      return Buffer.from(dkimSignature(await parts(), { domain, selector, key: privateKey, at: deps.clock.now() }))
+      return Buffer.from(dkimSignature(await parts(), { domain, selector, key: privateKey, at }))
     } catch (cause) {
       throw new WireError('internal', `the message could not be signed for ${domain}`, { cause })
     }

@@ -22,6 +22,14 @@ function publicUrlFault(text: string): string | null {
 const count = (value: number, text: string) => z.number().int().min(1).default(value).describe(text)
 const bytes = (value: number, text: string) => z.number().int().min(0).default(value).describe(text)
 
+const hourly = (value: number, text: string) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .default(value)
+    .describe(`${text} that are taken in an hour, by each process; more is put off with 450. 0: no limit.`)
+
 const listener = (defaultPort: number, what: string) =>
   z
     .strictObject({
@@ -145,6 +153,31 @@ export const configSchema = z.strictObject({
         .describe(
           'Proxies in front of the MX listener (HAProxy with send-proxy or send-proxy-v2): each connection from them must begin with a PROXY header, and the client it names is the one that counts. From others none is read.',
         ),
+      rates: z
+        .strictObject({
+          messagesPerNetwork: hourly(200_000, "Messages from one client's network"),
+          recipientsPerNetwork: hourly(500_000, "Recipients of messages from one client's network"),
+          recipientsPerSender: hourly(
+            50_000,
+            'Recipients of messages with one sender in the envelope (the null sender has no limit)',
+          ),
+          messagesPerMailbox: hourly(3000, 'Messages for one mailbox'),
+          unknownInRow: z
+            .number()
+            .int()
+            .min(0)
+            .default(100)
+            .describe(
+              'Unknown recipients that one address (IPv6: one network) may name in a row, over all its connections, before they are answered 421 instead of 550; ten minutes without one, or a known one, end the row. 0: no limit.',
+            ),
+          ipv4Bits: z.number().int().min(8).max(32).default(24).describe("Bits of a client's network, IPv4."),
+          ipv6Bits: z.number().int().min(16).max(128).default(56).describe("Bits of a client's network, IPv6."),
+          exempt: z
+            .array(z.string().refine(isProxy, 'an address, a network (10.0.0.0/8), or the word loopback'))
+            .default(['loopback'])
+            .describe("Clients without these limits; an organisation's own systems (outboundSources) have none."),
+        })
+        .prefault({}),
       requireTls: z.boolean().default(false).describe('Refuse mail without STARTTLS.'),
     })
     .prefault({}),

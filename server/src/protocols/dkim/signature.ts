@@ -64,6 +64,19 @@ export function headerFields(header: Buffer): Map<string, string[]> {
   return fields
 }
 
+/** A tag of a field (RFC 6376 section 3.2), in lower case and without white space; null: it is not there. */
+export function signatureTag(value: string, name: string): string | null {
+  for (const tag of value.replace(/^[^:;]*:/, '').split(';')) {
+    const at = tag.indexOf('=')
+    if (at >= 0 && tag.slice(0, at).trim() === name)
+      return tag
+        .slice(at + 1)
+        .replace(/\s+/g, '')
+        .toLowerCase()
+  }
+  return null
+}
+
 /** The field with its CRLF, to stand before the message, whose lines end in CRLF. */
 export function dkimSignature({ header, bodyHash }: SignedParts, { domain, selector, key, at }: Signing): string {
   const fields = headerFields(header)

@@ -9,6 +9,7 @@ export { htmlToText, previewOf } from './html-text.ts'
 export { mimeLimits } from './limits.ts'
 export { parseStructured } from './parameters.ts'
 export { headerEnd, removeFields } from './remove-header.ts'
+export { convertToSevenBit, planSevenBit, type SevenBitPlan } from './seven-bit.ts'
 export {
   createStructureParser,
   findPart,

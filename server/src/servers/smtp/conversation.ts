@@ -45,8 +45,12 @@ export function converse(session: Session, ended: () => void): void {
     secure.once('secure', () => {
       if (session.state !== SessionState.handshake) return
       session.tls = `${secure.getProtocol() ?? 'TLS'} ${secure.getCipher().name}`
-      const shown = asks ? secure.getPeerX509Certificate() : undefined
-      if (shown) session.proof = session.context.systems!.byCertificate(shown)
+      try {
+        const shown = asks ? secure.getPeerX509Certificate() : undefined
+        if (shown) session.proof = session.context.systems!.byCertificate(shown)
+      } catch (error) {
+        return broken(session, error)
+      }
       if (session.context.implicitTls) return welcome(session)
       session.state = SessionState.fresh
       expectCommand(session)
