@@ -224,7 +224,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
   /** Out of the commit or the queue: what Quiet Time holds goes back, what it held until now goes out at a pace. */
   function enter(job: Job): void {
-    const { go } = gate.part(job)
+    const go = gate.asks(job) ? gate.part(job).go : job
     if (go === null) return passThrough.untried(job.messageId)
     hold(go)
     if (go.wasQuiet || (quietEnd.isBehind(go) && !isNeverHeld(go))) quietEnd.push(go)
@@ -340,6 +340,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       const stores: Promise<unknown>[] = []
       const open = jobsOfClaims(claims, destinations.keyOf, { returnEventId, byReturn: true, isTrial }).flatMap(
         (job) => {
+          if (!gate.asks(job)) return job
           const { go, held, stored } = gate.part(job)
           if (held.length > 0) ended(held.map(notTried))
           stores.push(stored)

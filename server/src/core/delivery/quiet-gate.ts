@@ -19,6 +19,8 @@ import type { Job, JobRecipient } from './job.ts'
 import type { Leases } from './leases.ts'
 
 export interface QuietGate {
+  /** False, and cheaply: nobody has to ask any further. */
+  asks(job: Job): boolean
   /** False: somebody among its recipients is to wait. */
   may(job: Job): boolean
   /** What may go of it; null: nothing. `held` are to be written: `stored` is done then. */
@@ -105,9 +107,9 @@ export function createQuietGate(deps: {
   }
 
   return {
+    asks: isAsked,
     may: (job) => !isAsked(job) || job.recipients.every((recipient) => heldBy(job, recipient) === null),
     part(job) {
-      if (!isAsked(job)) return { go: job, held: NOTHING, stored: DONE }
       const free: JobRecipient[] = []
       const rows: HoldRow[] = []
       for (const recipient of job.recipients) {

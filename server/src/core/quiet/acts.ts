@@ -49,7 +49,7 @@ export interface WindowWish {
   plan: Plan
 }
 
-export const windowProblem = ({ target, plan }: Pick<WindowWish, 'target' | 'plan'>): string | null => {
+const windowProblem = ({ target, plan }: Pick<WindowWish, 'target' | 'plan'>): string | null => {
   const problem = planProblem(plan, target !== 'all' && target !== 'route')
   return problem && (problem.path === '' ? problem.text : `${problem.path}: ${problem.text}`)
 }

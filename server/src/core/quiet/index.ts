@@ -11,7 +11,6 @@ export {
   releaseDelivery,
   releaseWindow,
   setWindow,
-  windowProblem,
   type WindowWish,
 } from './acts.ts'
 export { createQuietBook, type HeldBy, type QuietBook, type Upkeep } from './book.ts'

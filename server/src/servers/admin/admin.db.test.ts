@@ -609,8 +609,8 @@ describe('quiet times', () => {
       status: 200,
       json: { name: 'Inventory', targetName: org.domain, open: null, held: 0 },
     })
-    const { id } = made.json
-    expect(Date.parse(made.json.next.until) - Date.parse(made.json.next.from)).toBeGreaterThan(6 * 3_600_000)
+    const { id, next } = made.json as { id: string; next: { from: string; until: string } }
+    expect(Date.parse(next.until) - Date.parse(next.from)).toBeGreaterThan(6 * 3_600_000)
     expect((await call('admin', 'POST', '', { ...night, name: 'Inventory' })).code).toBe('conflict')
     const changed = await call('admin', 'POST', `/${id}`, { ...night, name: 'Stocktaking' })
     expect(changed.json).toMatchObject({ id, name: 'Stocktaking', target: 'all', targetName: null })
@@ -622,7 +622,7 @@ describe('quiet times', () => {
     expect((await call('admin', 'DELETE', `/${id}`)).status).toBe(204)
     expect((await call('admin', 'DELETE', `/${id}`)).code).toBe('not-found')
     const audit = await ask({ method: 'GET', path: `/organisations/${org.organisationId}/audit`, as: 'admin' })
-    expect(audit.json.items.slice(0, 5).map(({ act }: { act: string }) => act)).toEqual([
+    expect((audit.json.items as { act: string }[]).slice(0, 5).map(({ act }) => act)).toEqual([
       'quiet-removed',
       'quiet-released',
       'quiet-extended',
@@ -657,7 +657,7 @@ describe('quiet times', () => {
     const exempt = { senders: ['boss@tenant.test'] }
     const made = await call('operator', 'POST', '', { ...wish, plan: { ...night.plan, exempt } })
     expect(made.json).toMatchObject({ provider: true, plan: { exempt } })
-    const seen = (await call('admin', 'GET', '')).json.find(({ id }: { id: string }) => id === made.json.id)
+    const seen = ((await call('admin', 'GET', '')).json as { id: string }[]).find(({ id }) => id === made.json.id)
     expect(seen).toMatchObject({ provider: true, setBy: '', plan: { exempt: { senders: [] } } })
     for (const [method, path, body] of [
       ['DELETE', '', undefined],
