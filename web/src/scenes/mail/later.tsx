@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { lookAgain } from '../../actions/mail.ts'
 import { cancelLater, type LaterMail } from '../../data/jmap/later.ts'
 import { laterQuery } from '../../data/queries.ts'
-import { longTime } from '../../lib/format.ts'
+import { fullTime } from '../../lib/format.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { toasts } from '../../lib/undo.ts'
 import { Notice } from '../../ui/notice.tsx'
@@ -105,7 +105,7 @@ export function Waits({ mail, close }: { mail: LaterMail; close: () => void }) {
         <h2 className="grow cut">{mail.subject || t('mail.noSubject')}</h2>
       </div>
       <div className="compose-body stack">
-        <Notice tone="plain">{t('later.waits', { time: longTime(mail.sendAt, i18n.language) })}</Notice>
+        <Notice tone="plain">{t('later.waits', { time: fullTime(mail.sendAt, i18n.language) })}</Notice>
         <p className="muted">{t('mail.to', { names: mail.to.join(', ') || '–' })}</p>
         <div className="line">
           {/* Taken back, it is a draft again, and the writer comes in place of this. */}

@@ -72,6 +72,7 @@ export function SendLater({
         </div>
         <TextInput
           type="datetime-local"
+          data-autofocus
           label={t('later.at')}
           description={t('later.zone', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}
           value={text}
