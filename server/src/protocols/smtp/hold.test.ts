@@ -41,7 +41,11 @@ test('RFC 4865 section 4: the two parameters', () => {
 test('fuzz: a time or null', () => {
   fc.assert(
     fc.property(
-      fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('0', '1', '2', '6', '9', '-', ':', 'T', 'Z', '.', '+') }), fc.date().map(String)),
+      fc.oneof(
+        fc.string(),
+        fc.string({ unit: fc.constantFrom('0', '1', '2', '6', '9', '-', ':', 'T', 'Z', '.', '+') }),
+        fc.date().map(String),
+      ),
       (text) => {
         const at = parseDateTime(text)
         expect(at === null || Number.isFinite(at)).toBe(true)
