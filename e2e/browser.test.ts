@@ -121,11 +121,11 @@ describe.skipIf(skip).each([
     await page.getByRole('button', { name: 'Send', exact: true }).click()
     const said = await (await answer).text()
     expect(said).not.toMatch(/"notCreated":\{/)
+    await page.getByText('Leaves in 10 seconds.').first().waitFor()
     const left = await stage.sink.store.waitFor((mail) => mail.bytes.includes(`question ${width}`), 20_000)
     expect(left.recipients).toEqual(['customer@outside.test'])
     expect(left.bytes.toString()).toContain('Here is what you asked for.')
     expect(left.bytes.toString()).toMatch(/filename\*?/)
-    await page.getByText('Sent. A copy is in Sent.').first().waitFor()
     await back(page)
   })
 
@@ -161,7 +161,7 @@ describe.skipIf(skip).each([
       await expect.poll(() => subjectField(each).inputValue()).toBe(subject)
     }
     await sendButton(windows[0]!).click()
-    await windows[0]!.getByText('Sent. A copy is in Sent.').first().waitFor()
+    await windows[0]!.getByText('Leaves in 10 seconds.').first().waitFor()
     await sendButton(windows[1]!).click()
     await windows[1]!.getByText(/in another window/).waitFor()
     await windows[1]!.getByRole('button', { name: 'Discard', exact: true }).click()
@@ -169,6 +169,46 @@ describe.skipIf(skip).each([
     await page.waitForTimeout(1_000)
     expect(stage.sink.store.all().filter((mail) => mail.bytes.includes(`Subject: ${subject}`))).toHaveLength(1)
     await windows[1]!.close()
+  })
+
+  test('takes a sent message back, sends it later, sees it waiting, and takes it back for good', async () => {
+    const { page } = screen
+    const subject = `later ${width}`
+    const left = (): number =>
+      stage.sink.store.all().filter((mail) => mail.bytes.includes(`Subject: ${subject}`)).length
+    await back(page)
+    await page.goto(`${page.url()}?compose=new`)
+    await page.getByRole('textbox', { name: 'To', exact: true }).fill('customer@outside.test')
+    await page.getByRole('textbox', { name: 'Subject' }).fill(subject)
+    const text = page.getByRole('textbox', { name: 'Text', exact: true })
+    await text.fill('A word too many.')
+    await text.press('Control+Enter')
+    await page.getByText('Leaves in 10 seconds.').first().waitFor()
+    await page.getByRole('button', { name: 'Undo' }).first().click()
+    await expect.poll(() => text.inputValue()).toBe('A word too many.')
+    await text.fill('Better.')
+    await text.press('Control+Shift+Enter')
+    await accessible(page, 'send later')
+    await noSidewaysScroll(page)
+    const at = page.getByLabel('Date and time')
+    await at.fill('2020-01-01T08:00')
+    await page.getByRole('button', { name: 'Send at this time' }).click()
+    await page.getByText('Choose a time that is still to come.').waitFor()
+    const tomorrow = new Date(Date.now() + 86_400_000)
+    await at.fill(`${tomorrow.toISOString().slice(0, 10)}T08:00`)
+    await page.getByRole('button', { name: 'Send at this time' }).click()
+    await page.getByText(/^Will be sent:/).waitFor()
+    expect(left()).toBe(0)
+
+    await page.goto(`${page.url().split('?')[0]}?later=true`)
+    await page.getByRole('button', { name: subject, exact: true }).waitFor()
+    await accessible(page, 'scheduled')
+    await noSidewaysScroll(page)
+    await page.getByRole('button', { name: `Do not send “${subject}”` }).click()
+    await page.getByText('Nothing waits to be sent.').waitFor()
+    await page.getByText('Not sent. It is a draft again.').first().waitFor()
+    await page.waitForTimeout(1_500)
+    expect(left()).toBe(0)
   })
 
   test('deletes and takes it back', async () => {

@@ -37,6 +37,10 @@ const scenes = {
   plain: ['/mail/m1?id=e1', '.mail-plain'],
   reply: ['/mail/m1?id=e0&compose=reply', '.compose-text'],
   search: ['/mail/m1?q=figures&all=true', '.mail-row'],
+  drafts: ['/mail/m2', '.mail-row'],
+  later: ['/mail/m1?later=true', '.later'],
+  waits: ['/mail/m2?id=w1&compose=draft', '.compose-body .notice'],
+  sendLater: ['/mail/m1?id=e0&compose=reply', '.compose-text', 'Control+Shift+Enter', '.later-offers'],
   empty: ['/mail/m5', '.state'],
   board: ['/admin/o1/board', '.route'],
   queue: ['/admin/o1/queue', '.table'],
@@ -95,6 +99,11 @@ async function shots(size, scheme, locale, names, mode) {
   for (const name of names.filter((each) => scenes[each])) {
     await page.goto(base + scenes[name][0])
     await page.waitForSelector(scenes[name][1])
+    if (scenes[name][2]) {
+      await page.focus(scenes[name][1])
+      await page.keyboard.press(scenes[name][2])
+      await page.waitForSelector(scenes[name][3])
+    }
     await page.waitForTimeout(350)
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     if (wide > 0) fault(`${tag} ${name}: ${wide} px wider than the screen`)
@@ -117,7 +126,13 @@ const all = Object.keys(scenes)
 const runs = [
   ['desktop', 'light', 'en', ['sign-in', ...all], 'emergency'],
   ['phone', 'light', 'de', ['sign-in', ...all], 'emergency'],
-  ['desktop', 'dark', 'fr', ['sign-in', 'inbox', 'reader', 'reply', 'board', 'trace', 'design'], 'recovering'],
+  [
+    'desktop',
+    'dark',
+    'fr',
+    ['sign-in', 'inbox', 'reader', 'reply', 'later', 'sendLater', 'board', 'trace', 'design'],
+    'recovering',
+  ],
   ['phone', 'dark', 'fr', ['inbox', 'reader', 'board'], 'recovering'],
   ['narrow', 'light', 'de', all, 'hold'],
   ['tablet', 'light', 'en', ['inbox', 'reader', 'board', 'queue'], 'normal'],

@@ -53,6 +53,17 @@ const blobs = new Map([
     ),
   ],
 ])
+let later = [
+  ['w0', 0.4, 'Minutes of the board, and what was decided about the new berths', 'board@example.com'],
+  ['w1', 26, 'Happy birthday!', 'dora@example.com'],
+].map(([id, hours, subject, email]) => ({
+  id: `s${id}`,
+  emailId: id,
+  undoStatus: 'pending',
+  sendAt: `${new Date(Date.now() + hours * 3_600_000).toISOString().slice(0, 19)}Z`,
+  subject,
+  email,
+}))
 let mails = Array.from({ length: 240 }, (_, at) => {
   const [name, email] = people[at % people.length]
   return {
@@ -83,6 +94,19 @@ let mails = Array.from({ length: 240 }, (_, at) => {
           ],
   }
 })
+for (const { emailId, subject, email } of later)
+  mails.push({
+    id: emailId,
+    at: ago(3),
+    from: [{ name: 'Alice Martin', email: 'alice@example.com' }],
+    to: [{ name: null, email }],
+    subject,
+    folder: 'm2',
+    keywords: { $seen: true, $draft: true },
+    html: null,
+    text: 'Later.',
+    files: [],
+  })
 let count = 1000
 let mode = process.argv[3] ?? 'emergency'
 let signed = null
@@ -366,7 +390,26 @@ const methods = {
     setTimeout(push, 50)
     return { newState: 's', created, updated: {}, destroyed: args.destroy ?? [] }
   },
+  'EmailSubmission/query': () => ({ queryState: 's', position: 0, ids: later.map(({ id }) => id) }),
+  'EmailSubmission/get': (args) => ({
+    state: 's',
+    notFound: [],
+    list: later.filter(({ id }) => args.ids.includes(id)),
+  }),
   'EmailSubmission/set'(args) {
+    for (const [id] of Object.entries(args.update ?? {})) {
+      later = later.filter((each) => each.id !== id)
+      return { newState: 's', updated: { [id]: null } }
+    }
+    const { emailId, envelope } = args.create.sending
+    const held = envelope?.mailFrom.parameters
+    if (held) {
+      const wait = { id: `s${++count}`, emailId: ids.get(emailId) ?? emailId }
+      const sendAt = held.HOLDUNTIL ?? new Date(Date.now() + held.HOLDFOR * 1000).toISOString()
+      later.push({ ...wait, sendAt, undoStatus: 'pending' })
+      setTimeout(push, 50)
+      return { newState: 's', created: { sending: { ...wait, sendAt, undoStatus: 'pending' } } }
+    }
     for (const [key, patch] of Object.entries(args.onSuccessUpdateEmail ?? {}))
       methods['Email/set']({
         update: { [ids.get(args.create[key.slice(1)].emailId) ?? args.create[key.slice(1)].emailId]: patch },
@@ -648,7 +691,13 @@ createServer(async (request, answer) => {
         'urn:ietf:params:jmap:mail': {},
         'urn:ietf:params:jmap:submission': {},
       },
-      accounts: {},
+      accounts: {
+        p1: {
+          name: 'Alice Martin',
+          isReadOnly: false,
+          accountCapabilities: { 'urn:ietf:params:jmap:submission': { maxDelayedSend: 2_592_000 } },
+        },
+      },
       primaryAccounts: { 'urn:ietf:params:jmap:mail': 'p1' },
       username: 'alice',
       apiUrl: '/jmap',
@@ -676,8 +725,10 @@ createServer(async (request, answer) => {
     const { methodCalls } = JSON.parse(await body(request))
     const results = []
     for (const [name, args, id] of methodCalls) {
-      for (const key of Object.keys(args).filter((each) => each.startsWith('#')))
-        args[key.slice(1)] = results.find(([, , of]) => of === args[key].resultOf)[1].ids
+      for (const key of Object.keys(args).filter((each) => each.startsWith('#'))) {
+        const [, result] = results.find(([, , of]) => of === args[key].resultOf)
+        args[key.slice(1)] = args[key].path === '/ids' ? result.ids : result.list.map(({ emailId }) => emailId)
+      }
       results.push([name, methods[name](args), id])
     }
     return json({ methodResponses: results, sessionState: '1' })

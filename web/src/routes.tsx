@@ -41,6 +41,7 @@ const mail = createRoute({
       q: text(search['q']),
       all: search['all'] === true ? true : undefined,
       id: text(search['id']),
+      later: search['later'] === true ? true : undefined,
       compose: composeKinds.includes(search['compose']) ? (search['compose'] as ComposeKind) : undefined,
     }),
   component: MailScene,

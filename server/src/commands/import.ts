@@ -32,6 +32,7 @@ import {
 import { renewUidvalidity } from '../store/folders.ts'
 import { beginEpoch, epochAfter, reopenInstallation } from '../store/installation.ts'
 import { ensurePartitions } from '../store/partitions.ts'
+import { cancelOverdue } from '../store/waiting.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
@@ -117,7 +118,7 @@ async function loadTables(connection: DedicatedSql, dir: string, manifest: Manif
 export async function importAll(
   context: Context,
   dir: string,
-): Promise<{ manifest: Manifest; epoch: number; unsure: number }> {
+): Promise<{ manifest: Manifest; epoch: number; unsure: number; unsent: number }> {
   const { db, dataFolder } = context
   const manifest = readManifest(dir)
   const known = readMigrations()
@@ -153,6 +154,7 @@ export async function importAll(
   const epoch = manifest.closed ? manifest.epoch : epochAfter(manifest.epoch, context.clock.now())
   const connection = await db.dedicated('import')
   let unsure = 0
+  let unsent = 0
   try {
     await beginLoad(connection)
     await loadTables(connection, dir, manifest)
@@ -163,8 +165,9 @@ export async function importAll(
       await beginEpoch(connection, epoch)
       await renewUidvalidity(connection)
       unsure = await markOpenUnsure(connection)
+      unsent = await cancelOverdue(connection)
     }
-    const detail = { madeAt: manifest.madeAt, from: manifest.holdfast, closed: manifest.closed, unsure }
+    const detail = { madeAt: manifest.madeAt, from: manifest.holdfast, closed: manifest.closed, unsure, unsent }
     await appendAudit(connection, {
       organisationId: NIL_ID,
       actor: context.actor,
@@ -188,7 +191,7 @@ export async function importAll(
   }
   await migrate(db, known)
   await ensurePartitions(db, context.clock.now())
-  return { manifest, epoch, unsure }
+  return { manifest, epoch, unsure, unsent }
 }
 
 export function register(program: Command): void {
@@ -198,14 +201,17 @@ export function register(program: Command): void {
       await withContext(
         options,
         async (context) => {
-          const { manifest, epoch, unsure } = await importAll(context, dir)
+          const { manifest, epoch, unsure, unsent } = await importAll(context, dir)
           const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0)
           show(
             options,
-            { rows, blobs: manifest.blobs.count, epoch, closed: manifest.closed, unsure },
+            { rows, blobs: manifest.blobs.count, epoch, closed: manifest.closed, unsure, unsent },
             `Imported ${rows} rows and ${manifest.blobs.count} blobs of ${manifest.madeAt}; epoch ${epoch}.` +
               (unsure > 0
                 ? `\n${unsure} deliveries were open in the export and are unsure now: the source may have delivered them since.`
+                : '') +
+              (unsent > 0
+                ? `\n${unsent} messages were to be sent between the export and now: the source may have sent them, so they are drafts again.`
                 : ''),
           )
         },

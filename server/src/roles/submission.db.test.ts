@@ -336,6 +336,24 @@ describe('sent later (RFC 4865)', () => {
     expect(await waiting()).toBe(0)
   })
 
+  test('one that is split over two transactions: each is held by itself, and repeated it is the same', async () => {
+    const client = await signedIn()
+    const held = async (to: string): Promise<string> => {
+      await client.command('MAIL FROM:<alice@corp.test> HOLDFOR=86400')
+      await client.command(`RCPT TO:<${to}>`)
+      await client.command('DATA')
+      return (await client.command(`${mail('split')}.`)).raw
+    }
+    const [first, second] = [await held('x@outside.test'), await held('y@outside.test')]
+    expect(second).toMatch(/^250/)
+    expect(second).not.toBe(first)
+    expect([await held('x@outside.test'), await held('y@outside.test')]).toEqual([first, second])
+    expect(await waiting()).toBe(2)
+    // At once, while it waits: its own message.
+    expect(await send(client, mail('split'), ['x@outside.test'])).toMatch(/^250/)
+    await settled(1)
+  })
+
   test('in an emergency at its time: sent all the same, like all that people send', async () => {
     const client = await signedIn()
     await client.command('MAIL FROM:<alice@corp.test> HOLDFOR=600')

@@ -60,6 +60,33 @@ export async function postpone(sql: Sql, owner: MailOwner, submissionId: Id, sec
   )
 }
 
+/**
+ * After an import of something that may have gone on after the export: what was to be sent meanwhile may have been sent
+ * there. It is a draft again, for its author to decide; how many.
+ */
+export async function cancelOverdue(sql: Sql): Promise<number> {
+  const rows = await sql.query(
+    `UPDATE submission SET undo_status = ${UndoStatus.canceled}, changed_at = now()
+     WHERE undo_status = ${UndoStatus.waiting} AND release_at <= now() RETURNING 1 AS one`,
+  )
+  return rows.length
+}
+
+/** Those of these copies that wait to be sent to others than these: nothing else leaves from them until then. */
+export async function waitForOthers(
+  sql: Sql,
+  owner: MailOwner,
+  copyIds: readonly Id[],
+  envelopeDigest: Buffer | null,
+): Promise<Set<Id>> {
+  const rows = await sql.query<{ copyId: Id }>(
+    `SELECT copy_id AS "copyId" FROM submission WHERE organisation_id = $1 AND person_id = $2 AND copy_id = ANY ($3::uuid[])
+       AND undo_status = ${UndoStatus.waiting} AND envelope_digest IS DISTINCT FROM $4::bytea`,
+    [owner.organisationId, owner.personId, [...copyIds], envelopeDigest],
+  )
+  return new Set(rows.map(({ copyId }) => copyId))
+}
+
 /** Where a copy lies: who deleted what was to be sent does not want it sent. */
 export async function isInTrash(sql: Sql, owner: MailOwner, copyId: Id): Promise<boolean> {
   const rows = await sql.query(

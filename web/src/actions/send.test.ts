@@ -39,9 +39,25 @@ let lose: { name: string; when: 'before' | 'after' } | null
 interface Args {
   ids?: string[]
   destroy?: string[]
-  create?: { draft?: Mail; sending?: { emailId: string } }
+  create?: { draft?: Mail; sending?: { emailId: string; envelope?: Envelope } }
+  filter?: { emailIds?: string[] }
+  update?: Record<string, Record<string, unknown>>
 }
+interface Envelope {
+  mailFrom: { email: string; parameters: Record<string, string> }
+  rcptTo: { email: string }[]
+}
+/** what waits: submission id → email, and how it was asked for */
+let held: Map<string, { emailId: string; envelope: Envelope }>
+/** the server holds nothing: a time that was asked for is over */
+let over: boolean
 const done = (name: string, args: Args): unknown => {
+  if (name === 'EmailSubmission/query')
+    return { ids: [...held].filter(([, { emailId }]) => args.filter!.emailIds!.includes(emailId)).map(([id]) => id) }
+  if (name === 'Email/set' && args.update) {
+    for (const id of Object.keys(args.update)) mails.get(id)!.keywords = {}
+    return { updated: args.update }
+  }
   if (name === 'Email/query') return { ids: [...mails.keys()].filter((id) => mails.get(id)!.keywords.$draft).reverse() }
   if (name === 'Email/get')
     return {
@@ -59,10 +75,16 @@ const done = (name: string, args: Args): unknown => {
       ),
     }
   }
-  const id = args.create!.sending!.emailId
+  const { emailId: id, envelope } = args.create!.sending!
+  if (envelope && !over) {
+    const before = [...held].find(([, { emailId }]) => emailId === id)
+    const submission = before?.[0] ?? `h${held.size + 1}`
+    held.set(submission, { emailId: id, envelope })
+    return { created: { sending: { id: submission, undoStatus: 'pending', sendAt: '2026-12-24T18:00:00Z' } } }
+  }
   sent.push(id)
-  mails.get(id)!.keywords = {}
-  return { created: { sending: { id: 's' } } }
+  if (!envelope) mails.get(id)!.keywords = {}
+  return { created: { sending: { id: 's', undoStatus: 'final' } } }
 }
 const answer = (name: string, args: Args): unknown => {
   const lost = lose?.name === name ? lose : null
@@ -77,6 +99,8 @@ beforeEach(() => {
   saved = 0
   sent = []
   lose = leaving = null
+  held = new Map()
+  over = false
   vi.spyOn(jmap, 'run').mockImplementation(async (calls) => calls.map(([name, args]) => answer(name, args)))
   vi.spyOn(jmap, 'one').mockImplementation(async (name: string, args: Args) => answer(name, args))
 })
@@ -195,4 +219,38 @@ test('a save whose answer was lost leaves no second draft', async () => {
   await here.save()
   await here.save()
   expect([drafts(), here.told]).toEqual([['e4'], 'ours'])
+})
+
+const alice = { id: 'i1', name: 'Alice', email: 'alice@corp.test', replyTo: null, textSignature: '', htmlSignature: '' }
+const hold = (at: Draft, parts: Partial<Draft>[], wish: Parameters<typeof sendDraft>[4]) =>
+  sendDraft(at, alice, folders, (part) => void parts.push(part), wish)
+
+test('held: the whole envelope goes along, each recipient once; the draft stays one until the server sends it', async () => {
+  const to = draft({ to: 'Bob <bob@corp.test>, c@x.test', cc: 'd@x.test', bcc: 'bob@corp.test' })
+  expect(await hold(to, [], { seconds: 10 })).toEqual({
+    submissionId: 'h1',
+    emailId: 'e1',
+    sendAt: '2026-12-24T18:00:00Z',
+  })
+  expect(held.get('h1')!.envelope).toEqual({
+    mailFrom: { email: 'alice@corp.test', parameters: { HOLDFOR: '10' } },
+    rcptTo: [{ email: 'bob@corp.test' }, { email: 'c@x.test' }, { email: 'd@x.test' }],
+  })
+  expect([sent, drafts()]).toEqual([[], ['e1']])
+})
+
+test('held, and the answer was lost: the next click finds what waits, and makes no second one', async () => {
+  lose = { name: 'EmailSubmission/set', when: 'after' }
+  const parts: Partial<Draft>[] = []
+  await expect(hold(draft(), parts, { until: '2026-12-24T18:00:00Z' })).rejects.toThrow('network')
+  const kept = Object.assign(draft(), ...parts) as Draft
+  expect(kept.tried).toBe('as-is')
+  expect(await hold(kept, [], { until: '2026-12-24T18:00:00Z' })).toMatchObject({ submissionId: 'h1', emailId: 'e1' })
+  expect([held.size, saved, sent]).toEqual([1, 1, []])
+})
+
+test('a time that is over when it arrives: it has left, and lies in Sent', async () => {
+  over = true
+  expect(await hold(draft(), [], { until: '2020-01-01T00:00:00Z' })).toBeNull()
+  expect([sent, drafts()]).toEqual([['e1'], []])
 })

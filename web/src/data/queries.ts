@@ -20,6 +20,7 @@ import type {
   Refusal,
   TraceMessage,
 } from './contract.ts'
+import { laterMail, mostHold } from './jmap/later.ts'
 import { email, identities, mailboxes } from './jmap/mail.ts'
 
 /** Worth asking again: no answer, or the server said that it is its own, passing fault. */
@@ -63,6 +64,9 @@ export const standingQuery = queryOptions({
   placeholderData: keepPreviousData,
 })
 export const mailboxesQuery = queryOptions({ queryKey: ['mail', 'folders'], queryFn: mailboxes })
+/** What waits for its time. It changes by itself when a time has come. */
+export const laterQuery = queryOptions({ queryKey: ['mail', 'later'], queryFn: laterMail, refetchInterval: 15_000 })
+export const mostHoldQuery = queryOptions({ queryKey: ['mostHold'], queryFn: mostHold, staleTime: Infinity })
 export const emailQuery = (id: string) =>
   queryOptions({ queryKey: ['email', id], queryFn: ({ signal }) => email(id, signal), staleTime: Infinity })
 export const identitiesQuery = queryOptions({ queryKey: ['identities'], queryFn: identities, staleTime: Infinity })

@@ -9,4 +9,6 @@ export interface MailSearch {
   /** the open message */
   id?: string
   compose?: ComposeKind
+  /** the list of what waits to be sent */
+  later?: boolean
 }

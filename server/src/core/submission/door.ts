@@ -3,8 +3,7 @@
  * pages takes (submission.ts), so that own addresses, hidden recipients, signatures, holds and hourly limits are the same.
  *
  * Promises: after `finish` the message has left and lies in Sent once, with its Bcc, as the author wrote it, or waits for
- * its time in Drafts (releases.ts); when it
- * throws, it has not left, and what was put into Sent for it is taken out again. A client that did not hear our 250 and
+ * its time in Drafts (releases.ts); when it throws, it has not left, and what was put there for it is taken out again. A client that did not hear our 250 and
  * sends the same bytes to the same people again within REPEATED_MS gets 250 and nothing leaves twice: its copy in Sent is
  * found, in whatever process, and the way from it remembers what has left (tries.ts). What was cut off between the copy
  * and the sending is found in the same way, and sent then.
@@ -20,6 +19,7 @@ import { newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { headerEnd } from '../../protocols/mime/index.ts'
 import { ownAddresses, recentCopies } from '../../store/submissions.ts'
+import { waitForOthers } from '../../store/waiting.ts'
 import { foldAddress } from '../directory/index.ts'
 import type { MxSink } from '../intake/index.ts'
 import type { Mailbox, MailOwner } from '../mailbox/index.ts'
@@ -31,6 +31,7 @@ import type { Envelope } from './envelope.ts'
 import { aheadOf } from './hold.ts'
 import { prepareOutgoing } from './outgoing.ts'
 import type { Submission } from './submission.ts'
+import { envelopeDigest } from './tries.ts'
 
 export interface ClientEnvelope extends Envelope {
   /** the client asked for SMTPUTF8 */
@@ -65,6 +66,8 @@ interface Came {
   size: number
   completion: Completion
   held: boolean
+  /** of whom it is for */
+  digest: Buffer | null
 }
 
 /** In A-labels: it stands in a header. */
@@ -79,8 +82,8 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
   const underWay = new Map<string, Promise<unknown>>()
 
   /**
-   * The author's copy in Sent, in Drafts of what is held: the one of an earlier try, or of one in another process (who puts something into a folder
-   * does so alone, over all of them), or a new one.
+   * The author's copy in Sent, in Drafts of what is held: the one of an earlier try, or of one in another process (who
+   * puts something into a folder does so alone, over all of them), or a new one.
    */
   async function keep(owner: MailOwner, came: Came, filling: Filling): Promise<Id> {
     const { completion } = came
@@ -111,8 +114,11 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
       since: clock.now() - REPEATED_MS,
       atLeast: came.size,
     })
-    const same = recent.find((one) => isSame(one, came))
-    return same?.copyId ?? null
+    const same = recent.filter((one) => isSame(one, came)).map(({ copyId }) => copyId)
+    if (same.length === 0 || !came.held) return same[0] ?? null
+    // A client that was told to write to fewer at once has the rest held in a second transaction.
+    const taken = await waitForOthers(sql, owner, same, came.digest)
+    return same.find((copyId) => !taken.has(copyId)) ?? null
   }
 
   /** What has left, or may have, stays. Never throws. */
@@ -135,7 +141,13 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
     const at = clock.now()
     const filling = { date: at, messageId: `<${newId(at)}@${domainOf(from)}>` }
     const hold = aheadOf(envelope.hold ?? null, at, deps.submission.maxHold)
-    const what = { pieces: came.pieces, size: came.size, completion, held: hold !== null }
+    const what = {
+      pieces: came.pieces,
+      size: came.size,
+      completion,
+      held: hold !== null,
+      digest: envelopeDigest({ from, to }),
+    }
     const copyId = (await earlier(db, owner, what)) ?? (await keep(owner, what, filling))
     // The way from here takes room of its own, and reads the bytes where they are stored.
     came.release()

@@ -52,27 +52,32 @@ export function createReleases(deps: ReleaseDeps): Releases {
     log.info({ submissionId: one.submissionId, code: error.code }, 'what was to be sent later cannot be sent')
   }
 
+  async function failed(one: WaitingRow, error: unknown): Promise<void> {
+    // First, so that one which fails again in what follows does not stand before the others.
+    await postpone(db, one, one.submissionId, AGAIN_S)
+    const isOld = one.lateSeconds > deps.config.delivery.maxAge
+    if (isFinal(error)) return giveUp(one, error)
+    if (isOld) return giveUp(one, error instanceof WireError ? error : new WireError('internal'))
+    log.warn({ err: String(error), submissionId: one.submissionId }, 'what is due could not be sent; it is repeated')
+  }
+
   async function settle(one: WaitingRow): Promise<boolean> {
     try {
       return await deps.release(one)
     } catch (error) {
-      const isOld = one.lateSeconds > deps.config.delivery.maxAge
-      if (isFinal(error)) await giveUp(one, error)
-      else if (isOld) await giveUp(one, error instanceof WireError ? error : new WireError('internal'))
-      else {
-        log.warn(
-          { err: String(error), submissionId: one.submissionId },
-          'what is due could not be sent; it is repeated',
-        )
-        await postpone(db, one, one.submissionId, AGAIN_S)
-      }
+      await failed(one, error)
       return false
     }
   }
 
   async function run(): Promise<number> {
     let left = 0
-    for (const one of await listDue(db, BATCH)) if (await settle(one)) left++
+    for (const one of await listDue(db, BATCH))
+      try {
+        if (await settle(one)) left++
+      } catch (error) {
+        log.warn({ err: String(error), submissionId: one.submissionId }, 'what is due is dealt with a little later')
+      }
     return left
   }
 

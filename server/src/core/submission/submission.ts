@@ -83,6 +83,12 @@ const answerOf = (left: Left, draft: EmailRow | undefined): Submitted => ({
   undoStatus: left.undoStatus === UndoStatus.waiting ? 'pending' : 'final',
 })
 
+/** Who wants it sent at once must not be told that it is. */
+function refuseWaiting({ undoStatus }: Left, isHeld: boolean): void {
+  if (!isHeld && undoStatus === UndoStatus.waiting)
+    throw new WireError('conflict', 'it waits to be sent later; cancel that first')
+}
+
 export function createSubmission(deps: SubmissionDeps): Submission {
   const { db, clock, mailbox, config } = deps
   const sending = new Set<Id>()
@@ -114,8 +120,13 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   }
 
   /** Another try was faster: what has become of it is the answer. */
-  async function known(owner: MailOwner, draft: EmailRow, envelope: Envelope | null): Promise<Submitted> {
+  async function known(
+    owner: MailOwner,
+    draft: EmailRow,
+    { envelope, isHeld }: { envelope: Envelope | null; isHeld: boolean },
+  ): Promise<Submitted> {
     const earlier = await tries.earlier(owner, draft.copyId, envelopeDigest(envelope))
+    if (earlier) refuseWaiting(earlier, isHeld)
     if (!earlier) throw new WireError('conflict', 'another try to send it has just failed; try again')
     return answerOf(earlier, draft)
   }
@@ -145,7 +156,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
           },
           hold,
         )
-        if (!begun) return known(owner, draft, sender.envelope)
+        if (!begun) return known(owner, draft, { envelope: sender.envelope, isHeld: true })
         const [waiting] = await tries.all(owner, copyId)
         if (!waiting) throw new WireError('conflict', 'it was canceled at once')
         return answerOf(waiting, draft)
@@ -156,7 +167,9 @@ export function createSubmission(deps: SubmissionDeps): Submission {
         releaseAt: null,
         begin: (one) => tries.begin(owner, one),
       })
-      return left ? { id: submissionId, threadId, ...left, undoStatus: 'final' } : known(owner, draft, sender.envelope)
+      return left
+        ? { id: submissionId, threadId, ...left, undoStatus: 'final' }
+        : known(owner, draft, { envelope: sender.envelope, isHeld: false })
     })
 
   async function submit(wish: SubmitWish): Promise<Submitted> {
@@ -167,8 +180,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const earlier = await tries.earlier(owner, copyId, envelopeDigest(envelope))
     const draft = await findDraft(owner, copyId)
     if (earlier) {
-      if (!wish.hold && earlier.undoStatus === UndoStatus.waiting)
-        throw new WireError('conflict', 'it waits to be sent later; cancel that first')
+      refuseWaiting(earlier, wish.hold !== null && wish.hold !== undefined)
       return answerOf(earlier, draft)
     }
     if (!draft) throw new WireError('not-found', 'the message to send is not in your mailbox')

@@ -1,7 +1,10 @@
 /** The objects of RFC 8620 and RFC 8621 as far as the pages use them. */
 export interface JmapSession {
   capabilities: Record<string, Record<string, unknown>>
-  accounts: Record<string, { name: string; isReadOnly: boolean }>
+  accounts: Record<
+    string,
+    { name: string; isReadOnly: boolean; accountCapabilities?: Record<string, Record<string, unknown>> }
+  >
   primaryAccounts: Record<string, string>
   username: string
   apiUrl: string
@@ -81,7 +84,10 @@ export interface SetError {
 export interface SetResult {
   oldState?: string | null
   newState: string
-  created?: Record<string, { id: string; blobId?: string; size?: number }> | null
+  created?: Record<
+    string,
+    { id: string; blobId?: string; size?: number; sendAt?: string; undoStatus?: 'pending' | 'final' | 'canceled' }
+  > | null
   updated?: Record<string, unknown> | null
   destroyed?: string[] | null
   notCreated?: Record<string, SetError> | null

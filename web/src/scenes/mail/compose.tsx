@@ -5,9 +5,10 @@ import { useTranslation } from 'react-i18next'
 import { startDraft } from '../../actions/draft.ts'
 import { adoptAbandoned, localCopy, windowName } from '../../actions/local-copy.ts'
 import type { Mailbox } from '../../data/jmap/types.ts'
-import { emailQuery, identitiesQuery, sessionQuery } from '../../data/queries.ts'
+import { emailQuery, identitiesQuery, laterQuery, sessionQuery } from '../../data/queries.ts'
 import type { ComposeKind } from '../../lib/mail-search.ts'
 import { EmptyState, ErrorState, LoadingState } from '../../ui/states.tsx'
+import { Waits } from './later.tsx'
 import { Writer } from './writer.tsx'
 
 export function Compose({
@@ -28,6 +29,8 @@ export function Compose({
   const needs = kind !== 'new' && about !== null
   const mail = useQuery({ ...emailQuery(about ?? ''), enabled: needs })
   const identities = useQuery(identitiesQuery)
+  const later = useQuery({ ...laterQuery, enabled: kind === 'draft' })
+  const waits = kind === 'draft' ? later.data?.find(({ emailId }) => emailId === about) : undefined
   const drafts = folders.find(({ role }) => role === 'drafts')
   const sent = folders.find(({ role }) => role === 'sent')
   const written = `${kind}.${about ?? ''}.`
@@ -42,6 +45,8 @@ export function Compose({
     // The start is taken once: renewed queries must not overwrite what is being written.
   }, [Boolean(ready), place])
   const error = identities.error ?? mail.error
+  if (waits) return <Waits mail={waits} close={close} />
+  if (kind === 'draft' && later.isPending) return <LoadingState />
   if (!start || !account || !drafts || !sent) {
     if (error)
       return <ErrorState error={error} retry={() => void Promise.all([identities.refetch(), mail.refetch()])} />

@@ -3,6 +3,7 @@ import { Button } from '@mantine/core'
 import {
   IconArchive,
   IconBan,
+  IconClock,
   IconFolder,
   IconInbox,
   IconPencil,
@@ -10,10 +11,12 @@ import {
   IconTrash,
   IconNotes,
 } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import type { FolderRole, Mailbox } from '../../data/jmap/types.ts'
+import { laterQuery } from '../../data/queries.ts'
 import { number } from '../../lib/format.ts'
 import { sentence } from '../../lib/sentence.ts'
 
@@ -47,6 +50,7 @@ export function Folders({
   chosen?: () => void
 }) {
   const { t, i18n } = useTranslation()
+  const waiting = useQuery(laterQuery).data?.length ?? 0
   return (
     <div className="mail-folders-in">
       <Button leftSection={<IconPencil size={18} />} onClick={write} fullWidth>
@@ -83,6 +87,24 @@ export function Folders({
               </li>
             )
           })}
+          {waiting > 0 && (
+            <li>
+              <Link
+                to="/mail/$folder"
+                params={{ folder: current }}
+                search={{ later: true }}
+                className="mail-folder"
+                {...(chosen ? { onClick: chosen } : {})}
+              >
+                <IconClock size={18} aria-hidden="true" />
+                <span className="grow">{t('later.list')}</span>
+                <span className="mail-figure num">
+                  <span aria-hidden="true">{number(waiting, i18n.language)}</span>
+                  <span className="hidden">{t('mail.count', { count: waiting })}</span>
+                </span>
+              </Link>
+            </li>
+          )}
         </ul>
       </nav>
     </div>

@@ -20,6 +20,7 @@ const keys = [
   ['z', 'undo'],
   ['?', 'help'],
   ['Ctrl + Enter', 'send'],
+  ['Ctrl + Shift + Enter', 'sendLater'],
 ] as const
 
 export function KeysHelp({ opened, close }: { opened: boolean; close: () => void }) {

@@ -3,9 +3,11 @@
  * (arrows and j/k move inside). It is a listbox for readers who listen; each option reads as one sentence.
  */
 import { IconArrowBackUp, IconArrowForwardUp, IconCheck, IconPaperclip, IconStarFilled } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { laterQuery } from '../../data/queries.ts'
 import type { EmailRow, Mailbox } from '../../data/jmap/types.ts'
 import { shownName } from '../../lib/address.ts'
 import { TimeText } from '../../ui/time-text.tsx'
@@ -105,6 +107,8 @@ function Row({
   total,
 }: ListProps & { row: EmailRow; place: number }) {
   const { t } = useTranslation()
+  const isDraft = row.keywords['$draft'] === true
+  const waiting = useQuery({ ...laterQuery, enabled: isDraft }).data?.some(({ emailId }) => emailId === row.id)
   const unread = !row.keywords['$seen']
   const subject = row.subject || t('mail.noSubject')
   const names = outgoing
@@ -147,7 +151,7 @@ function Row({
         <div className="mail-row-top">
           {unread && <span className="mail-dot" role="img" aria-label={t('mail.unread')} />}
           <span className="mail-from cut">{names}</span>
-          {row.keywords['$draft'] && <span className="mail-tag">{t('mail.draft')}</span>}
+          {isDraft && <span className="mail-tag">{waiting ? t('later.list') : t('mail.draft')}</span>}
           {row.keywords['$answered'] && <IconArrowBackUp size={15} role="img" aria-label={t('mail.answered')} />}
           {row.keywords['$forwarded'] && <IconArrowForwardUp size={15} role="img" aria-label={t('mail.forwarded')} />}
           {row.hasAttachment && <IconPaperclip size={15} role="img" aria-label={t('mail.attachment')} />}

@@ -24,6 +24,7 @@ import { Shell } from '../shell.tsx'
 import { Compose } from './compose.tsx'
 import { folderName, Folders } from './folders.tsx'
 import { KeysHelp } from './keys-help.tsx'
+import { LaterList } from './later.tsx'
 import { ListPane } from './list-pane.tsx'
 import { Reader } from './reader.tsx'
 import type { MailActions } from './tools.tsx'
@@ -262,6 +263,17 @@ export function MailScene() {
         {side(() => setDrawer(false))}
       </Drawer>
       <KeysHelp opened={help} close={() => setHelp(false)} />
+      <LaterList
+        opened={search.later === true}
+        close={() => go(base, true)}
+        open={(id) =>
+          void navigate({
+            to: '/mail/$folder',
+            params: { folder: role('drafts')?.id ?? folder },
+            search: { id, compose: 'draft' },
+          })
+        }
+      />
       <Modal
         opened={forEver.length > 0}
         onClose={() => setForEver([])}

@@ -7,6 +7,7 @@ import type { Draft } from '../../actions/draft.ts'
 import { localCopy } from '../../actions/local-copy.ts'
 import { destroyDraft, hasLeft, saveDraft, sendDraft, toldError } from '../../actions/send.ts'
 import { lookAgain } from '../../actions/mail.ts'
+import type { Hold } from '../../data/jmap/later.ts'
 import type { Identity } from '../../data/jmap/types.ts'
 import { queryClient } from '../../data/queries.ts'
 
@@ -119,7 +120,7 @@ export function useDraft({ first, restored, account, place, identities, folders,
       throw thrown
     }
   }
-  const send = () => finish((at) => sendDraft(at, identityOf(at), folders, keep))
+  const send = (hold: Hold | null) => finish((at) => sendDraft(at, identityOf(at), folders, keep, hold))
   const discard = () => finish(async (at) => (at.id ? destroyDraft(at.id) : undefined))
   /** After a reload: the send whose answer was lost has been taken after all. Nothing is left to write then. */
   const leftAfterAll = async (): Promise<boolean> => {

@@ -9,9 +9,14 @@ import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Draft } from '../../actions/draft.ts'
 import { localCopy } from '../../actions/local-copy.ts'
+import { lookAgain } from '../../actions/mail.ts'
+import type { Held } from '../../actions/send.ts'
+import { cancelLater } from '../../data/jmap/later.ts'
 import type { Identity } from '../../data/jmap/types.ts'
 import { standingQuery } from '../../data/queries.ts'
 import { parseAddresses } from '../../lib/address.ts'
+import { clockTime } from '../../lib/format.ts'
+import { UNDO_SECONDS } from '../../lib/later.ts'
 import { speaksOfAttachment } from '../../lib/reply.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { toasts } from '../../lib/undo.ts'
@@ -20,6 +25,7 @@ import { Notice } from '../../ui/notice.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { asHtml, RichText } from './rich-text.tsx'
 import { htmlToText } from '../../lib/html-mail.ts'
+import { LaterButton, SendLater, useMostHold } from './send-later.tsx'
 import { useDraft } from './use-draft.ts'
 import { UploadList, useUploads } from './uploads.tsx'
 
@@ -37,7 +43,7 @@ interface WriterProps {
 }
 
 export function Writer({ first, restored, kind, account, place, identities, folders, close, reopen }: WriterProps) {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const { draft, change, saving, savedAt, send, discard, leave, leftAfterAll, mayHaveLeft } = useDraft({
     first,
     restored,
@@ -48,12 +54,14 @@ export function Writer({ first, restored, kind, account, place, identities, fold
     told: (error) => setFault({ field: 'all', text: errorText(t, error) }),
   })
   const { data: standing } = useQuery(standingQuery)
+  const mostHold = useMostHold()
   const files = useRef(draft.files)
   files.current = draft.files
   const uploads = useUploads((file) => change({ files: [...files.current, file] }))
   const [copies, setCopies] = useState(Boolean(draft.cc || draft.bcc))
   const [fault, setFault] = useState<{ field: 'to' | 'cc' | 'bcc' | 'all'; text: string } | null>(null)
-  const [ask, setAsk] = useState<{ what: 'attachment' | 'subject'; word: string } | null>(null)
+  const [ask, setAsk] = useState<{ what: 'attachment' | 'subject'; word: string; until: string | null } | null>(null)
+  const [later, setLater] = useState(false)
   const [busy, setBusy] = useState(false)
   const [dropping, setDropping] = useState(false)
   const body = useRef<HTMLTextAreaElement>(null)
@@ -95,16 +103,41 @@ export function Writer({ first, restored, kind, account, place, identities, fold
     setFault(null)
     return true
   }
-  async function trySend(sure: ('attachment' | 'subject')[] = []) {
+  /** What to say of it, with the way back while there is one. */
+  function said(held: Held | null, until: string | null): void {
+    const text =
+      standing?.mode === 'hold'
+        ? t('compose.sentHold')
+        : until !== null && held
+          ? t('later.leavesAt', { time: clockTime(held.sendAt ?? until, i18n.language) })
+          : held
+            ? t('later.leavesSoon', { count: UNDO_SECONDS })
+            : t('compose.sent')
+    const back = async (): Promise<void> => {
+      try {
+        await cancelLater(held!.submissionId)
+        // The writer finds the kept text when it opens again.
+        localCopy(account, place).write({ ...draft, id: held!.emailId, tried: null })
+        await lookAgain()
+        reopen()
+      } catch (thrown) {
+        toasts.add(errorText(t, thrown), { tone: 'bad' })
+      }
+    }
+    toasts.add(text, { tone: 'good', undo: held && back })
+  }
+  async function trySend(sure: ('attachment' | 'subject')[] = [], until: string | null = null) {
     setAsk(null)
+    setLater(false)
     if (busy || !check()) return
     const word = draft.files.length ? null : speaksOfAttachment(`${draft.subject}\n${text}`)
-    if (word && !sure.includes('attachment')) return setAsk({ what: 'attachment', word })
-    if (!draft.subject.trim() && !sure.includes('subject')) return setAsk({ what: 'subject', word: word ?? '' })
+    if (word && !sure.includes('attachment')) return setAsk({ what: 'attachment', word, until })
+    if (!draft.subject.trim() && !sure.includes('subject')) return setAsk({ what: 'subject', word: word ?? '', until })
     setBusy(true)
     try {
-      await send()
-      toasts.add(standing?.mode === 'hold' ? t('compose.sentHold') : t('compose.sent'), { tone: 'good' })
+      // Held for a moment by the server, so that it may be taken back whatever becomes of this page.
+      const hold = until !== null ? { until } : mostHold >= UNDO_SECONDS ? { seconds: UNDO_SECONDS } : null
+      said(await send(hold), until)
       close()
     } catch (thrown) {
       const text = mayHaveLeft() ? t('compose.unanswered') : `${t('compose.failed')} ${errorText(t, thrown)}`
@@ -160,7 +193,8 @@ export function Writer({ first, restored, kind, account, place, identities, fold
       onKeyDown={(event) => {
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
           event.preventDefault()
-          void trySend()
+          if (!event.shiftKey) void trySend()
+          else if (mostHold > 0 && !busy && check()) setLater(true)
         }
       }}
       onDragOver={(event) => {
@@ -258,6 +292,7 @@ export function Writer({ first, restored, kind, account, place, identities, fold
             {t('compose.send')}
           </Button>
         </Tooltip>
+        <LaterButton offered={mostHold > 0} busy={busy} open={() => check() && setLater(true)} />
         <Tooltip label={t('compose.attach')}>
           <ActionIcon aria-label={t('compose.attach')} disabled={busy} onClick={() => fileInput.current?.click()}>
             <IconPaperclip size={20} />
@@ -296,6 +331,12 @@ export function Writer({ first, restored, kind, account, place, identities, fold
           </ActionIcon>
         </Tooltip>
       </div>
+      <SendLater
+        opened={later}
+        close={() => setLater(false)}
+        choose={(until) => void trySend([], until)}
+        mostSeconds={mostHold}
+      />
       <Modal
         opened={ask !== null}
         onClose={() => setAsk(null)}
@@ -310,7 +351,11 @@ export function Writer({ first, restored, kind, account, place, identities, fold
             <Button variant="default" data-autofocus onClick={() => setAsk(null)}>
               {t('compose.forgotBack')}
             </Button>
-            <Button onClick={() => void trySend(ask?.what === 'subject' ? ['attachment', 'subject'] : ['attachment'])}>
+            <Button
+              onClick={() =>
+                void trySend(ask?.what === 'subject' ? ['attachment', 'subject'] : ['attachment'], ask?.until ?? null)
+              }
+            >
               {ask?.what === 'subject' ? t('compose.send') : t('compose.forgotSend')}
             </Button>
           </div>

@@ -45,14 +45,11 @@ async function neighbour(): Promise<void> {
 
 /** Sends `bytes` one by one, `everyMs` apart, until the server has ended the connection; how long that took. */
 async function drip(client: LineClient, bytes: string, everyMs: number): Promise<number> {
-  let over = false
-  const watch = (): void => {
-    client.socket.once('end', () => (over = true))
-    client.socket.once('close', () => (over = true))
-  }
-  watch()
+  const ended = new AbortController()
+  client.socket.once('end', () => ended.abort())
+  client.socket.once('close', () => ended.abort())
   let at = 0
-  while (!over && at < 2000) {
+  while (!ended.signal.aborted && at < 2000) {
     if (!client.socket.destroyed) client.send(bytes[at % bytes.length]!)
     at++
     await pause(2)
