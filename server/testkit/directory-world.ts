@@ -63,3 +63,13 @@ export const redirect = (
   const { keepCopy = true, ...row } = fields
   return person(address, { personId: null, ...row, redirect: { id: `r-${address}`, address, targets, keepCopy } })
 }
+
+/** The row of a list. */
+export const list = (address: string, targets: string[], fields: Partial<AddressRow> = {}, paused: string[] = []) => {
+  const facts = { name: 'List', posting: 1, posters: [], help: null, unsubscribe: null, paused }
+  return person(address, {
+    personId: null,
+    ...fields,
+    redirect: { id: `l-${address}`, address, targets, keepCopy: false, list: facts },
+  })
+}

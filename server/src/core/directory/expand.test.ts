@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { domain, person, redirect, world, worldSql } from '../../../testkit/directory-world.ts'
+import { domain, list, person, redirect, world, worldSql } from '../../../testkit/directory-world.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { AddressRow, DomainRow } from '../../store/directory.ts'
 import { DEEPEST, type Expansion, MOST_FINALS, MOST_TARGETS } from './expand.ts'
@@ -71,6 +71,23 @@ test('found once for all spellings; the own copy goes to the address as it is wr
   expect(expansions.get('r-team@a.test')).toBe(first)
 })
 
+test('a list: its members without those who are paused; within another, and a redirect, it is its members', async () => {
+  const all = [
+    person('bob@a.test'),
+    list('crew@a.test', ['Bob@a.test', 'x@world.test', 'y@world.test'], {}, ['x@world.test']),
+    list('all@a.test', ['crew@a.test', 'z@world.test']),
+    redirect('team@a.test', ['crew@a.test']),
+  ]
+  const crew = (await lookUp(there(all), 'crew@a.test')).list!
+  expect(crew.members.map((one) => one.address)).toEqual(['Bob@a.test', 'y@world.test'])
+  const everybody = (await lookUp(there(all), 'all+x@a.test')).list!
+  expect(everybody).toMatchObject({ id: 'l-all@a.test', address: 'all@a.test', unknown: [] })
+  expect(everybody.members).toHaveLength(4)
+  expect(await finals(all)).toEqual(['Bob@a.test', 'x@world.test', 'y@world.test'])
+  const silent = [list('team@a.test', ['x@world.test'], {}, ['x@world.test'])]
+  expect(await codeOf(finals(silent))).toBe('config')
+})
+
 test('a catch-all may be a redirect; another organisation here is the world', async () => {
   const domains = [domain('a.test', { catchAll: 'team@a.test' }), domain('b.test', { organisationId: 'other' })]
   const all = [redirect('team@a.test', ['zoe@b.test']), person('zoe@b.test', { organisationId: 'other' })]
@@ -92,7 +109,7 @@ test('too many, too deep, too long to look at: for now, with words for an admin,
   expect(await codeOf(finals([redirect('team@a.test', same)]))).toBe('config')
 })
 
-test('any directory of people, alias domains, catch-alls and redirects: each final once, and it ends', async () => {
+test('any directory of people, alias domains, catch-alls, redirects and lists: each final once, and it ends', async () => {
   const names = ['a.test', 'b.test', 'c.test', 'world.test']
   const at = fc.tuple(fc.constantFrom('x', 'y', 'z', 'x+y'), fc.constantFrom(...names)).map((parts) => parts.join('@'))
   const randomDomain = fc.record({
@@ -111,6 +128,7 @@ test('any directory of people, alias domains, catch-alls and redirects: each fin
     address: at,
     targets: fc.array(at, { minLength: 1, maxLength: 6 }),
     keepCopy: fc.boolean(),
+    isList: fc.boolean(),
   })
   await fc.assert(
     fc.asyncProperty(
@@ -131,9 +149,12 @@ test('any directory of people, alias domains, catch-alls and redirects: each fin
               const organisationId = ownerOf(address)
               return organisationId ? [person(address, { organisationId })] : []
             }),
-            ...redirects.flatMap(({ address, targets, keepCopy }) => {
+            ...redirects.flatMap(({ address, targets, keepCopy, isList }) => {
               const organisationId = ownerOf(address)
-              return organisationId ? [redirect(address, targets, { keepCopy, organisationId })] : []
+              if (!organisationId) return []
+              return isList
+                ? [list(address, targets, { organisationId })]
+                : [redirect(address, targets, { keepCopy, organisationId })]
             }),
           ],
           rows,
@@ -145,12 +166,13 @@ test('any directory of people, alias domains, catch-alls and redirects: each fin
           )
           return
         }
-        const { redirect: found, organisationId } = outcome as Awaited<ReturnType<typeof lookUp>>
-        if (!found) return
+        const { redirect: led, list: posted, organisationId } = outcome as Awaited<ReturnType<typeof lookUp>>
+        if (!led && !posted) return
+        const found = { to: led?.to ?? posted!.members }
         expect(found.to.length).toBeGreaterThan(0)
         expect(new Set(found.to.map((one) => one.personId ?? one.folded)).size).toBe(found.to.length)
         for (const one of found.to) {
-          expect(one.redirect).toBeUndefined()
+          expect(one.redirect ?? one.list).toBeUndefined()
           expect(one.organisationId).toBe(organisationId)
           // What is ours goes home, and the rest to the world.
           expect(one.standing === 'outside').toBe(ownerOf(one.address) !== organisationId)

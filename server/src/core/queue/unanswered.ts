@@ -18,7 +18,7 @@ import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { giveBack } from '../../store/claims.ts'
 import { confirmStored, isStored } from '../../store/accept-fate.ts'
-import type { Incoming } from './incoming.ts'
+import type { Incoming, NewDelivery } from './incoming.ts'
 
 /** stored: it is there and durable; gone: it is not and will never be; open: nobody can say yet. */
 export type Fate = 'stored' | 'gone' | 'open'
@@ -170,13 +170,16 @@ export function createUnanswered(deps: { db: Database; clock: Clock; log: Log; n
   }
 }
 
+/** A list's member and the same person named by the sender are not the same message. */
+const wayOf = ({ recipient, via }: NewDelivery): string => (via === undefined ? recipient : `${recipient} by ${via}`)
+
 /** One envelope with one content. Mail of our own making has ids that survive a repetition, and needs none of this. */
 function keyOf(unit: readonly Incoming[]): string | null {
   if (unit.some(({ direction }) => direction !== Direction.inbound)) return null
   const hash = createHash('sha256')
   for (const { organisationId, envelopeFrom, sha256, deliveries } of unit)
     hash.update(
-      `${JSON.stringify([organisationId, envelopeFrom, sha256.toString('hex'), deliveries.map((d) => d.recipient).sort()])}\n`,
+      `${JSON.stringify([organisationId, envelopeFrom, sha256.toString('hex'), deliveries.map(wayOf).sort()])}\n`,
     )
   return hash.digest('base64')
 }
