@@ -56,6 +56,7 @@ import {
   type Submission,
   type SubmissionDoor,
 } from '../core/submission/index.ts'
+import { createTlsReporter, createTlsTally, type TlsReporter, type TlsTally } from '../core/tls-reports/index.ts'
 import { createRefusals, type Refusals } from '../core/trace/index.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { readPolicy, writePolicy } from '../store/mta-sts.ts'
@@ -95,6 +96,8 @@ export interface Core {
   bounces: Bounces
   sweeper: Sweeper
   refusals: Refusals
+  tlsTally: TlsTally
+  tlsReporter: TlsReporter
   packer: Packer
   mailbox: Mailbox
   submission: Submission
@@ -136,6 +139,8 @@ export function buildCore(base: Foundation): Core {
     hostTlsa,
   })
   const { board } = continuity
+  const lookUpMx = createMxLookup(dns, config.dns.allowPrivate)
+  const tlsTally = createTlsTally({ db, clock, log, metrics })
   const delivery = createDelivery({
     db,
     blobs,
@@ -149,7 +154,8 @@ export function buildCore(base: Foundation): Core {
     evidence: continuity.evidence,
     directory,
     world: {
-      lookUpMx: createMxLookup(dns, config.dns.allowPrivate),
+      lookUpMx,
+      ...(config.delivery.tlsReports ? { tally: tlsTally } : {}),
       tlsaOf: (bases, port) => lookUpTlsa(dns, bases, port),
       hostTlsa,
       policyOf: createPolicies({
@@ -248,6 +254,18 @@ export function buildCore(base: Foundation): Core {
     bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory }),
+    tlsTally,
+    tlsReporter: createTlsReporter({
+      db,
+      clock,
+      log,
+      metrics,
+      keys: base.keys,
+      dns,
+      allowPrivate: config.dns.allowPrivate,
+      isOn: config.delivery.tlsReports,
+      mail: { lookUpMx, port: config.delivery.worldPort, helo: config.hostname, clock },
+    }),
     packer: createPacker({ db, blobs, clock, log, metrics, config, disk }),
     mailbox,
     submission,

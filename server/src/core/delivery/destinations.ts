@@ -102,6 +102,9 @@ export function createDestinations(deps: Deps): Destinations {
         const now = routes.get(routeId)
         if (now && now.kind !== RouteKind.mx) deps.offers.saw(now, target, offered)
       },
+      onOpened(target, outcome) {
+        if (target.about) deps.world.tally?.note(target.about, target, outcome)
+      },
       slowMs: SLOW_MS,
       findTargets: () => findTargets(routes.get(routeId), domain, deps.openSecret, deps.world),
     })

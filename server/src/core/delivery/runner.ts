@@ -90,6 +90,8 @@ interface Deps {
   onSlow(job: Job, stage: string): void
   /** what a host offered when a connection to it was opened */
   onOffer?(target: RankedTarget, offered: Capabilities): void
+  /** a connection was made, or not */
+  onOpened?(target: RankedTarget, outcome: SmtpConnection | SmtpFailure): void
   /** decides between equal hosts, 0 to 1 */
   random?: () => number
 }
@@ -178,9 +180,11 @@ export function createRunner(deps: Deps): Runner {
       const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
       down = null
       deps.onOffer?.(target, connection.capabilities)
+      deps.onOpened?.(target, connection)
       return { connection, target, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
     } catch (error) {
       hosts.failed(target, begun)
+      if (error instanceof SmtpFailure) deps.onOpened?.(target, error)
       throw error instanceof SmtpFailure ? error : new SmtpFailure('connect', 'dropped', (error as Error).message)
     } finally {
       opening--

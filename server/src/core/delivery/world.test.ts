@@ -5,7 +5,12 @@ import type { MxHost } from '../../clients/dns/mx.ts'
 import type { TlsaAnswer } from '../../clients/dns/tlsa.ts'
 import type { Policy } from '../../protocols/mta-sts/policy.ts'
 import { routeSettingsSchema, type Route, type RouteSettings } from '../directory/index.ts'
+import { startNextHop } from '../../../testkit/next-hop.ts'
+import { systemClock } from '../../platform/clock.ts'
+import type { Job } from './job.ts'
+import { createRunner } from './runner.ts'
 import { findTargets } from './targets.ts'
+import type { World } from './world.ts'
 
 const good: TlsaAnswer = {
   kind: 'records',
@@ -20,15 +25,25 @@ const unknown: TlsaAnswer = {
 }
 const enforce: Policy = { mode: 'enforce', mx: ['mx.corp.test'], maxAge: 86_400 }
 
+/** What reports would count: domain, policy, and the word for a host that is not used. */
+const counted: string[] = []
+const tally: World['tally'] = {
+  note: () => undefined,
+  unused: ({ domain, policy }, host, result) => void counted.push(`${domain} ${policy.type} ${host} ${result}`),
+}
+const testing: Policy = { mode: 'testing', mx: ['other.test'], maxAge: 86_400 }
+
 interface Wish {
   tlsa?: Record<string, TlsaAnswer>
   policy?: Policy | null
   tls?: RouteSettings['tls']
   hosts?: string[]
   kind?: Route['kind']
+  /** what the targets are about instead */
+  about?: boolean
 }
 /** Host and how TLS is begun to it; or the refusal. */
-async function look({ tlsa = {}, policy = null, tls = 'opportunistic', hosts = ['mx.corp.test'], kind }: Wish) {
+async function look({ tlsa = {}, policy = null, tls = 'opportunistic', hosts = ['mx.corp.test'], kind, about }: Wish) {
   const route: Route = {
     organisationId: 'o',
     routeId: 'r',
@@ -50,12 +65,18 @@ async function look({ tlsa = {}, policy = null, tls = 'opportunistic', hosts = [
   }))
   const { targets, refusal } = await findTargets(route, 'corp.test', () => '', {
     port: 25,
+    tally,
     policyOf: () => Promise.resolve(policy),
     tlsaOf: ([base]) => Promise.resolve(tlsa[base!] ?? none),
     hostTlsa: (host) => Promise.resolve(tlsa[host] ?? none),
     lookUpMx: () => Promise.resolve({ kind: 'hosts', hosts: found }),
   })
   if (refusal) return refusal
+  if (about)
+    return targets.map((one) => {
+      const { policy: its, isTest } = one.about!
+      return `${its.type} ${its.strings.join(',').slice(0, 30)}${isTest ? ' test' : ''}`
+    })
   return targets.map(({ host, tls: how, trust }) => `${host} ${how}${trust?.tlsa ? ` ${trust.tlsa.length}` : ''}`)
 }
 const mx = 'mx.corp.test'
@@ -111,4 +132,59 @@ test('a route to named hosts: only those whose records can be used; none left: i
   for (const text of ['SERVFAIL', 'can be used', 'd.corp.test:25 has no TLSA records'])
     expect(refused).toMatchObject({ text: expect.stringContaining(text) })
   expect(await look({ kind, hosts: [mx], tlsa, tls: 'required' })).toEqual(['mx.corp.test required'])
+})
+
+test('what reports will say it was about (RFC 8460): the policy that held, a test of one, or none', async () => {
+  const about = true
+  expect(await look({ about, tlsa: { [mx]: good } })).toEqual(['tlsa 3 1 1 000000000000000000000000'])
+  expect(await look({ about, tlsa: { [mx]: useless } })).toEqual(['tlsa 1 1 1 000000000000000000000000'])
+  expect(await look({ about, policy: enforce })).toEqual(['sts version: STSv1,mode: enforce,m'])
+  expect(await look({ about, policy: testing })).toEqual(['sts version: STSv1,mode: testing,m test'])
+  expect(await look({ about })).toEqual(['no-policy-found '])
+  counted.length = 0
+  await look({ tlsa: { [mx]: unknown } })
+  await look({ policy: { ...enforce, mx: ['other.test'] } })
+  expect(counted).toEqual([
+    'corp.test tlsa mx.corp.test dnssec-invalid',
+    'corp.test sts mx.corp.test validation-failure',
+  ])
+})
+
+test('each connection that is made, or not, is told once, with the host it was to', async () => {
+  const hop = await startNextHop({ tls: 'broken' })
+  const told: string[] = []
+  const target = { host: '127.0.0.1', port: hop.port, protocol: 'smtp', priority: 1 } as const
+  const ended: unknown[] = []
+  const runnerTo = (tls: 'required' | 'opportunistic') =>
+    createRunner({
+      clock: systemClock,
+      helo: 'mx.test',
+      connections: 1,
+      slowMs: 1000,
+      findTargets: () => Promise.resolve({ targets: [{ ...target, tls }] }),
+      mailOf: () => ({
+        from: '',
+        size: 1,
+        smtputf8: false,
+        eightbit: false,
+        ret: null,
+        envid: null,
+        recipients: [{ address: 'b@corp.test', notify: null, orcpt: null }],
+        body: () => [Buffer.from('x\r\n')],
+      }),
+      mayGo: () => true,
+      handBack: () => undefined,
+      report: (report) => void ended.push(report),
+      onSlow: () => undefined,
+      onOpened: ({ host }, outcome) =>
+        told.push(`${host} ${outcome instanceof Error ? `${outcome.stage} ${outcome.fault}` : outcome.fault}`),
+    })
+  const job = { client: null, recipients: [{ address: 'b@corp.test' }] } as unknown as Job
+  const runners = [runnerTo('required'), runnerTo('opportunistic')]
+  for (const runner of runners) runner.push(job)
+  runners[1]!.push(job)
+  await expect.poll(() => ended.length).toBe(3)
+  expect(told.sort()).toEqual(['127.0.0.1 tls validation-failure', '127.0.0.1 validation-failure'])
+  for (const runner of runners) runner.stop()
+  await hop.close()
 })
