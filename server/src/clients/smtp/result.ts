@@ -53,6 +53,8 @@ export interface SmtpTarget {
   /** with a username, opportunistic means encrypted as well (target.ts) */
   tls: 'none' | 'opportunistic' | 'required' | 'pinned' | 'dane'
   trust?: TlsTrust
+  /** for mail that must be kept in TLS: a host that does not offer REQUIRETLS is not used (RFC 8689 section 4.2.1) */
+  requireTls?: boolean
   username?: string
   password?: string
   /** our own addresses to come from, one of each family; left out: the system's choice */
@@ -96,6 +98,8 @@ export class SmtpFailure extends Error {
   readonly enhanced: string | null
   /** set where TLS is why */
   fault: TlsFault | null = null
+  /** it is the host's word about this mail, and will not be another the next time */
+  isFinal = false
   /** our end of the connection, where there was one */
   ownAddress: string | null = null
 

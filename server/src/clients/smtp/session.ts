@@ -74,12 +74,20 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
         throw error
       })
     }
+    if (target.requireTls && !capabilities.all.has('REQUIRETLS')) throw noRequireTls(target.host)
     return { socket, capabilities, tlsFailure: null, fault: socket.doubt() }
   } catch (error) {
     socket.destroy()
     if (error instanceof SmtpFailure) error.ownAddress = socket.ends.own.address
     throw error
   }
+}
+
+function noRequireTls(host: string): SmtpFailure {
+  const text = `the sender demands TLS all the way, and ${host} does not offer that (REQUIRETLS, RFC 8689)`
+  const failure = new SmtpFailure('data', 'reply', text, { code: 550, enhanced: '5.7.30' })
+  failure.isFinal = true
+  return failure
 }
 
 /** EHLO, or what stands for it. Throws SmtpFailure where the server takes none. */

@@ -128,16 +128,19 @@ const mx: Route = {
   domain: null,
 }
 const targetsOf = (policy: Policy | null, hosts: string[], domain = 'corp.test') =>
-  findTargets(mx, domain, () => '', {
-    port: 25,
-    tlsaOf: () => Promise.resolve({ kind: 'none' }),
-    hostTlsa: () => Promise.resolve({ kind: 'none' }),
-    policyOf: (asked) => Promise.resolve(asked === 'corp.test' || asked === 'xn--bcher-kva.test' ? policy : null),
-    lookUpMx: () =>
-      Promise.resolve({
-        kind: 'hosts',
-        hosts: hosts.map((host, i) => ({ host, address: `192.0.2.${i + 1}`, priority: i })),
-      }),
+  findTargets(mx, domain, {
+    openSecret: () => '',
+    world: {
+      port: 25,
+      tlsaOf: () => Promise.resolve({ kind: 'none' }),
+      hostTlsa: () => Promise.resolve({ kind: 'none' }),
+      policyOf: (asked) => Promise.resolve(asked === 'corp.test' || asked === 'xn--bcher-kva.test' ? policy : null),
+      lookUpMx: () =>
+        Promise.resolve({
+          kind: 'hosts',
+          hosts: hosts.map((host, i) => ({ host, address: `192.0.2.${i + 1}`, priority: i })),
+        }),
+    },
   })
 
 test('enforced: the servers it names, by a valid certificate only', async () => {

@@ -228,7 +228,7 @@ export function createRunner(deps: Deps): Runner {
   ): Promise<Attempt | null> {
     const { job } = turn
     let answer = last
-    let failure = new SmtpFailure('dns', 'dns', 'no host is configured for this route')
+    let failure: SmtpFailure | null = null
     let host: string | null = null
     for (const [i, target] of targets.entries()) {
       if (answer && !deps.mayGo(job)) return answer
@@ -240,11 +240,14 @@ export function createRunner(deps: Deps): Runner {
         answer = report
       } catch (error) {
         if (!(error instanceof SmtpFailure)) throw error
+        // What may be another the next time is the answer before what will not.
+        if (failure !== null && error.isFinal) continue
         failure = error
         host = nameOf(target)
       }
     }
     if (answer) return answer
+    failure ??= new SmtpFailure('dns', 'dns', 'no host is configured for this route')
     down = { until: clock.monotonic() + COOL_DOWN_MS, failure, host }
     return notConnected(job, failure, host, true)
   }

@@ -42,6 +42,15 @@ export interface WorldTargets {
   unused: string[]
 }
 
+const targetOf = ({ port }: World, { host, address, priority }: MxHost, trust: Trust): RankedTarget => ({
+  host,
+  address,
+  priority,
+  port,
+  protocol: 'smtp',
+  ...trust,
+})
+
 /** By its A-label; an address literal has no name that could have a policy. */
 const nameOf = (domain: string): string | null => (domain.startsWith('[') ? null : domainToASCII(domain) || domain)
 
@@ -49,8 +58,11 @@ export async function worldTargets(
   world: World,
   domain: string,
   found: readonly MxHost[],
-  own: RouteSettings['tls'],
+  { own, isTlsOptional = false }: { own: RouteSettings['tls']; isTlsOptional?: boolean },
 ): Promise<WorldTargets> {
+  // RFC 8689 section 5: the sender would rather have it there than safe. What the admin demands of the route still holds.
+  if (isTlsOptional && own !== 'dane')
+    return { targets: found.map((host) => targetOf(world, host, { tls: own })), unused: [] }
   const name = nameOf(domain)
   const policy = name === null ? null : await world.policyOf(name)
   const asked = new Map<string, Promise<Trust | Unused>>()
@@ -64,10 +76,7 @@ export async function worldTargets(
   for (const host of found) {
     const trust = await trustOf(host)
     if ('text' in trust) unused.set(host.host, trust)
-    else {
-      const { host: itsName, address, priority } = host
-      targets.push({ host: itsName, address, priority, port: world.port, protocol: 'smtp', ...trust })
-    }
+    else targets.push(targetOf(world, host, trust))
   }
   for (const [host, { about, result, text }] of unused)
     if (about && result) world.tally?.unused(about, host, result, text)

@@ -18,6 +18,7 @@ import { newId, type Id } from '../../platform/ids.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import type { Watch } from '../delivery/index.ts'
 import type { Directory, Recipient, RouteBook } from '../directory/index.ts'
+import { tlsFact } from '../queue/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { receivedLine, type OwnId, type Routing } from '../routing/index.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
@@ -241,6 +242,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
+  Object.assign(facts, tlsFact(envelope.requireTls === true, header))
   const routed = deps.routing.inbound(
     { receivedAt, threadRoot: threadRootOf(header), author: arrival.author },
     share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),

@@ -30,6 +30,8 @@ import type { Submission } from './submission.ts'
 export interface ClientEnvelope extends Envelope {
   /** the client asked for SMTPUTF8 */
   smtputf8: boolean
+  /** and REQUIRETLS */
+  requireTls?: boolean
 }
 
 export interface SubmissionDoor {
@@ -122,6 +124,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
         identityAddress: from,
         envelope: { from, to },
         protocol: envelope.smtputf8 ? 'UTF8SMTPSA' : 'ESMTPSA',
+        ...(envelope.requireTls ? { requireTls: true } : {}),
       })
       return { queueId: messageId }
     } catch (error) {

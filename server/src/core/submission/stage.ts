@@ -8,7 +8,7 @@ import type { Config } from '../../platform/config/config.ts'
 import type { Id } from '../../platform/ids.ts'
 import { createHeaderScanner } from '../../protocols/smtp/header-scanner.ts'
 import { foldAddress } from '../directory/index.ts'
-import type { BodyIntake, Incoming } from '../queue/index.ts'
+import { tlsFact, type BodyIntake, type Incoming } from '../queue/index.ts'
 import { mailDate, type OwnId, type Routed } from '../routing/index.ts'
 import type { SignDkim } from './dkim.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -34,6 +34,7 @@ export interface Leaving {
   routed: Routed
   /** by which the author handed it over: HTTP, or ESMTPSA and the like (RFC 3848, RFC 6531 section 4.3) */
   protocol: string
+  requireTls: boolean
 }
 
 export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<Staged> {
@@ -72,7 +73,11 @@ export async function stageOutgoing(deps: StageDeps, leaving: Leaving): Promise<
       clientIp: null,
       helo: null,
       tls: null,
-      facts: { ...(smtputf8 ? { smtputf8 } : {}), ...(eightbit ? { eightbit } : {}) },
+      facts: {
+        ...(smtputf8 ? { smtputf8 } : {}),
+        ...(eightbit ? { eightbit } : {}),
+        ...tlsFact(leaving.requireTls, header),
+      },
       ...routed,
     }
     return { incoming, abort: () => sink.abort() }

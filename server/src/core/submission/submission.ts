@@ -35,6 +35,8 @@ export interface SubmitWish extends MailOwner {
   envelope?: Envelope | null
   /** how it came from the author, for its Received field (RFC 5321 section 4.4); HTTP where it is not said */
   protocol?: string
+  /** it may go on only over TLS (RFC 8689) */
+  requireTls?: boolean
 }
 
 export interface Submitted {
@@ -144,10 +146,10 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   async function leave(
     owner: MailOwner,
     draft: EmailRow,
-    sender: { own: string[]; identity: OwnAddress; envelope: Envelope | null; protocol: string },
+    sender: { own: string[]; identity: OwnAddress; envelope: Envelope | null; protocol: string; requireTls: boolean },
   ): Promise<Submitted> {
     const { copyId } = draft
-    const { own, identity, envelope, protocol } = sender
+    const { own, identity, envelope, protocol, requireTls } = sender
     const outgoing = prepareOutgoing(await load(owner, draft), {
       own,
       identity: identity.display,
@@ -164,7 +166,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     const messageId = newId(sentAt)
     const routed = await route(owner, outgoing, sentAt, identity.address)
     const { organisationId } = owner
-    const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol }
+    const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, routed, protocol, requireTls }
     const staged = await stageOutgoing(deps, leaving)
     const one = {
       submissionId,
@@ -216,7 +218,7 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     if (!draft) throw new WireError('not-found', 'the message to send is not in your mailbox')
     if (draft.size > deps.config.smtp.messageBytes) throw new WireError('message-too-large')
     const own = addresses.map(({ address }) => address)
-    const sender = { own, identity, envelope, protocol }
+    const sender = { own, identity, envelope, protocol, requireTls: wish.requireTls === true }
     return deps.room.within(draft.size * TIMES_IN_MEMORY, () => leave(owner, draft, sender))
   }
 

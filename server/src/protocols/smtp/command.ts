@@ -24,6 +24,8 @@ export interface MailArguments {
   smtputf8: boolean
   ret: 'FULL' | 'HDRS' | null
   envid: string | null
+  /** REQUIRETLS was said */
+  requireTls?: true
 }
 
 export interface RcptArguments {
@@ -83,7 +85,7 @@ export function expectNothing(rest: string): void {
   if (rest !== '') throw new WireError('syntax-arguments', 'this command takes no arguments')
 }
 
-/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531 and 3461. `ignored`: parameters that are known and mean nothing. */
+/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531, 3461 and 8689. `ignored`: parameters that are known and mean nothing. */
 export function parseMail(rest: string, ignored: readonly string[] = []): MailArguments {
   const start = afterKeyword(rest, 'FROM:')
   const path = parsePath(rest, start, 'address-syntax-sender')
@@ -152,6 +154,10 @@ function setMail(result: MailArguments, name: string, value: string | null): voi
     case 'SMTPUTF8': // RFC 6531 section 3.4
       if (value !== null) throw new WireError('syntax-arguments', 'SMTPUTF8 takes no value')
       result.smtputf8 = true
+      return
+    case 'REQUIRETLS': // RFC 8689 section 4
+      if (value !== null) throw new WireError('syntax-arguments', 'REQUIRETLS takes no value')
+      result.requireTls = true
       return
     case 'RET': // RFC 3461 section 4.3
       result.ret = oneOf(name, value, ['FULL', 'HDRS'] as const)

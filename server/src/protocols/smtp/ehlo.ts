@@ -52,6 +52,8 @@ export function formatCapabilities(offer: {
   startTls: boolean
   recipients: number
   dsn?: boolean
+  /** the session is in TLS, under which alone REQUIRETLS may be offered (RFC 8689 section 2) */
+  isSecure?: boolean
   auth?: readonly string[]
 }): string[] {
   return [
@@ -62,6 +64,7 @@ export function formatCapabilities(offer: {
     'ENHANCEDSTATUSCODES',
     ...(offer.dsn === false ? [] : ['DSN']),
     'CHUNKING',
+    ...(offer.isSecure ? ['REQUIRETLS'] : []),
     `LIMITS RCPTMAX=${offer.recipients}`,
     ...(offer.auth && offer.auth.length > 0 ? [`AUTH ${offer.auth.join(' ')}`] : []),
     ...(offer.startTls ? ['STARTTLS'] : []),

@@ -17,6 +17,7 @@ export const ehlo = command({
     const offer = {
       size: config.messageBytes,
       startTls: session.tls === null && secureContext() !== null,
+      isSecure: session.tls !== null,
       recipients: config.recipients,
     }
     reply(session, 250, null, [hostname, ...formatCapabilities(offer)])

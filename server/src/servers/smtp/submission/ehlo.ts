@@ -23,6 +23,7 @@ export const ehlo = command({
       dsn: false,
       recipients: session.context.sending!.recipients,
       startTls: session.tls === null && secureContext() !== null,
+      isSecure: session.tls !== null,
       auth: session.tls === null ? [] : [...mechanisms.keys()],
     }
     reply(session, 250, null, [hostname, ...formatCapabilities(offer)])

@@ -24,8 +24,9 @@ export function createSubmissionListener(deps: SubmissionListenerDeps): MxListen
     sending: deps.sending,
     begin({ sending, envelope }) {
       const { person, recipients } = sending!
-      const { from, smtputf8 } = envelope!
-      return deps.sending.door.begin(person!, { from, to: [...recipients], smtputf8 })
+      const { from, smtputf8, requireTls } = envelope!
+      const more = requireTls ? { requireTls } : {}
+      return deps.sending.door.begin(person!, { from, to: [...recipients], smtputf8, ...more })
     },
     implicitTls: deps.name === 'submissions',
   })

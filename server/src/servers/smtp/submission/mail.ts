@@ -6,7 +6,7 @@
 import { WireError } from '../../../platform/errors.ts'
 import { parseMail, type MailArguments } from '../../../protocols/smtp/command.ts'
 import { command } from '../command.ts'
-import { beginTransaction, checkSize } from '../commands/mail.ts'
+import { beginTransaction, checkSize, checkTls } from '../commands/mail.ts'
 import { SessionState, type Session } from '../session.ts'
 
 interface Wish {
@@ -25,6 +25,7 @@ export const mail = command({
       )
     const value = parseMail(rest, ['AUTH'])
     checkSize(session, value)
+    checkTls(session, value)
     if (value.ret !== null || value.envid !== null) throw new WireError('unknown-parameter', 'DSN is not offered here')
     if (value.from === null)
       throw new WireError('forbidden', 'the null sender is for notices of servers; name an address of yours')
