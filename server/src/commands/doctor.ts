@@ -179,7 +179,7 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
 }
 
 const resolverOf = ({ dns: { servers, trustAd } }: Config): Dns =>
-  createDns({ clock: systemClock, servers, trustAd, timeoutMs: 2_000 })
+  createDns({ clock: systemClock, servers, trustAd, timeoutMs: 1_000 })
 
 function keys(dataFolder: string, config: Config): Finding {
   const file = config.masterKeyFile || join(dataFolder, 'master.key')

@@ -166,6 +166,9 @@ export function buildCore(base: Foundation): Core {
         },
         clock,
         log,
+        onFault: (domain, error) => {
+          if (config.delivery.tlsReports) tlsTally.noPolicy(domain, error.message)
+        },
       }),
       port: config.delivery.worldPort,
     },

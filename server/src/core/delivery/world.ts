@@ -28,6 +28,8 @@ export interface World {
   tally?: Pick<TlsTally, 'note' | 'unused'>
 }
 
+const MOST_STRINGS = 20
+
 type Trust = Pick<RankedTarget, 'tls' | 'trust' | 'about'>
 interface Unused {
   text: string
@@ -87,7 +89,8 @@ async function trustIn(world: World, { host, tlsaBases }: MxHost, of: Wanted): P
   const { name, domain, policy, own } = of
   const aboutOf = (type: PolicyType, strings: string[] = [], mx: readonly string[] = []): TlsAbout => ({
     domain: name ?? domain,
-    policy: { type, strings, mx: [...mx] },
+    // What strangers publish can be long; a report needs no more of it.
+    policy: { type, strings: strings.slice(0, MOST_STRINGS), mx: mx.slice(0, MOST_STRINGS) },
   })
   const answer: TlsaAnswer = tlsaBases ? await world.tlsaOf(tlsaBases, world.port) : { kind: 'none' }
   if (answer.kind === 'unknown') {
@@ -128,6 +131,6 @@ const presentation = ({ usage, selector, matching, data }: Tlsa): string =>
 const linesOf = ({ mode, mx, maxAge }: Policy): string[] => [
   'version: STSv1',
   `mode: ${mode}`,
-  ...mx.slice(0, 20).map((pattern) => `mx: ${pattern}`),
   `max_age: ${maxAge}`,
+  ...mx.map((pattern) => `mx: ${pattern}`),
 ]

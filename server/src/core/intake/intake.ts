@@ -242,7 +242,8 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
-  Object.assign(facts, tlsFact(envelope.requireTls === true, header))
+  if (envelope.requireTls === true || header.tlsOptional)
+    Object.assign(facts, tlsFact(envelope.requireTls === true, header))
   const routed = deps.routing.inbound(
     { receivedAt, threadRoot: threadRootOf(header), author: arrival.author },
     share.recipients.map((one) => ({ ...one, looped: arrival.looped(one) })),

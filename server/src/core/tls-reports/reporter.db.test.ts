@@ -116,8 +116,16 @@ describe('counting', () => {
     expect(await counted()).toEqual(['success 2', 'certificate-expired 2'])
     const tally = tallyAt()
     tally.unused(sts, 'mx.corp.test', 'dnssec-invalid', 'no\0 answer')
+    tally.noPolicy('corp.test', 'https://mta-sts.corp.test/: answered 404')
+    tally.noPolicy('corp.test', 'https://mta-sts.corp.test/: is not a policy')
     await tally.stop()
-    expect(await counted()).toEqual(['success 2', 'certificate-expired 2', 'dnssec-invalid 1'])
+    expect(await counted()).toEqual([
+      'success 2',
+      'certificate-expired 2',
+      'dnssec-invalid 1',
+      'sts-policy-fetch-error 1',
+      'sts-policy-invalid 1',
+    ])
   })
   test('bounded, and a database that is away costs numbers and nothing else', async () => {
     const tally = tallyAt()

@@ -26,6 +26,8 @@ export interface TlsTally {
   note(about: TlsAbout, target: Pick<SmtpTarget, 'host' | 'address'>, outcome: SmtpConnection | SmtpFailure): void
   /** A host was not even asked. */
   unused(about: TlsAbout, host: string, result: string, reason: string): void
+  /** A domain's MTA-STS policy could not be had, or is none (RFC 8460 section 4.3.2.2). */
+  noPolicy(domain: string, reason: string): void
   /** Writes what has gathered. */
   flush(): Promise<void>
   start(): void
@@ -67,16 +69,17 @@ export function createTlsTally(deps: { db: Database; clock: Clock; log: Log; met
   ): void {
     const { domain, policy } = about
     sessions.inc({ policy: policy.type, result: one.result || 'success' })
+    // Nobody could ask for reports about an address literal.
+    if (domain.startsWith('[')) return
     const day = new Date(clock.now()).toISOString().slice(0, 10)
-    const text = JSON.stringify(policy)
-    const key = [day, domain, text, one.result, one.sendingIp, one.mxHost, one.receivingIp].join('\n')
+    const policyKey = createHash('sha256').update(JSON.stringify(policy)).digest('hex').slice(0, 32)
+    const key = [day, domain, policyKey, one.result, one.sendingIp, one.mxHost, one.receivingIp].join('\n')
     const known = rows.get(key)
     if (known) {
       known.sessions++
       return
     }
     if (rows.size >= MOST_KEPT) return lost.inc()
-    const policyKey = createHash('sha256').update(text).digest('hex').slice(0, 32)
     const reason = one.reason.replace(/\0/g, '').slice(0, MOST_REASON)
     rows.set(key, { ...one, day, domain, policyKey, policy, reason, sessions: 1 })
   }
@@ -106,6 +109,11 @@ export function createTlsTally(deps: { db: Database; clock: Clock; log: Log; met
     },
     unused: (about, host, result, reason) =>
       add(about, { result, reason, mxHost: host, receivingIp: '', sendingIp: '' }),
+    noPolicy(domain, reason) {
+      const result = reason.endsWith('is not a policy') ? 'sts-policy-invalid' : 'sts-policy-fetch-error'
+      const about: TlsAbout = { domain, policy: { type: 'sts', strings: [], mx: [] } }
+      add(about, { result, reason, mxHost: '', receivingIp: '', sendingIp: '' })
+    },
     flush,
     start() {
       timer = clock.every(EVERY_MS, () => void flush())
