@@ -672,6 +672,32 @@ CREATE TABLE sweep_mark (
   PRIMARY KEY (walk)
 );
 
+CREATE TABLE tls_report (
+  day date NOT NULL,
+  domain text COLLATE "C" NOT NULL,
+  report_id uuid NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  attempts integer DEFAULT 0 NOT NULL,
+  due_at timestamp with time zone NOT NULL,
+  told text DEFAULT ''::text NOT NULL,
+  PRIMARY KEY (day, domain)
+);
+CREATE INDEX tls_report_due ON tls_report USING btree (due_at) WHERE (state = 'open'::text);
+
+CREATE TABLE tls_result (
+  day date NOT NULL,
+  domain text COLLATE "C" NOT NULL,
+  policy_key text COLLATE "C" NOT NULL,
+  result text COLLATE "C" NOT NULL,
+  sending_ip text COLLATE "C" NOT NULL,
+  mx_host text COLLATE "C" NOT NULL,
+  receiving_ip text COLLATE "C" NOT NULL,
+  sessions bigint NOT NULL,
+  policy jsonb NOT NULL,
+  reason text NOT NULL,
+  PRIMARY KEY (day, domain, policy_key, result, sending_ip, mx_host, receiving_ip)
+);
+
 CREATE TABLE upload (
   organisation_id uuid NOT NULL,
   upload_id uuid NOT NULL,

@@ -363,6 +363,34 @@ CREATE TABLE mta_sts_policy (
   expires_at  timestamptz NOT NULL
 );
 
+-- How TLS towards other domains went, counted by UTC day until it has been reported to them (RFC 8460).
+CREATE TABLE tls_result (
+  day          date              NOT NULL,
+  domain       text COLLATE "C"  NOT NULL,            -- A-label
+  policy_key   text COLLATE "C"  NOT NULL,            -- digest of policy
+  result       text COLLATE "C"  NOT NULL,            -- '' is success, else a word of RFC 8460 section 4.3
+  sending_ip   text COLLATE "C"  NOT NULL,
+  mx_host      text COLLATE "C"  NOT NULL,
+  receiving_ip text COLLATE "C"  NOT NULL,
+  sessions     bigint            NOT NULL,
+  policy       jsonb             NOT NULL,
+  reason       text              NOT NULL,            -- words about one of the failures
+  PRIMARY KEY (day, domain, policy_key, result, sending_ip, mx_host, receiving_ip)
+);
+
+-- The reports themselves: one for each day and domain, whoever makes it; kept some days, so that none is made twice.
+CREATE TABLE tls_report (
+  day       date              NOT NULL,
+  domain    text COLLATE "C"  NOT NULL,
+  report_id uuid              NOT NULL,
+  state     text COLLATE "C"  NOT NULL,               -- open, sent, unwanted, given-up
+  attempts  integer           NOT NULL DEFAULT 0,
+  due_at    timestamptz       NOT NULL,               -- while somebody tries: when the claim runs out
+  told      text              NOT NULL DEFAULT '',    -- how the last try ended
+  PRIMARY KEY (day, domain)
+);
+CREATE INDEX tls_report_due ON tls_report (due_at) WHERE state = 'open';
+
 -- ---------------------------------------------------------------- messages, deliveries, attempts
 
 CREATE TABLE message (

@@ -38,7 +38,7 @@ export interface HeldMessage {
 }
 
 export interface PrimaryOptions {
-  /** more lines of main.cf */
+  /** more lines of main.cf, or others for those that are there */
   config?: string
   /** PEM: IMAP over TLS too */
   imaps?: { cert: string; key: string }
@@ -184,6 +184,14 @@ destination_concurrency_failed_cohort_limit = 100
 `
 }
 
+/** A setting that is there twice makes Postfix complain, and its logging process hang over its own complaint. */
+function withOverrides(config: string, more: string): string {
+  const keyOf = (line: string): string => line.split('=')[0]!.trim()
+  const keys = new Set(more.split('\n').filter(Boolean).map(keyOf))
+  const kept = config.split('\n').filter((line) => !line.includes('=') || !keys.has(keyOf(line)))
+  return kept.join('\n') + more
+}
+
 const masterCf = (smtpPort: number, proxiedPort: number): string => `
 127.0.0.1:${smtpPort} inet n - n - - smtpd
 127.0.0.1:${proxiedPort} inet n - n - - smtpd
@@ -234,7 +242,8 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     dovecotConfig(dovecot, { imap: imapPort, imaps: imapsPort, lmtp: lmtpPort }) + (options.dovecot ?? ''),
   )
   writeFileSync(`${dovecot}/users`, addresses.map((one) => `${one}:{PLAIN}${passwordOf(one)}::::::\n`).join(''))
-  writeFileSync(`${etc}/main.cf`, postfixConfig(postfix, addresses, domain, lmtpPort) + (options.config ?? ''))
+  const config = postfixConfig(postfix, addresses, domain, lmtpPort)
+  writeFileSync(`${etc}/main.cf`, withOverrides(config, options.config ?? ''))
   writeFileSync(`${etc}/master.cf`, masterCf(smtpPort, proxiedPort))
   chmodSync(folder, 0o755)
 

@@ -188,7 +188,7 @@ const keysOf = (dataFolder: string, { masterKeyFile }: Config): Keys =>
   loadKeys({ dataFolder, masterKeyFile, mayMake: false })
 
 const resolverOf = ({ dns: { servers, trustAd } }: Config): Dns =>
-  createDns({ clock: systemClock, servers, trustAd, timeoutMs: 2_000 })
+  createDns({ clock: systemClock, servers, trustAd, timeoutMs: 1_000 })
 
 function keys(dataFolder: string, config: Config): Finding {
   const file = config.masterKeyFile || join(dataFolder, 'master.key')

@@ -104,6 +104,13 @@ export const errorSpecs = {
     "The recipient's mail system does not take addresses with non-ASCII characters (no SMTPUTF8)",
   ),
   'hold-too-long': spec(554, '5.5.4', 400, 'peer', 'A message is not held for so long here (RFC 4865 section 4)'),
+  'requiretls-not-offered': spec(
+    550,
+    '5.7.30',
+    400,
+    'peer',
+    "The recipient's mail system does not promise TLS all the way (REQUIRETLS, RFC 8689)",
+  ),
   'message-too-large': spec(552, '5.3.4', 413, 'peer', 'The message is larger than we take'),
   // recipients
   'over-quota': spec(552, '5.2.2', 413, 'peer', 'There is no room left for what you add to your mailbox here'),

@@ -58,6 +58,7 @@ import {
   type Submission,
   type SubmissionDoor,
 } from '../core/submission/index.ts'
+import { createTlsReporter, createTlsTally, type TlsReporter, type TlsTally } from '../core/tls-reports/index.ts'
 import { createRefusals, type Refusals } from '../core/trace/index.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { readPolicy, writePolicy } from '../store/mta-sts.ts'
@@ -98,6 +99,8 @@ export interface Core {
   bounces: Bounces
   sweeper: Sweeper
   refusals: Refusals
+  tlsTally: TlsTally
+  tlsReporter: TlsReporter
   packer: Packer
   mailbox: Mailbox
   submission: Submission
@@ -143,6 +146,8 @@ export function buildCore(base: Foundation): Core {
     references: config.continuity.references,
   })
   const { board } = continuity
+  const lookUpMx = createMxLookup(dns, config.dns.allowPrivate)
+  const tlsTally = createTlsTally({ db, clock, log, metrics })
   const delivery = createDelivery({
     db,
     blobs,
@@ -157,7 +162,8 @@ export function buildCore(base: Foundation): Core {
     evidence: continuity.evidence,
     directory,
     world: {
-      lookUpMx: createMxLookup(dns, config.dns.allowPrivate),
+      lookUpMx,
+      ...(config.delivery.tlsReports ? { tally: tlsTally } : {}),
       tlsaOf: (bases, port) => lookUpTlsa(dns, bases, port),
       hostTlsa,
       policyOf: createPolicies({
@@ -168,6 +174,9 @@ export function buildCore(base: Foundation): Core {
         },
         clock,
         log,
+        onFault: (domain, error) => {
+          if (config.delivery.tlsReports) tlsTally.noPolicy(domain, error.message)
+        },
       }),
       port: config.delivery.worldPort,
     },
@@ -261,6 +270,18 @@ export function buildCore(base: Foundation): Core {
     bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId, listBounces }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory }),
+    tlsTally,
+    tlsReporter: createTlsReporter({
+      db,
+      clock,
+      log,
+      metrics,
+      keys: base.keys,
+      dns,
+      allowPrivate: config.dns.allowPrivate,
+      isOn: config.delivery.tlsReports,
+      mail: { lookUpMx, port: config.delivery.worldPort, helo: config.hostname, clock },
+    }),
     packer: createPacker({ db, blobs, clock, log, metrics, config, disk }),
     mailbox,
     submission,

@@ -136,11 +136,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       () => core.bodies.stop(),
       () => core.accept.stop(),
     )
-    if (has('deliver'))
+    if (has('deliver')) {
+      await begin(
+        () => core.tlsTally.start(),
+        () => core.tlsTally.stop(),
+      )
       await begin(
         () => core.delivery.start(),
         () => core.delivery.stop(),
       )
+    }
     if (has('work')) {
       await begin(
         () => core.returns.start(),
@@ -153,6 +158,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await begin(
         () => core.sweeper.start(),
         () => core.sweeper.stop(),
+      )
+      await begin(
+        () => core.tlsReporter.start(),
+        () => core.tlsReporter.stop(),
       )
       await begin(
         () => core.packer.start(),

@@ -22,7 +22,7 @@ export interface NoticedDelivery {
   bodyStore: number
   blobKey: string | null
   subject: string | null
-  facts: { ret?: 'FULL' | 'HDRS'; envid?: string; forwarded?: boolean; list?: string }
+  facts: { ret?: 'FULL' | 'HDRS'; envid?: string; forwarded?: boolean; list?: string; tls?: string }
   outboundRouteId: Id | null
   host: string | null
   smtpCode: number | null

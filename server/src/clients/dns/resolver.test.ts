@@ -100,6 +100,9 @@ test('the next server is asked where one is silent or knows nothing', async () =
     expect((await open([first, one.address]).ask('host.test', RecordType.A)).records).toEqual(['192.0.2.1'])
   await expect(open([lost]).ask('host.test', RecordType.A)).rejects.toMatchObject({ code: 'SERVFAIL' })
   await expect(open([deaf.address]).ask('host.test', RecordType.A)).rejects.toMatchObject({ code: 'TIMEOUT' })
+  await deaf.close()
+  closing.shift()
+  await expect(open([deaf.address]).ask('host.test', RecordType.A)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   await expect(open([one.address]).ask('a..b', RecordType.A)).rejects.toMatchObject({ code: 'BADNAME' })
 })
 

@@ -46,6 +46,7 @@ export interface DnsOptions {
 const ROUNDS = 2
 const MOST_SERVERS = 3
 const MOST_KEPT = 10_000
+const MOST_KEPT_OCTETS = 4_096
 const LONGEST_MS = 3_600_000
 /** RFC 2308 section 5 allows hours; who has just set up a domain should not wait for those. */
 const LONGEST_NEGATIVE_MS = 300_000
@@ -58,10 +59,19 @@ interface Kept {
   until: number
 }
 
+/** What the system has that we cannot read is not asked. */
+const systemServers = (): NameServer[] =>
+  getServers().flatMap((text) => {
+    try {
+      return [parseNameServer(text)]
+    } catch {
+      return []
+    }
+  })
+
 export function createDns(options: DnsOptions): Dns {
   const { clock, trustAd = 'loopback', timeoutMs = 3_000 } = options
-  const named = options.servers && options.servers.length > 0 ? options.servers : getServers()
-  const all = named.map(parseNameServer)
+  const all = options.servers && options.servers.length > 0 ? options.servers.map(parseNameServer) : systemServers()
   const trusted = all.filter(({ isLocal }) => trustAd === 'all' || (trustAd === 'loopback' && isLocal))
   const isTrusted = trusted.length > 0
   const servers = (isTrusted ? trusted : all).slice(0, MOST_SERVERS)
@@ -91,9 +101,10 @@ export function createDns(options: DnsOptions): Dns {
           const reply = await exchange({ server, name, type, clock, timeoutMs })
           if (reply.rcode !== 0 && reply.rcode !== 3)
             throw new DnsFailure(rcodeName(reply.rcode), `${server.address} answers ${rcodeName(reply.rcode)}`)
-          const { records, canonical, ttl } = reply
+          const { records, canonical, ttl, octets } = reply
           const answer = { records, canonical, authenticated: isTrusted && reply.authenticated }
-          keep(key, answer, ttl)
+          // Strangers choose how much they answer.
+          if (octets <= MOST_KEPT_OCTETS) keep(key, answer, ttl)
           return answer
         } catch (error) {
           if (error instanceof DnsSyntax) throw new DnsFailure('BADNAME', error.message)

@@ -15,7 +15,7 @@ import type { Reply } from '../../protocols/smtp/reply.ts'
 import { isPlain, refuseBeforeMail } from './before-mail.ts'
 import { connectionOf, xforwardLines, type ClientFacts } from './client-address.ts'
 import { mailLine, rcptLine, type OutgoingMail, type OutgoingRecipient } from './envelope.ts'
-import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage } from './result.ts'
+import { resultOf, SmtpFailure, type RecipientResult, type SmtpTarget, type Stage, type TlsFault } from './result.ts'
 import { isGood, openSession, sayHello } from './session.ts'
 import { inSevenBits, needsSevenBits } from './seven-bits.ts'
 import { forward, introduce, sayHelloFor } from './tell-client.ts'
@@ -31,6 +31,10 @@ export interface SmtpConnection {
   readonly capabilities: Capabilities
   /** protocol and cipher, `dane` behind them where that said who it is; null: not encrypted; beginning with `clear: `: not encrypted, and why TLS failed */
   readonly tls: string | null
+  /** why TLS failed, where this is in clear; else why nobody would have vouched for the server */
+  readonly fault: TlsFault | null
+  /** our end of it */
+  readonly ownAddress: string
   /** One result per recipient, in order. Never throws for what the server answers or when it breaks. */
   send(mail: OutgoingMail, hooks?: SendHooks): Promise<RecipientResult[]>
   /** False: throw it away. `next`: what its last `send` was given to follow; it can carry nothing else then. */
@@ -286,6 +290,8 @@ export async function openSmtpConnection(options: {
       return capabilities
     },
     tls: tlsFailure === null ? tlsWords(socket.tlsName(), target) : `${CLEAR}${tlsFailure.slice(0, 200)}`,
+    fault: session.fault,
+    ownAddress: socket.ends.own.address,
     async send(mail, hooks) {
       const done: (RecipientResult | null)[] = mail.recipients.map(() => null)
       const dotSent = { value: false }

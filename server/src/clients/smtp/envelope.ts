@@ -13,6 +13,8 @@ export interface OutgoingMail {
   eightbit: boolean
   ret: 'FULL' | 'HDRS' | null
   envid: string | null
+  /** it may go on only over TLS (RFC 8689) */
+  requireTls?: boolean
   recipients: OutgoingRecipient[]
   /** whom we had it from; null or left out: it is our own */
   client?: ClientFacts | null
@@ -45,6 +47,8 @@ export function mailLine(mail: OutgoingMail, recipients: readonly OutgoingRecipi
   // RFC 6531 section 3.4: an address needs it, whatever was said about the message.
   const isNeeded = mail.smtputf8 || [mail.from, ...recipients.map((one) => one.address)].some(isInternational)
   if (isNeeded && offered.smtputf8) line += ' SMTPUTF8'
+  // To where it is not offered it goes only where the route says that the way is protected.
+  if (mail.requireTls && offered.all.has('REQUIRETLS')) line += ' REQUIRETLS'
   if (offered.dsn && mail.ret) line += ` RET=${mail.ret}`
   if (offered.dsn && mail.envid) line += ` ENVID=${encodeXtext(mail.envid)}`
   return line

@@ -21,6 +21,14 @@ export interface RecipientResult {
 
 export type FailureKind = 'refused' | 'timeout' | 'tls' | 'dns' | 'dropped' | 'reply' | 'protocol' | 'local'
 
+/** Why TLS did not come about as it should, in the words of reports about it (RFC 8460 section 4.3). */
+export type TlsFault =
+  | 'starttls-not-supported'
+  | 'certificate-host-mismatch'
+  | 'certificate-expired'
+  | 'certificate-not-trusted'
+  | 'validation-failure'
+
 /** Whom TLS believes, and what it shows of us. */
 export interface TlsTrust {
   /** for `pinned`: SHA-256 of the SubjectPublicKeyInfo of the server's certificate, base64; one of them must fit */
@@ -47,6 +55,8 @@ export interface SmtpTarget {
   /** with a username, opportunistic means encrypted as well (target.ts) */
   tls: 'none' | 'opportunistic' | 'required' | 'pinned' | 'dane'
   trust?: TlsTrust
+  /** for mail that must be kept in TLS: a host that does not offer REQUIRETLS is not used (RFC 8689 section 4.2.1) */
+  requireTls?: boolean
   username?: string
   password?: string
   /** our own addresses to come from, one of each family; left out: the system's choice */
@@ -71,12 +81,29 @@ export const resultOf = (
   failure: null,
 })
 
+/** One about TLS. */
+export function tlsFailure(
+  fault: TlsFault,
+  text: string,
+  reply?: { code: number; enhanced: string | null },
+): SmtpFailure {
+  const failure = new SmtpFailure('tls', 'tls', text, reply)
+  failure.fault = fault
+  return failure
+}
+
 /** The connection could not be made or broke; nothing of the transaction under way was taken. */
 export class SmtpFailure extends Error {
   readonly stage: Stage
   readonly kind: FailureKind
   readonly code: number
   readonly enhanced: string | null
+  /** set where TLS is why */
+  fault: TlsFault | null = null
+  /** it is the host's word about this mail, and will not be another the next time */
+  isFinal = false
+  /** our end of the connection, where there was one */
+  ownAddress: string | null = null
 
   constructor(stage: Stage, kind: FailureKind, text: string, reply?: { code: number; enhanced: string | null }) {
     super(text.slice(0, MOST_TEXT))

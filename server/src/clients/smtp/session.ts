@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { parseCapabilities, type Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { Reply } from '../../protocols/smtp/reply.ts'
 import { proxyHeader, type ClientFacts } from './client-address.ts'
-import { SmtpFailure, type FailureKind, type SmtpTarget, type Stage } from './result.ts'
+import { SmtpFailure, tlsFailure, type FailureKind, type SmtpTarget, type Stage, type TlsFault } from './result.ts'
 import { connectSmtp, type SmtpSocket } from './socket.ts'
 import { mustEncrypt } from './target.ts'
 import { checkDane, checkPin, tlsOptions } from './trust.ts'
@@ -21,6 +21,8 @@ export interface Session {
   capabilities: Capabilities
   /** set when TLS was offered and failed, so that this conversation is in clear */
   tlsFailure: string | null
+  /** why it failed, or why nobody would have vouched for the server */
+  fault: TlsFault | null
 }
 
 export interface SessionOptions {
@@ -44,7 +46,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return await begin(options, target.tls !== 'none')
   } catch (error) {
     if (!(error instanceof SmtpFailure) || error.stage !== 'tls' || mustEncrypt(target)) throw error
-    return { ...(await begin(options, false)), tlsFailure: error.message }
+    return { ...(await begin(options, false)), tlsFailure: error.message, fault: error.fault ?? 'validation-failure' }
   }
 }
 
@@ -59,7 +61,10 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
     if (secure && (capabilities.startTls || mustEncrypt(target))) {
       socket.write('STARTTLS\r\n')
       const reply = await socket.reply(wait('command'), 'tls')
-      if (!isGood(reply)) throw badReply('tls', 'tls', reply)
+      if (!isGood(reply)) {
+        const fault = capabilities.startTls ? 'validation-failure' : 'starttls-not-supported'
+        throw tlsFailure(fault, `${reply.code} ${reply.lines.join(' ')}`, reply)
+      }
       await socket.startTls(tlsOptions(target), wait('command'))
       if (target.tls === 'pinned') checkPin(target, socket.chain()[0] ?? null)
       if (target.tls === 'dane') checkDane(target, socket.chain(), options.clock.now())
@@ -69,11 +74,20 @@ async function begin(options: SessionOptions, secure: boolean): Promise<Session>
         throw error
       })
     }
-    return { socket, capabilities, tlsFailure: null }
+    if (target.requireTls && !capabilities.all.has('REQUIRETLS')) throw noRequireTls(target.host)
+    return { socket, capabilities, tlsFailure: null, fault: socket.doubt() }
   } catch (error) {
     socket.destroy()
+    if (error instanceof SmtpFailure) error.ownAddress = socket.ends.own.address
     throw error
   }
+}
+
+function noRequireTls(host: string): SmtpFailure {
+  const text = `the sender demands TLS all the way, and ${host} does not offer that (REQUIRETLS, RFC 8689)`
+  const failure = new SmtpFailure('data', 'reply', text, { code: 550, enhanced: '5.7.30' })
+  failure.isFinal = true
+  return failure
 }
 
 /** EHLO, or what stands for it. Throws SmtpFailure where the server takes none. */

@@ -9,8 +9,8 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 import { createReplyReader, type Reply } from '../../protocols/smtp/reply.ts'
 import type { Ends } from './client-address.ts'
 import { dial } from './dial.ts'
-import { SmtpFailure, type SmtpTarget, type Stage } from './result.ts'
-import { shownChain } from './trust.ts'
+import { SmtpFailure, type SmtpTarget, type Stage, type TlsFault } from './result.ts'
+import { doubtOf, faultOf, shownChain } from './trust.ts'
 
 export interface SmtpSocket {
   write(data: Buffer | string): boolean
@@ -25,6 +25,8 @@ export interface SmtpSocket {
   ends: Ends
   /** the server's certificate and those it showed with it; empty without TLS */
   chain(): X509Certificate[]
+  /** why nobody would have vouched for it; null: somebody does, or there is no TLS */
+  doubt(): TlsFault | null
   cork(): void
   uncork(): void
   /** True while bytes can still be handed over. */
@@ -162,7 +164,10 @@ export async function connectSmtp(
       }
       parser = createReplyReader()
       pending = []
-      const handshake = { done: false }
+      const handshake: { done: boolean; code?: string | undefined } = { done: false }
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        handshake.code = error.code
+      })
       socket.once('secureConnect', () => {
         handshake.done = true
         signal()
@@ -171,16 +176,16 @@ export async function connectSmtp(
       try {
         await until(() => (handshake.done ? true : undefined), ms, 'tls')
       } catch (error) {
-        throw new SmtpFailure(
-          'tls',
-          (error as SmtpFailure).kind === 'timeout' ? 'timeout' : 'tls',
-          (error as Error).message,
-        )
+        const kind = (error as SmtpFailure).kind === 'timeout' ? 'timeout' : 'tls'
+        const failure = new SmtpFailure('tls', kind, (error as Error).message)
+        failure.fault = faultOf(handshake.code)
+        throw failure
       }
     },
     tlsName: () =>
       socket instanceof tls.TLSSocket ? `${socket.getProtocol() ?? 'TLS'} ${socket.getCipher().name}` : null,
     ends,
+    doubt: () => (socket instanceof tls.TLSSocket ? doubtOf(socket) : null),
     chain: () => (socket instanceof tls.TLSSocket ? shownChain(socket) : []),
     cork: () => socket.cork(),
     uncork: () => socket.uncork(),

@@ -47,6 +47,7 @@ export function targetKey(target: SmtpTarget): string {
     login,
     target.clientAddress ?? null,
     target.localAddresses ?? [],
+    target.requireTls ?? false,
   ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

@@ -8,7 +8,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import tls from 'node:tls'
 import { daneFault, tlsaText, type DaneFault } from './dane.ts'
-import { SmtpFailure, type SmtpTarget } from './result.ts'
+import { tlsFailure, type SmtpTarget, type TlsFault } from './result.ts'
 
 export function tlsOptions({ host, tls: policy, trust = {} }: Pick<SmtpTarget, 'host' | 'tls' | 'trust'>) {
   const name = trust.name ?? host
@@ -36,7 +36,7 @@ export function checkPin({ trust }: Pick<SmtpTarget, 'trust'>, shown: X509Certif
   if (pin !== null && trust?.pins?.includes(pin)) return
   const what =
     pin === null ? 'the server showed no certificate' : `the key of the server's certificate has the pin ${pin}`
-  throw new SmtpFailure('tls', 'tls', `${what}, which is none of those this route allows (tlsPins)`)
+  throw tlsFailure('certificate-not-trusted', `${what}, which is none of those this route allows (tlsPins)`)
 }
 
 /** What the server showed, its own certificate first. Not by getPeerX509Certificate, which takes it out of Node's own list. */
@@ -59,6 +59,31 @@ const DANE_WORDS: Record<DaneFault, string> = {
   'not-trusted': "none of the host's TLSA records fits the server's certificate",
 }
 
+const DANE_FAULTS: Record<DaneFault, TlsFault> = {
+  'host-mismatch': 'certificate-host-mismatch',
+  'expired': 'certificate-expired',
+  'not-trusted': 'validation-failure',
+}
+
+/** What Node and OpenSSL call it. */
+const CODES: Record<string, TlsFault> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: 'certificate-host-mismatch',
+  CERT_HAS_EXPIRED: 'certificate-expired',
+  CERT_NOT_YET_VALID: 'certificate-expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate-not-trusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'certificate-not-trusted',
+  UNABLE_TO_GET_ISSUER_CERT: 'certificate-not-trusted',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate-not-trusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate-not-trusted',
+  CERT_UNTRUSTED: 'certificate-not-trusted',
+}
+export const faultOf = (code: string | undefined): TlsFault => CODES[code ?? ''] ?? 'validation-failure'
+
+/** What would have been wrong where somebody must vouch for the certificate; null: nothing. */
+export const doubtOf = (socket: tls.TLSSocket): TlsFault | null =>
+  // Typed as an error; it is the error's code.
+  socket.authorized ? null : faultOf(String(socket.authorizationError))
+
 /** Throws SmtpFailure where the target's TLSA records, if it has any, speak of another certificate. */
 export function checkDane(
   { host, trust }: Pick<SmtpTarget, 'host' | 'trust'>,
@@ -69,5 +94,6 @@ export function checkDane(
   if (records.length === 0) return
   const fault = daneFault(records, trust?.names ?? [trust?.name ?? host], chain, now)
   if (fault === null) return
-  throw new SmtpFailure('tls', 'tls', `DANE: ${DANE_WORDS[fault]} (${records.slice(0, 4).map(tlsaText).join(', ')})`)
+  const text = `DANE: ${DANE_WORDS[fault]} (${records.slice(0, 4).map(tlsaText).join(', ')})`
+  throw tlsFailure(DANE_FAULTS[fault], text)
 }

@@ -34,14 +34,21 @@ const same = (job: Job, result: RecipientResult): RecipientResult[] => job.recip
 
 /** No connection: the last host's failure. `tried` false: not even asked, it had just failed for another. */
 export function notConnected(job: Job, failure: SmtpFailure, host: string | null, tried: boolean): Attempt {
-  const { stage, code, enhanced, message: text, kind } = failure
+  const { stage, code, enhanced, message: text, kind, isFinal } = failure
   return {
     job,
     host,
     tls: null,
     confirms: false,
     tried,
-    results: same(job, { outcome: 'deferred', stage, code, enhanced, text, failure: kind }),
+    results: same(job, {
+      outcome: isFinal ? 'refused' : 'deferred',
+      stage,
+      code,
+      enhanced,
+      text,
+      failure: isFinal ? null : kind,
+    }),
   }
 }
 

@@ -44,7 +44,7 @@ export function createAsk({
   clock: Clock
   hosts: Hosts
   idle: KeptConnections
-  deps: Pick<RunnerDeps, 'helo' | 'connections' | 'findTargets' | 'mayGo' | 'onOffer'>
+  deps: Pick<RunnerDeps, 'helo' | 'connections' | 'findTargets' | 'mayGo' | 'onOffer' | 'onOpened'>
   /** connections at work */
   active(): number
   send(turn: Turn, kept: Kept): Promise<Attempt>
@@ -93,9 +93,11 @@ export function createAsk({
       const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
       down = null
       deps.onOffer?.(target, connection.capabilities)
+      deps.onOpened?.(target, connection)
       return { connection, target, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
     } catch (error) {
       hosts.failed(target, begun)
+      if (error instanceof SmtpFailure) deps.onOpened?.(target, error)
       throw error instanceof SmtpFailure ? error : new SmtpFailure('connect', 'dropped', (error as Error).message)
     } finally {
       opening--
@@ -137,7 +139,7 @@ export function createAsk({
   ): Promise<Attempt | null> {
     const { job } = turn
     let answer = last
-    let failure = new SmtpFailure('dns', 'dns', 'no host is configured for this route')
+    let failure: SmtpFailure | null = null
     let host: string | null = null
     for (const [i, target] of targets.entries()) {
       if (answer && !deps.mayGo(job)) return answer
@@ -149,11 +151,14 @@ export function createAsk({
         answer = report
       } catch (error) {
         if (!(error instanceof SmtpFailure)) throw error
+        // What may be another the next time is the answer before what will not.
+        if (failure !== null && error.isFinal) continue
         failure = error
         host = nameOf(target)
       }
     }
     if (answer) return answer
+    failure ??= new SmtpFailure('dns', 'dns', 'no host is configured for this route')
     down = { until: clock.monotonic() + COOL_DOWN_MS, failure, host }
     return notConnected(job, failure, host, true)
   }

@@ -14,7 +14,7 @@ import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
-import { createAccept, type Accept, type Incoming } from '../queue/index.ts'
+import { createAccept, type Accept, type Incoming, type MessageFacts } from '../queue/index.ts'
 import { createOwnId, createRouting } from '../routing/index.ts'
 import { createDirectory } from '../directory/index.ts'
 import { actOnDelivery } from '../trace/index.ts'
@@ -104,6 +104,7 @@ afterEach(async () => {
 afterEach(() => expectSound(fresh.db, diskBlobStore(folder), { except: bytesLost ? ['body-row', 'blob-file'] : [] }))
 
 interface Change {
+  facts?: MessageFacts
   from?: string
   ip?: string
   notify?: number
@@ -135,7 +136,7 @@ async function refused(change: Change): Promise<void> {
     clientIp: change.ip ?? '192.0.2.1',
     helo: 'h.outside.test',
     tls: null,
-    facts: change.forwarded ? { forwarded: true } : {},
+    facts: { ...change.facts, ...(change.forwarded ? { forwarded: true } : {}) },
     copies: [],
     deliveries: [
       {
@@ -184,6 +185,17 @@ test('SPF says it is the sender: one notice with the reason, null sender, by the
   expect(accepts[0]!.deliveries[0]).toMatchObject({ recipient: 's@outside.test', routeId: org.outboundRouteId })
   expect((accepts[0]!.body as { bytes: Buffer }).bytes.toString()).toContain('no such user')
   expect(await bounces().run()).toBe(0)
+})
+
+test.each([
+  ['asked for', { ret: 'FULL' }, true],
+  ['asked for, but it must be kept in TLS (RFC 8689)', { ret: 'FULL', tls: 'required' }, false],
+] as const)('the whole message with the notice, %s', async (_, facts, isWhole) => {
+  await refused({ facts, text: 'From: <s@outside.test>\r\nSubject: lunch\r\n\r\nsecret words\r\n' })
+  expect(await bounces().run()).toBe(1)
+  const notice = (accepts[0]!.body as { bytes: Buffer }).bytes.toString()
+  expect(notice).toContain('Subject: lunch')
+  expect(notice.includes('secret words')).toBe(isWhole)
 })
 
 test.each([

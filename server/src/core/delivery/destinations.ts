@@ -91,9 +91,10 @@ export function createDestinations(deps: Deps): Destinations {
     return pace
   }
 
-  function make(key: string, routeId: Id): Destination {
+  function make(key: string, job: Job): Destination {
+    const { routeId, facts } = job
     const route = routes.get(routeId)
-    const domain = key.slice(routeId.length + 1)
+    const domain = keyOf(routeId, job.recipients[0]!.address).slice(routeId.length + 1)
     const runner = createRunner({
       ...deps,
       connections: route?.settings.connections ?? 1,
@@ -103,8 +104,11 @@ export function createDestinations(deps: Deps): Destinations {
         const now = routes.get(routeId)
         if (now && now.kind !== RouteKind.mx) deps.offers.saw(now, target, offered)
       },
+      onOpened(target, outcome) {
+        if (target.about) deps.world.tally?.note(target.about, target, outcome)
+      },
       slowMs: SLOW_MS,
-      findTargets: () => findTargets(routes.get(routeId), domain, deps.openSecret, deps.world),
+      findTargets: () => findTargets(routes.get(routeId), domain, { ...deps, tls: facts.tls }),
     })
     const made = { routeId, runner, route, mark: markOf(route) }
     open.set(key, made)
@@ -112,9 +116,11 @@ export function createDestinations(deps: Deps): Destinations {
   }
 
   function destinationOf(job: Job): Destination {
-    const key = keyOf(job.routeId, job.recipients[0]!.address)
+    const place = keyOf(job.routeId, job.recipients[0]!.address)
+    // What is said about TLS decides which hosts are good enough, so such mail shares no connection with other mail.
+    const key = job.facts.tls === undefined ? place : `${place} tls ${job.facts.tls}`
     const known = open.get(key)
-    if (!known) return make(key, job.routeId)
+    if (!known) return make(key, job)
     const route = routes.get(job.routeId)
     // The book makes new objects whenever anything in it changes.
     if (route === known.route) return known
@@ -122,7 +128,7 @@ export function createDestinations(deps: Deps): Destinations {
     if (markOf(route) === known.mark) return known
     leaving.add(known)
     known.runner.retire()
-    const fresh = make(key, job.routeId)
+    const fresh = make(key, job)
     for (const waiting of known.runner.takeBack()) fresh.runner.push(waiting)
     return fresh
   }

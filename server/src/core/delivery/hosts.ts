@@ -9,10 +9,13 @@
  */
 import type { SmtpTarget } from '../../clients/smtp/result.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { TlsAbout } from '../tls-reports/index.ts'
 
 export interface RankedTarget extends SmtpTarget {
   /** lower first */
   priority: number
+  /** for reports about TLS, where it is a host of the world */
+  about?: TlsAbout
 }
 
 export interface Hosts {

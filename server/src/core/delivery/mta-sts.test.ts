@@ -11,6 +11,7 @@ import { findTargets } from './targets.ts'
 const enforce: Policy = { mode: 'enforce', mx: ['mx.corp.test'], maxAge: 86_400 }
 const LATER = 300_001
 
+const faults: string[] = []
 let clock: FakeClock
 let world: { id: string | null | Error | Promise<never>; policy: Policy | Error; fetched: number; looked: number }
 let stored: Map<string, KeptPolicy>
@@ -18,10 +19,12 @@ beforeEach(() => {
   clock = fakeClock()
   world = { id: 'one', policy: enforce, fetched: 0, looked: 0 }
   stored = new Map()
+  faults.length = 0
 })
 
 const policies = () =>
   createPolicies({
+    onFault: (domain, error) => void faults.push(`${domain}: ${error.message}`),
     clock,
     log: silentLog,
     host: {
@@ -90,8 +93,10 @@ test('a record that disappears, a server that is away, a policy that is broken: 
   }
   world.id = 'two'
   world.policy = new Error('not a policy')
+  expect(faults).toEqual([])
   await clock.advance(LATER)
   expect(await modeOf(of)).toBe('enforce')
+  expect(faults).toEqual(['corp.test: not a policy'])
   await clock.advance(86_400_000)
   expect(await modeOf(of)).toBeNull()
 })
@@ -129,16 +134,19 @@ const mx: Route = {
   domain: null,
 }
 const targetsOf = (policy: Policy | null, hosts: string[], domain = 'corp.test') =>
-  findTargets(mx, domain, () => '', {
-    port: 25,
-    tlsaOf: () => Promise.resolve({ kind: 'none' }),
-    hostTlsa: () => Promise.resolve({ kind: 'none' }),
-    policyOf: (asked) => Promise.resolve(asked === 'corp.test' || asked === 'xn--bcher-kva.test' ? policy : null),
-    lookUpMx: () =>
-      Promise.resolve({
-        kind: 'hosts',
-        hosts: hosts.map((host, i) => ({ host, address: `192.0.2.${i + 1}`, priority: i })),
-      }),
+  findTargets(mx, domain, {
+    openSecret: () => '',
+    world: {
+      port: 25,
+      tlsaOf: () => Promise.resolve({ kind: 'none' }),
+      hostTlsa: () => Promise.resolve({ kind: 'none' }),
+      policyOf: (asked) => Promise.resolve(asked === 'corp.test' || asked === 'xn--bcher-kva.test' ? policy : null),
+      lookUpMx: () =>
+        Promise.resolve({
+          kind: 'hosts',
+          hosts: hosts.map((host, i) => ({ host, address: `192.0.2.${i + 1}`, priority: i })),
+        }),
+    },
   })
 
 test('enforced: the servers it names, by a valid certificate only', async () => {

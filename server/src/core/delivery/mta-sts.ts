@@ -35,7 +35,14 @@ interface Known {
   lookAt: number
 }
 
-export function createPolicies(deps: { host: PolicyHost; store: PolicyStore; clock: Clock; log: Log }): PolicyOf {
+export function createPolicies(deps: {
+  host: PolicyHost
+  store: PolicyStore
+  clock: Clock
+  log: Log
+  /** a domain says that it has a policy, which cannot be had */
+  onFault?: (domain: string, error: Error) => void
+}): PolicyOf {
   const { host, store, clock, log } = deps
   const known = new Map<string, Known>()
   const asking = new Map<string, Promise<Known>>()
@@ -61,7 +68,10 @@ export function createPolicies(deps: { host: PolicyHost; store: PolicyStore; clo
     if (id === null) return before
     // Section 10.2: renewed long before it ends, or who can hold back one answer at that moment could end it.
     if (before?.id === id && before.expiresAt - clock.now() > (before.maxAge * 1000) / 2) return before
-    const policy = await host.fetch(domain)
+    const policy = await host.fetch(domain).catch((error: unknown) => {
+      deps.onFault?.(domain, error as Error)
+      throw error
+    })
     const kept = { ...policy, domain, id, expiresAt: clock.now() + policy.maxAge * 1000 }
     await store
       .write(kept)

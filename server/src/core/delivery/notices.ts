@@ -144,7 +144,9 @@ export function createNotices(deps: NoticeDeps): Notices {
   }
 
   async function bodyOf(about: NoticedDelivery, notice: Notice, messageId: Id, now: number): Promise<Dsn> {
-    const whole = about.facts.ret === 'FULL' && about.size <= WHOLE_BYTES && notice.action === 'failed'
+    // RFC 8689 section 4.3: what must be kept in TLS is not sent back by a way that nobody knows.
+    const isSecret = about.facts.tls === 'required'
+    const whole = !isSecret && about.facts.ret === 'FULL' && about.size <= WHOLE_BYTES && notice.action === 'failed'
     const bytes = await original(about, WHOLE_BYTES)
     const headerEnd = bytes.indexOf('\r\n\r\n')
     const recipient: DsnRecipient = {

@@ -41,6 +41,7 @@ export function outgoingMail(deps: OutgoingMailDeps, job: Job): OutgoingMail {
     eightbit: facts.eightbit ?? false,
     ret: facts.ret ?? null,
     envid: facts.envid ?? null,
+    requireTls: facts.tls === 'required',
     recipients: job.recipients.map((r) => ({ address: r.address, notify: notifyText(r.notify), orcpt: r.orcpt })),
     body: () => (body.kind === 'memory' ? [head, ...body.bytes] : stored(deps, job, head, body)),
   }

@@ -1,6 +1,6 @@
 /** What a destination's runner is given and gives: where its hosts are, what was asked of them, how it is stopped. */
-import type { OutgoingMail } from '../../clients/smtp/connection.ts'
-import type { RecipientResult } from '../../clients/smtp/result.ts'
+import type { OutgoingMail, SmtpConnection } from '../../clients/smtp/connection.ts'
+import type { RecipientResult, SmtpFailure } from '../../clients/smtp/result.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
 import type { RankedTarget } from './hosts.ts'
@@ -61,6 +61,8 @@ export interface RunnerDeps {
   onSlow(job: Job, stage: string, waitedMs: number): void
   /** what a host offered when a connection to it was opened */
   onOffer?(target: RankedTarget, offered: Capabilities): void
+  /** a connection was made, or not */
+  onOpened?(target: RankedTarget, outcome: SmtpConnection | SmtpFailure): void
   /** decides between equal hosts, 0 to 1 */
   random?: () => number
 }

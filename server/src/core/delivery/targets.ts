@@ -1,6 +1,8 @@
 /** Which hosts a transaction may go to: the route's own, or the MX of the recipient's domain. hosts.ts puts them in order. */
 import { SmtpFailure, type SmtpTarget } from '../../clients/smtp/result.ts'
+import { isAuthenticated } from '../../clients/smtp/target.ts'
 import { RouteKind } from '../../platform/codes.ts'
+import type { MessageFacts } from '../queue/index.ts'
 import { proved, trustOf, type OpenSecret, type Route } from '../directory/index.ts'
 import type { RankedTarget } from './hosts.ts'
 import type { TargetList } from './runner-ports.ts'
@@ -27,11 +29,36 @@ async function allProved(targets: RankedTarget[], world: World): Promise<TargetL
   return found.length > 0 ? { targets: found } : none(unused)
 }
 
-export async function findTargets(
+interface TargetsOf {
+  openSecret: OpenSecret
+  world: World
+  /** what the sender said about TLS on the way */
+  tls?: MessageFacts['tls']
+}
+
+export async function findTargets(route: Route | undefined, domain: string, how: TargetsOf): Promise<TargetList> {
+  const found = await hostsOf(route, domain, how)
+  if (how.tls !== 'required' || route?.settings.requireTlsTrusted) return found
+  return keptInTls(found)
+}
+
+/** RFC 8689 section 4.2.1: only whose certificate is checked, and who offers the same (session.ts looks). */
+function keptInTls({ targets, refusal }: TargetList): TargetList {
+  if (refusal) return { targets, refusal }
+  const good = targets.flatMap((target): RankedTarget[] => {
+    if (isAuthenticated(target)) return [{ ...target, requireTls: true }]
+    // Whoever it is will not do: somebody must vouch for it.
+    return target.tls === 'none' ? [] : [{ ...target, tls: 'required', requireTls: true }]
+  })
+  if (good.length > 0) return { targets: good }
+  const text = 'the sender demands TLS all the way (REQUIRETLS, RFC 8689), and this route goes in clear (tls none)'
+  return { targets: [], refusal: { code: 550, enhanced: '5.7.30', text, failure: null } }
+}
+
+async function hostsOf(
   route: Route | undefined,
   domain: string,
-  openSecret: OpenSecret,
-  world: World,
+  { openSecret, world, tls }: TargetsOf,
 ): Promise<TargetList> {
   if (!route)
     return {
@@ -71,7 +98,10 @@ export async function findTargets(
     return { targets: [], refusal: { code: 556, enhanced: answer.enhanced, text: answer.text, failure: null } }
   if (answer.kind === 'later')
     return { targets: [], refusal: { code: 0, enhanced: '4.4.3', text: answer.text, failure: 'dns' } }
-  const { targets, unused } = await worldTargets(world, domain, answer.hosts, settings.tls)
+  const { targets, unused } = await worldTargets(world, domain, answer.hosts, {
+    own: settings.tls,
+    isTlsOptional: tls === 'optional',
+  })
   if (targets.length === 0) return none(unused)
   return { targets: targets.map((target) => ({ ...target, ...origin })) }
 }

@@ -1,11 +1,20 @@
 /** What a domain publishes about TLS, and what becomes of its hosts: DANE, then MTA-STS, then what the route says. */
-import { expect, test } from 'vitest'
+import { X509Certificate } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import * as pem from '../../../testkit/certificates.ts'
 import { RouteKind } from '../../platform/codes.ts'
 import type { MxHost } from '../../clients/dns/mx.ts'
 import type { TlsaAnswer } from '../../clients/dns/tlsa.ts'
 import type { Policy } from '../../protocols/mta-sts/policy.ts'
 import { routeSettingsSchema, type Route, type RouteSettings } from '../directory/index.ts'
+import { startNextHop } from '../../../testkit/next-hop.ts'
+import { systemClock } from '../../platform/clock.ts'
+import type { MessageFacts } from '../queue/index.ts'
+import type { Job } from './job.ts'
+import { createRunner } from './runner.ts'
+import type { AttemptReport } from './runner-ports.ts'
 import { findTargets } from './targets.ts'
+import type { World } from './world.ts'
 
 const good: TlsaAnswer = {
   kind: 'records',
@@ -20,21 +29,48 @@ const unknown: TlsaAnswer = {
 }
 const enforce: Policy = { mode: 'enforce', mx: ['mx.corp.test'], maxAge: 86_400 }
 
+/** What reports would count: domain, policy, and the word for a host that is not used. */
+const counted: string[] = []
+const tally: NonNullable<World['tally']> = {
+  note: () => undefined,
+  unused: ({ domain, policy }, host, result) => void counted.push(`${domain} ${policy.type} ${host} ${result}`),
+}
+const testing: Policy = { mode: 'testing', mx: ['other.test'], maxAge: 86_400 }
+
 interface Wish {
   tlsa?: Record<string, TlsaAnswer>
   policy?: Policy | null
   tls?: RouteSettings['tls']
   hosts?: string[]
   kind?: Route['kind']
+  /** what the targets are about instead */
+  about?: boolean
+  /** what the sender said about TLS */
+  wish?: MessageFacts['tls']
+  /** the route is declared safe for it */
+  trusted?: boolean
 }
 /** Host and how TLS is begun to it; or the refusal. */
-async function look({ tlsa = {}, policy = null, tls = 'opportunistic', hosts = ['mx.corp.test'], kind }: Wish) {
+async function look({
+  tlsa = {},
+  policy = null,
+  tls = 'opportunistic',
+  hosts = ['mx.corp.test'],
+  kind,
+  about,
+  wish,
+  trusted = false,
+}: Wish) {
   const route: Route = {
     organisationId: 'o',
     routeId: 'r',
     name: 'world',
     kind: kind ?? RouteKind.mx,
-    settings: routeSettingsSchema.parse({ tls, hosts: kind ? hosts.map((host) => ({ host })) : [] }),
+    settings: routeSettingsSchema.parse({
+      tls,
+      requireTlsTrusted: trusted,
+      hosts: kind ? hosts.map((host) => ({ host })) : [],
+    }),
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
@@ -49,15 +85,25 @@ async function look({ tlsa = {}, policy = null, tls = 'opportunistic', hosts = [
     priority: i,
     ...(host in tlsa ? { tlsaBases: [host] } : {}),
   }))
-  const { targets, refusal } = await findTargets(route, 'corp.test', () => '', {
+  const world: World = {
     port: 25,
+    tally,
     policyOf: () => Promise.resolve(policy),
     tlsaOf: ([base]) => Promise.resolve(tlsa[base!] ?? none),
     hostTlsa: (host) => Promise.resolve(tlsa[host] ?? none),
     lookUpMx: () => Promise.resolve({ kind: 'hosts', hosts: found }),
-  })
+  }
+  const { targets, refusal } = await findTargets(route, 'corp.test', { openSecret: () => '', world, tls: wish })
   if (refusal) return refusal
-  return targets.map(({ host, tls: how, trust }) => `${host} ${how}${trust?.tlsa ? ` ${trust.tlsa.length}` : ''}`)
+  if (about)
+    return targets.map((one) => {
+      const { policy: its, isTest } = one.about!
+      return `${its.type} ${its.strings.join(',').slice(0, 30)}${isTest ? ' test' : ''}`
+    })
+  return targets.map(
+    ({ host, tls: how, trust, requireTls }) =>
+      `${host} ${how}${trust?.tlsa ? ` ${trust.tlsa.length}` : ''}${requireTls ? ' kept' : ''}`,
+  )
 }
 const mx = 'mx.corp.test'
 
@@ -112,4 +158,150 @@ test('a route to named hosts: only those whose records can be used; none left: i
   for (const text of ['SERVFAIL', 'can be used', 'd.corp.test:25 has no TLSA records'])
     expect(refused).toMatchObject({ text: expect.stringContaining(text) })
   expect(await look({ kind, hosts: [mx], tlsa, tls: 'required' })).toEqual(['mx.corp.test required'])
+})
+
+test('what reports will say it was about (RFC 8460): the policy that held, a test of one, or none', async () => {
+  const about = true
+  expect(await look({ about, tlsa: { [mx]: good } })).toEqual(['tlsa 3 1 1 000000000000000000000000'])
+  expect(await look({ about, tlsa: { [mx]: useless } })).toEqual(['tlsa 1 1 1 000000000000000000000000'])
+  expect(await look({ about, policy: enforce })).toEqual(['sts version: STSv1,mode: enforce,m'])
+  expect(await look({ about, policy: testing })).toEqual(['sts version: STSv1,mode: testing,m test'])
+  expect(await look({ about })).toEqual(['no-policy-found '])
+  counted.length = 0
+  await look({ tlsa: { [mx]: unknown } })
+  await look({ policy: { ...enforce, mx: ['other.test'] } })
+  expect(counted).toEqual([
+    'corp.test tlsa mx.corp.test dnssec-invalid',
+    'corp.test sts mx.corp.test validation-failure',
+  ])
+})
+
+test('each connection that is made, or not, is told once, with the host it was to', async () => {
+  const hop = await startNextHop({ tls: 'broken' })
+  const told: string[] = []
+  const target = { host: '127.0.0.1', port: hop.port, protocol: 'smtp', priority: 1 } as const
+  const ended: unknown[] = []
+  const runnerTo = (tls: 'required' | 'opportunistic') =>
+    createRunner({
+      clock: systemClock,
+      helo: 'mx.test',
+      connections: 1,
+      slowMs: 1000,
+      findTargets: () => Promise.resolve({ targets: [{ ...target, tls }] }),
+      mailOf: () => ({
+        from: '',
+        size: 1,
+        smtputf8: false,
+        eightbit: false,
+        ret: null,
+        envid: null,
+        recipients: [{ address: 'b@corp.test', notify: null, orcpt: null }],
+        body: () => [Buffer.from('x\r\n')],
+      }),
+      mayGo: () => true,
+      handBack: () => undefined,
+      report: (report) => void ended.push(report),
+      onSlow: () => undefined,
+      onOpened: ({ host }, outcome) =>
+        told.push(`${host} ${outcome instanceof Error ? `${outcome.stage} ${outcome.fault}` : outcome.fault}`),
+    })
+  const job = { client: null, recipients: [{ address: 'b@corp.test' }] } as unknown as Job
+  const runners = [runnerTo('required'), runnerTo('opportunistic')]
+  for (const runner of runners) runner.push(job)
+  runners[1]!.push(job)
+  await expect.poll(() => ended.length).toBe(3)
+  expect(told.sort()).toEqual(['127.0.0.1 tls validation-failure', '127.0.0.1 validation-failure'])
+  for (const runner of runners) runner.stop()
+  await hop.close()
+})
+
+test('TLS all the way (RFC 8689): only whose certificate is checked, and who must offer it too', async () => {
+  const wish = 'required'
+  expect(await look({ wish })).toEqual(['mx.corp.test required kept'])
+  expect(await look({ wish, policy: enforce })).toEqual(['mx.corp.test required kept'])
+  expect(await look({ wish, tlsa: { [mx]: good } })).toEqual(['mx.corp.test dane 1 kept'])
+  expect(await look({ wish, tlsa: { [mx]: useless } })).toMatchObject([expect.stringMatching(/required \d kept/)])
+  const clear = { code: 550, enhanced: '5.7.30', failure: null }
+  expect(await look({ wish, tls: 'none' })).toMatchObject(clear)
+  const kind = RouteKind.primary
+  expect(await look({ wish, kind, tls: 'opportunistic' })).toEqual(['mx.corp.test required kept'])
+  expect(await look({ wish, kind, tls: 'none' })).toMatchObject(clear)
+  // The admin says that the way is protected by other means.
+  for (const tls of ['none', 'opportunistic'] as const)
+    expect(await look({ wish, kind, tls, trusted: true })).toEqual([`mx.corp.test ${tls}`])
+})
+
+test('TLS-Required: No: what the domain publishes is not asked, what the route demands holds', async () => {
+  const wish = 'optional'
+  for (const tls of ['none', 'opportunistic', 'required'] as const) {
+    expect(await look({ wish, tls, policy: { ...enforce, mx: ['other.test'] } })).toEqual([`mx.corp.test ${tls}`])
+    expect(await look({ wish, tls, tlsa: { [mx]: unknown } })).toEqual([`mx.corp.test ${tls}`])
+  }
+  expect(await look({ wish, tls: 'dane' })).toMatchObject({ enhanced: '4.7.5' })
+  expect(await look({ wish, kind: RouteKind.primary, tls: 'required' })).toEqual(['mx.corp.test required'])
+})
+
+describe('a host that does not promise TLS all the way', () => {
+  async function send(extensions: string[][], alsoDead = false) {
+    const hops = await Promise.all(
+      extensions.map((offered) => startNextHop({ extensions: offered, tls: { cert: pem.server, key: pem.serverKey } })),
+    )
+    const data = new X509Certificate(pem.server).raw
+    const target = {
+      host: '127.0.0.1',
+      protocol: 'smtp',
+      tls: 'dane',
+      trust: { name: 'mx.corp.test', tlsa: [{ usage: 3, selector: 0, matching: 0, data }] },
+      requireTls: true,
+    } as const
+    const ended: AttemptReport[] = []
+    const runner = createRunner({
+      clock: systemClock,
+      helo: 'mx.test',
+      connections: 1,
+      slowMs: 1000,
+      findTargets: () =>
+        Promise.resolve({
+          targets: [...(alsoDead ? [{ port: 1 }] : []), ...hops].map(({ port }, priority) => ({
+            ...target,
+            port,
+            priority,
+          })),
+        }),
+      mailOf: () => ({
+        from: 'a@home.test',
+        size: 1,
+        smtputf8: false,
+        eightbit: false,
+        ret: 'FULL',
+        envid: null,
+        requireTls: true,
+        recipients: [{ address: 'b@corp.test', notify: null, orcpt: null }],
+        body: () => [Buffer.from('x\r\n')],
+      }),
+      mayGo: () => true,
+      handBack: () => undefined,
+      report: (report) => void ended.push(report),
+      onSlow: () => undefined,
+    })
+    runner.push({ client: null, recipients: [{ address: 'b@corp.test' }] } as unknown as Job)
+    await expect.poll(() => ended.length, { timeout: 10_000 }).toBe(1)
+    runner.stop()
+    for (const hop of hops) await hop.close()
+    return {
+      result: ended[0]!.results[0]!,
+      mails: hops.map((hop) => hop.heard.find(({ line }) => line.startsWith('MAIL'))?.line),
+    }
+  }
+  test('is not used while another one does, which is told', async () => {
+    const { result, mails } = await send([['PIPELINING'], ['PIPELINING', 'REQUIRETLS']])
+    expect(result.outcome).toBe('delivered')
+    expect(mails).toEqual([undefined, 'MAIL FROM:<a@home.test> REQUIRETLS'])
+  })
+  test('refuses it for good where there is no other; not while one is only away', async () => {
+    const { result, mails } = await send([['PIPELINING'], []])
+    expect(result).toMatchObject({ outcome: 'refused', code: 550, enhanced: '5.7.30', failure: null })
+    expect(mails).toEqual([undefined, undefined])
+    expect((await send([['PIPELINING']], true)).result.outcome).toBe('deferred')
+  })
 })

@@ -39,7 +39,7 @@ test('learned once, changed seldom, the smallest and what all have', async () =>
   offers.saw(route(), b, ehlo('SIZE 500', '8BITMIME'))
   await clock.advance(1_000)
   await known(1)
-  expect(route().offer).toEqual({ size: 500, smtputf8: false, eightBitMime: false, dsn: false })
+  expect(route().offer).toEqual({ size: 500, smtputf8: false, eightBitMime: false, dsn: false, requireTls: false })
 
   // The same again: nothing to write, however long.
   offers.saw(route(), a, ehlo('SIZE 1000', 'SMTPUTF8'))
@@ -49,7 +49,7 @@ test('learned once, changed seldom, the smallest and what all have', async () =>
   offers.saw(route(), b, ehlo('SIZE 2000', 'SMTPUTF8'))
   await clock.advance(1_000)
   await known(2)
-  expect(route().offer).toEqual({ size: 1000, smtputf8: true, eightBitMime: false, dsn: false })
+  expect(route().offer).toEqual({ size: 1000, smtputf8: true, eightBitMime: false, dsn: false, requireTls: false })
 
   // One that says something else each time is not written each time; what was seen last counts.
   for (let i = 0; i < 100; i++) {

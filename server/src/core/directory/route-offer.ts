@@ -11,6 +11,7 @@ const hostOffer = z.object({
   smtputf8: z.boolean(),
   eightBitMime: z.boolean(),
   dsn: z.boolean(),
+  requireTls: z.boolean().default(false),
 })
 export type Offer = z.infer<typeof hostOffer>
 export type HostOffers = Record<string, Offer>
@@ -19,11 +20,12 @@ const storedOffers = z.record(z.string(), hostOffer)
 
 export const hostKey = ({ host, port }: { host: string; port: number }): string => `${host.toLowerCase()}:${port}`
 
-export const offerOf = ({ size, smtputf8, eightBitMime, dsn }: Capabilities): Offer => ({
+export const offerOf = ({ size, smtputf8, eightBitMime, dsn, all }: Capabilities): Offer => ({
   size: size ?? 0,
   smtputf8,
   eightBitMime,
   dsn,
+  requireTls: all.has('REQUIRETLS'),
 })
 
 export const sameOffer = (a: Offer | undefined, b: Offer): boolean =>
@@ -31,7 +33,8 @@ export const sameOffer = (a: Offer | undefined, b: Offer): boolean =>
   a.size === b.size &&
   a.smtputf8 === b.smtputf8 &&
   a.eightBitMime === b.eightBitMime &&
-  a.dsn === b.dsn
+  a.dsn === b.dsn &&
+  a.requireTls === b.requireTls
 
 /** Those of the route's present hosts; what cannot be read was never seen. */
 export function readOffers(stored: unknown, hosts: readonly { host: string; port: number }[]): HostOffers {
@@ -51,5 +54,6 @@ export function commonOffer(offers: HostOffers): Offer | null {
     smtputf8: all.every((one) => one.smtputf8),
     eightBitMime: all.every((one) => one.eightBitMime),
     dsn: all.every((one) => one.dsn),
+    requireTls: all.every((one) => one.requireTls),
   }
 }

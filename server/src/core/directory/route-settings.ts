@@ -53,6 +53,12 @@ export const routeSettingsSchema = z.strictObject({
     .describe(
       'For tls required: certificates (PEM) that vouch for the server, instead of the public ones; better: caFile beside settings.',
     ),
+  requireTlsTrusted: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: mail whose sender demands TLS all the way (REQUIRETLS, RFC 8689) goes to these hosts like any other; for a way that is protected by other means. false: only over TLS with a certificate that is checked, and to hosts that offer REQUIRETLS themselves; else it is refused with 5.7.30.',
+    ),
   username: z.string().max(255).optional().describe('Name to sign in with (AUTH PLAIN or LOGIN).'),
   clientAddress: z
     .enum(['none', 'xforward', 'xclient', 'proxy'])

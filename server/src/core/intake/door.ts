@@ -21,6 +21,8 @@ export interface MxEnvelope extends SourceClient {
   ret: 'FULL' | 'HDRS' | null
   /** decoded (RFC 3461 section 4.4) */
   envid: string | null
+  /** REQUIRETLS was said (RFC 8689) */
+  requireTls?: boolean
 }
 
 export interface MxRecipient {

@@ -20,6 +20,7 @@ import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/head
 import type { Watch } from '../delivery/index.ts'
 import type { Directory, MailingList, Recipient, RouteBook } from '../directory/index.ts'
 import type { ListBounces } from '../lists/index.ts'
+import { tlsFact } from '../queue/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import { admit, inTime } from './admission.ts'
@@ -266,6 +267,8 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
+  if (envelope.requireTls === true || header.tlsOptional)
+    Object.assign(facts, tlsFact(envelope.requireTls === true, header))
   if (header.priority) facts.priority = header.priority
   const input = {
     receivedAt,

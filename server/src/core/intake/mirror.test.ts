@@ -4,7 +4,8 @@ import { notListed } from '../../../testkit/not-listed.ts'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
-import type { Recipient, RouteBook } from '../directory/index.ts'
+import { RouteKind } from '../../platform/codes.ts'
+import { routeSettingsSchema, type Recipient, type RouteBook } from '../directory/index.ts'
 import type { MxEnvelope } from './door.ts'
 import { createMxDoor, type IntakeDeps } from './intake.ts'
 import { takenByRoute } from './mirror.ts'
@@ -38,6 +39,31 @@ describe('SIZE', () => {
     [undefined, 1e9, 'taken'],
   ])('offered %j, declared %s: %s', (offer, declaredSize, result) => {
     expect(answer(offer, { declaredSize })).toBe(result)
+  })
+})
+
+describe('REQUIRETLS (RFC 8689)', () => {
+  const primary = RouteKind.primary
+  const route = (change: object, settings: object = {}) =>
+    ({ kind: primary, settings: routeSettingsSchema.parse(settings), offer: null, ...change }) as never
+  const asked = (one: never, requireTls = true): string => {
+    try {
+      takenByRoute({ get: () => one }, recipient('alice@corp.test'), envelope({ requireTls }))
+      return 'taken'
+    } catch (error) {
+      return (error as WireError).spec.enhanced
+    }
+  }
+  test('refused at RCPT where it is known that the primary cannot keep it, and only then', () => {
+    expect(asked(route({ offer: { size: 0, requireTls: false } }))).toBe('5.7.30')
+    expect(asked(route({ offer: { size: 0, requireTls: true } }, { tls: 'none' }))).toBe('5.7.30')
+    expect(asked(route({ offer: { size: 0, requireTls: true } }))).toBe('taken')
+    expect(asked(route({}))).toBe('taken')
+    expect(asked(route({ offer: { size: 0, requireTls: false } }, { tls: 'none', requireTlsTrusted: true }))).toBe(
+      'taken',
+    )
+    expect(asked(route({ kind: RouteKind.mx }))).toBe('taken')
+    expect(asked(route({ offer: { size: 0, requireTls: false } }), false)).toBe('taken')
   })
 })
 

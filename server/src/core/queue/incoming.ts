@@ -84,6 +84,17 @@ export interface MessageFacts {
   priority?: 'high' | 'low'
   /** posted to this list (folded address): its members' bounces are counted, nobody is told */
   list?: string
+  /**
+   * What its sender said about TLS on the way from here (RFC 8689): required (REQUIRETLS), or optional whatever the domains of
+   * its recipients publish (TLS-Required: No)
+   */
+  tls?: 'required' | 'optional'
   /** what the DSN is about, for direction dsn */
   about?: Id
+}
+
+/** RFC 8689 section 4.1: where both were said, REQUIRETLS counts. */
+export function tlsFact(requireTls: boolean, { tlsOptional }: { tlsOptional: boolean }): Pick<MessageFacts, 'tls'> {
+  if (requireTls) return { tls: 'required' }
+  return tlsOptional ? { tls: 'optional' } : {}
 }

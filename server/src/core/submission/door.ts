@@ -156,7 +156,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
         ...owner,
         copyId,
         identityAddress: from,
-        envelope: { from, to, dsn },
+        envelope: { from, to, dsn, ...(envelope.requireTls ? { requireTls: true } : {}) },
         hold,
         protocol: envelope.smtputf8 ? 'UTF8SMTPSA' : 'ESMTPSA',
       })

@@ -8,6 +8,8 @@ export interface Envelope {
   from: string
   to: readonly string[]
   dsn?: DsnWish | null
+  /** it may go on only over TLS (RFC 8689) */
+  requireTls?: boolean
 }
 
 export interface NamedRecipient {

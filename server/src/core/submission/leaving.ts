@@ -114,7 +114,16 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
       const routes = await route(owner, outgoing, sender, sentAt)
       const { organisationId } = owner
       const dsn = envelope?.dsn ?? null
-      const leaving = { organisationId, messageId, receivedAt: sentAt, outgoing, protocol, dsn, ...routes }
+      const leaving = {
+        organisationId,
+        messageId,
+        receivedAt: sentAt,
+        outgoing,
+        protocol,
+        dsn,
+        requireTls: envelope?.requireTls === true,
+        ...routes,
+      }
       const staged = await stageAll(deps, leaving)
       const one = {
         submissionId,

@@ -11,7 +11,7 @@ import { signedParts } from '../../protocols/dkim/signature.ts'
 import { listFields } from '../../protocols/mime/list-fields.ts'
 import { createHeaderScanner } from '../../protocols/smtp/header-scanner.ts'
 import { foldAddress } from '../directory/index.ts'
-import type { BodyIntake, Incoming } from '../queue/index.ts'
+import { tlsFact, type BodyIntake, type Incoming } from '../queue/index.ts'
 import {
   mailDate,
   type OwnId,
@@ -57,6 +57,7 @@ export interface Leaving extends Routes {
   /** by which the author handed it over: HTTP, or ESMTPSA and the like (RFC 3848, RFC 6531 section 4.3) */
   protocol: string
   dsn: Pick<DsnWish, 'ret' | 'envid'> | null
+  requireTls: boolean
 }
 
 /** The message, and one with the list's header fields for each list it is posted to. */
@@ -126,6 +127,7 @@ async function stageOutgoing(
         ...(dsn?.envid ? { envid: dsn.envid } : {}),
         ...(header.priority ? { priority: header.priority } : {}),
         ...(posting ? { list: posting.list.address, ret: 'HDRS' } : {}),
+        ...tlsFact(leaving.requireTls, header),
       },
       ...routed,
     }

@@ -292,6 +292,12 @@ export const configSchema = z.strictObject({
         432_000,
         'After this time a message that cannot be delivered is returned to its sender (unprotected recipients and the outside world).',
       ),
+      tlsReports: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Counts how TLS towards other domains went, and tells those who ask for it once a day (RFC 8460), in this server's name.",
+        ),
       delayNotice: seconds(
         14_400,
         'A sender who asked for it (NOTIFY=DELAY) is told once when a delivery is open for this long.',

@@ -81,6 +81,7 @@ test('records of each kind, with the lowest TTL, and whether they are authentica
     authenticated: true,
     canonical: 'corp.test',
     ttl: 60,
+    octets: expect.any(Number),
     records: [
       { priority: 10, exchange: 'mx.corp.test' },
       { priority: 20, exchange: 'm2.corp.test' },

@@ -43,6 +43,8 @@ export interface Reply<T extends RecordType = RecordType> {
   canonical: string
   /** seconds; null: nothing says for how long it holds */
   ttl: number | null
+  /** of the whole answer */
+  octets: number
 }
 
 /** Answers above it have nothing that mail could use. */
@@ -104,7 +106,13 @@ export function readReply<T extends RecordType>(
     bytes.readUInt16BE(question.end) === asked.type &&
     bytes.readUInt16BE(question.end + 2) === CLASS_IN
   if (!isIts) return null
-  const head = { rcode: flags & 0xf, truncated: (flags & 0x0200) !== 0, authenticated: (flags & AUTHENTIC) !== 0 }
+  const octets = bytes.length
+  const head = {
+    octets,
+    rcode: flags & 0xf,
+    truncated: (flags & 0x0200) !== 0,
+    authenticated: (flags & AUTHENTIC) !== 0,
+  }
   // What was cut off is asked again, and an error has nothing to read.
   if (head.truncated || (head.rcode !== 0 && head.rcode !== 3))
     return { ...head, records: [], canonical: name, ttl: null }

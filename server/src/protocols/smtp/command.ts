@@ -27,6 +27,8 @@ export interface MailArguments {
   envid: string | null
   /** RFC 4865; there only where it was taken and given */
   hold?: Hold
+  /** REQUIRETLS was said */
+  requireTls?: true
 }
 
 export interface RcptArguments {
@@ -99,7 +101,7 @@ export interface MailOptions {
   futureRelease?: boolean
 }
 
-/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531 and 3461. */
+/** RFC 5321 section 4.1.1.2, with RFC 1870, 6152, 6531, 3461 and 8689. */
 export function parseMail(rest: string, options: MailOptions = {}): MailArguments {
   const start = afterKeyword(rest, 'FROM:')
   const path = parsePath(rest, start, 'address-syntax-sender')
@@ -180,6 +182,10 @@ function setMail(result: Omit<MailArguments, 'from'>, name: string, value: strin
     case 'SMTPUTF8': // RFC 6531 section 3.4
       if (value !== null) throw new WireError('syntax-arguments', 'SMTPUTF8 takes no value')
       result.smtputf8 = true
+      return
+    case 'REQUIRETLS': // RFC 8689 section 4
+      if (value !== null) throw new WireError('syntax-arguments', 'REQUIRETLS takes no value')
+      result.requireTls = true
       return
     case 'RET': // RFC 3461 section 4.3
       result.ret = oneOf(name, value, ['FULL', 'HDRS'] as const)

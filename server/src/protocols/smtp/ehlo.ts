@@ -48,6 +48,8 @@ export interface Offer {
   size: number
   startTls: boolean
   recipients: number
+  /** the session is in TLS, under which alone REQUIRETLS may be offered (RFC 8689 section 2) */
+  isSecure?: boolean
   /** SASL mechanisms, where there are some */
   auth?: readonly string[]
   /** the longest time a message is held, in seconds, and the latest date and time (RFC 4865 section 4) */
@@ -67,6 +69,7 @@ export function formatCapabilities(offer: Offer): string[] {
     'ENHANCEDSTATUSCODES',
     'DSN',
     'CHUNKING',
+    ...(offer.isSecure ? ['REQUIRETLS'] : []),
     `LIMITS RCPTMAX=${offer.recipients}`,
     ...(offer.auth && offer.auth.length > 0 ? [`AUTH ${offer.auth.join(' ')}`] : []),
     ...(offer.futureRelease ? [`FUTURERELEASE ${offer.futureRelease.seconds} ${offer.futureRelease.until}`] : []),

@@ -64,6 +64,7 @@ describe('RFC 5322 section 3.6: the facts of a header', () => {
       priority: null,
       received: 0,
       traces: [],
+      tlsOptional: false,
     }
     expect(scan([])).toEqual({ ...nothing, size: 0, complete: true })
     expect(scan(['\r\nSubject: body'])).toEqual({ ...nothing, size: 2, complete: true })
@@ -213,4 +214,14 @@ test('octet by octet: the same facts, and not a buffer for each octet', () => {
   expect(done).toBe(true)
   expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(header.length * 60)
   expect(scanner.finish()).toMatchObject({ messageId: '<a@b>', complete: true, size: header.length })
+})
+
+test.each([
+  ['TLS-Required: No', true],
+  ['tls-required:\r\n no ', true],
+  ['TLS-Required: Yes', false],
+  ['X-TLS-Required: No', false],
+  ['TLS-Required: Yes\r\nTLS-Required: No', false],
+])('%j: TLS is optional (RFC 8689 section 5): %s', (header, optional) => {
+  expect(scan([`${header}\r\n\r\nTLS-Required: No\r\n`]).tlsOptional).toBe(optional)
 })

@@ -26,6 +26,8 @@ export interface HeaderFacts {
   received: number
   /** values of Holdfast-Trace, at most 100 */
   traces: string[]
+  /** TLS-Required: No (RFC 8689 section 5) */
+  tlsOptional: boolean
   /** octets of the header section, with the empty line where there is one */
   size: number
   /** the whole header was seen */
@@ -51,7 +53,7 @@ const LATEST_DATE = Date.UTC(2201, 0)
 const END = Buffer.from('\r\n\r\n')
 /** A field we want, with its folded lines (RFC 5322 section 2.2.3). */
 const FIELD =
-  /^(from|subject|message-id|in-reply-to|references|date|received|holdfast-trace|importance|x-priority|priority)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim
+  /^(from|subject|message-id|in-reply-to|references|date|received|holdfast-trace|importance|x-priority|priority|tls-required)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim
 const MESSAGE_ID = /<[^<>\s]{1,995}>/
 const MESSAGE_IDS = new RegExp(MESSAGE_ID, 'g')
 const MOST_REFERENCES = 50
@@ -118,6 +120,7 @@ function scan(header: Buffer, complete: boolean): HeaderFacts {
     priority: null,
     received: 0,
     traces: [],
+    tlsOptional: false,
     size: header.length,
     complete,
   }
@@ -159,6 +162,9 @@ function take(facts: HeaderFacts, name: string, raw: string): void {
     case 'x-priority':
     case 'priority':
       facts.priority ??= priorityOf(value)
+      return
+    case 'tls-required':
+      facts.tlsOptional = value.trim().toLowerCase() === 'no'
       return
     default:
       if (facts.traces.length < MAX_TRACES) facts.traces.push(displayText(value, MAX_DISPLAY))

@@ -31,6 +31,25 @@ describe('RFC 3207: STARTTLS', () => {
     await client.ended()
   })
 
+  test('REQUIRETLS (RFC 8689): offered in TLS alone, kept with the envelope, and nothing in clear', async () => {
+    await open()
+    const client = await mx.client()
+    await client.reply()
+    expect((await client.command('EHLO x')).lines).not.toContain('REQUIRETLS')
+    expect((await client.command('MAIL FROM:<a@b> REQUIRETLS')).raw).toMatch(/^530 5\.7\.0 /)
+    await client.command('STARTTLS')
+    await client.startTls()
+    expect((await client.command('EHLO x')).lines).toContain('REQUIRETLS')
+    expect((await client.command('MAIL FROM:<a@b> REQUIRETLS=1')).code).toBe(501)
+    for (const line of ['MAIL FROM:<a@b> REQUIRETLS', 'RCPT TO:<c@d.example>', 'DATA']) await client.command(line)
+    client.send('x: y\r\n\r\n.\r\n')
+    expect((await client.reply()).code).toBe(250)
+    for (const line of ['MAIL FROM:<a@b>', 'RCPT TO:<c@d.example>', 'DATA']) await client.command(line)
+    client.send('x: y\r\n\r\n.\r\n')
+    expect((await client.reply()).code).toBe(250)
+    expect(mx.seen.map(({ envelope }) => envelope.requireTls)).toEqual([true, undefined])
+  })
+
   test('injection: what stands behind STARTTLS in plain text is never carried out', async () => {
     for (const pieces of [
       ['STARTTLS\r\nEHLO evil\r\nMAIL FROM:<evil@x>\r\nRCPT TO:<evil@d.example>\r\n'],

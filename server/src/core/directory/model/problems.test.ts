@@ -137,6 +137,7 @@ test('any value gets an answer', () => {
 })
 
 test.each<[object, object, string, string]>([
+  [{ tls: 'dane', hosts: [{ host: '192.0.2.1' }] }, {}, '.settings.hosts', 'give its name, not its address'],
   [{ tls: 'pinned' }, {}, '.settings.tlsPins', 'at least one pin'],
   [{ tls: 'pinned', tlsPins: ['abc'] }, {}, '.settings.tlsPins[abc]', 'is not a SHA-256 in base64'],
   [{ tlsPins: [`${'A'.repeat(43)}=`] }, {}, '.settings.tlsPins', 'belongs to tls pinned'],

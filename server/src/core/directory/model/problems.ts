@@ -3,6 +3,7 @@
  * each other; named.ts has the names that must exist). Every problem has its path, in people's words once it leaves here
  * (paths.ts); a misspelt key gets the nearest one that exists. All problems are named at once, up to a bound.
  */
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { nearest } from '../../../platform/nearest.ts'
 import { schemaWords } from '../../../platform/schema-words.ts'
@@ -143,6 +144,8 @@ function* trust({ kind, settings, ...route }: DeclaredOrganisation['routes'][num
   const isCheckedByUs = tls === 'required' && kind !== 'mx'
   if (kind === 'mx' && tls === 'pinned')
     yield at('settings.tls', "a route of kind mx speaks to other people's servers, whose keys nobody knows beforehand")
+  if (kind !== 'mx' && tls === 'dane' && settings.hosts.some(({ host }) => ipaddr.isValid(host)))
+    yield at('settings.hosts', 'tls dane looks for records of the host: give its name, not its address')
   if (tls === 'pinned' && tlsPins.length === 0) yield at('settings.tlsPins', 'tls pinned needs at least one pin')
   if (tls !== 'pinned' && tlsPins.length > 0) yield at('settings.tlsPins', 'belongs to tls pinned, and only there')
   const where = 'belongs to tls required, for hosts of the route'

@@ -22,6 +22,7 @@ export const ehloWith = (offerOf: (session: Session) => Partial<Offer>): Command
       const offer = {
         size: config.messageBytes,
         startTls: session.tls === null && secureContext() !== null,
+        isSecure: session.tls !== null,
         recipients: config.recipients,
         ...offerOf(session),
       }

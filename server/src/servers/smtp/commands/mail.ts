@@ -10,6 +10,11 @@ export function checkSize({ context: { config } }: Session, { size }: MailArgume
   }
 }
 
+/** RFC 8689 section 4.1: what must not travel in clear did so already. */
+export function checkTls({ tls }: Session, { requireTls }: MailArguments): void {
+  if (requireTls && tls === null) throw new WireError('tls-required', 'REQUIRETLS is for connections in TLS')
+}
+
 export function beginTransaction(session: Session, value: MailArguments): void {
   const { config, clock } = session.context
   session.envelope = {
@@ -24,6 +29,7 @@ export function beginTransaction(session: Session, value: MailArguments): void {
     declaredSize: value.size,
     ret: value.ret,
     envid: value.envid,
+    ...(value.requireTls ? { requireTls: true } : {}),
   }
   session.state = SessionState.mail
   session.transactionDeadline = clock.monotonic() + config.transactionTimeout * 1000
@@ -39,6 +45,7 @@ export const mail = command({
     // RFC 4954 section 5: the parameter AUTH belongs to the extension; whom we trust to say it is nobody.
     const value = parseMail(rest, { ignored: session.context.systems?.takesPasswords() ? ['AUTH'] : [] })
     checkSize(session, value)
+    checkTls(session, value)
     return value
   },
   run: beginTransaction,

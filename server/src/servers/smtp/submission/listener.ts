@@ -26,8 +26,14 @@ export function createSubmissionListener(deps: SubmissionListenerDeps): MxListen
     sending: deps.sending,
     begin({ sending, envelope }) {
       const { person, recipients, hold } = sending!
-      const { from, smtputf8, ret, envid } = envelope!
-      return deps.sending.door.begin(person!, { ...envelopeOf(from, recipients, { ret, envid }), smtputf8, hold })
+      const { from, smtputf8, ret, envid, requireTls } = envelope!
+      const more = requireTls ? { requireTls } : {}
+      return deps.sending.door.begin(person!, {
+        ...envelopeOf(from, recipients, { ret, envid }),
+        smtputf8,
+        hold,
+        ...more,
+      })
     },
     implicitTls: deps.name === 'submissions',
   })

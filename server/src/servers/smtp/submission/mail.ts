@@ -8,7 +8,7 @@ import { aheadOf } from '../../../core/submission/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import { parseMail, type MailArguments } from '../../../protocols/smtp/command.ts'
 import { command } from '../command.ts'
-import { beginTransaction, checkSize } from '../commands/mail.ts'
+import { beginTransaction, checkSize, checkTls } from '../commands/mail.ts'
 import { SIGN_IN_MS } from '../sending.ts'
 import { SessionState, type Session } from '../session.ts'
 
@@ -30,6 +30,7 @@ export const mail = command({
     const { maxHold } = sending!.door
     const value = parseMail(rest, { ignored: ['AUTH'], futureRelease: maxHold > 0 })
     checkSize(session, value)
+    checkTls(session, value)
     aheadOf(value.hold ?? null, clock.now(), maxHold)
     if (value.from === null)
       throw new WireError('forbidden', 'the null sender is for notices of servers; name an address of yours')

@@ -50,6 +50,7 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       'ENHANCEDSTATUSCODES',
       'DSN',
       'CHUNKING',
+      'REQUIRETLS',
       'LIMITS RCPTMAX=100',
       'AUTH PLAIN LOGIN',
       expect.stringMatching(/^FUTURERELEASE 2592000 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
@@ -58,7 +59,7 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       await say(
         client,
         `AUTH PLAIN ${PLAIN_ALICE}`,
-        'MAIL FROM:<Alice@corp.test> SIZE=20 BODY=8BITMIME SMTPUTF8 AUTH=<>',
+        'MAIL FROM:<Alice@corp.test> SIZE=20 BODY=8BITMIME SMTPUTF8 AUTH=<> REQUIRETLS',
         'RCPT TO:<c@d.example>',
         'RCPT TO:<C@D.example>',
         'RCPT TO:<x@unknown.example>',
@@ -84,7 +85,12 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       {
         outcome: 'finished',
         personId: '00000000-0000-7000-8000-000000000002',
-        envelope: { from: 'Alice@corp.test', to: ['c@d.example', 'x@unknown.example'], smtputf8: true },
+        envelope: {
+          from: 'Alice@corp.test',
+          to: ['c@d.example', 'x@unknown.example'],
+          smtputf8: true,
+          requireTls: true,
+        },
       },
     ])
     expect(Buffer.concat(it.seen[0]!.chunks).toString()).toBe('Subject: x\r\n\r\n.dot\r\n')
