@@ -108,7 +108,7 @@ export async function runEdge(sizes: EdgeSizes, note: (cell: Cell) => void): Pro
     const ways = { up: tls.port, down: clear.port }
     const config = postfixConfig(sizes.idle.sessions)
     subjects.push(await startPostfix(ways, { tls: true, config }))
-    subjects.push(await startHoldfast(ways, { route: { tls: 'opportunistic' } }))
+    subjects.push(await startHoldfast(ways, { route: { tls: 'opportunistic' }, alone: true }))
     const to = `alice@${domains.down}`
     for (const form of formNames) {
       const [sink, whom] = form === 'tls' ? [tls, recipient] : [clear, to]

@@ -135,7 +135,8 @@ describe('the neighbour has peace while', () => {
   test.each([
     ['commands', 'NOOP\r\n'],
     ['commands with long answers', 'EHLO x\r\n'],
-    ['rubbish', `${'x'.repeat(400)}\r\n`],
+    // answers longer than what they answer: the buffers of two kernels do not hold them
+    ['rubbish', 'x\r\n'],
   ])('ten others pour in 10 MB of %s each and read no answer: they are not read from for long', async (_name, text) => {
     const piece = Buffer.from(text.repeat(Math.ceil(65_536 / text.length)))
     await whileNeighbourSends(async () => {

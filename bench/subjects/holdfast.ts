@@ -25,6 +25,8 @@ export async function startHoldfast(
     env?: NodeJS.ProcessEnv
     /** with an organisation whose primary is down for good, and known to be */
     gone?: boolean
+    /** nobody but Alice in each organisation: made in a moment */
+    alone?: boolean
   } = {},
 ): Promise<HoldfastSubject> {
   const installation = createInstallation({
@@ -39,18 +41,19 @@ export async function startHoldfast(
     },
   })
   let server = await installation.start({ nodeArgs: options.nodeArgs ?? [] })
-  const numbered = Array.from({ length: MOST_RECIPIENTS }, (_, n) => `${n + 1}alice`)
+  const others = options.alone ? [] : people
+  const numbered = options.alone ? [] : Array.from({ length: MOST_RECIPIENTS }, (_, n) => `${n + 1}alice`)
   const plain = { primaryPort: ways.up, outboundPort: ways.up, sensitivity: 'patient', probe: false } as const
   await declareOrganisation(installation, {
     ...plain,
     domain: domains.up,
-    people: ['alice', ...numbered, ...people],
+    people: ['alice', ...numbered, ...others],
     ...(options.route ? { route: options.route } : {}),
   })
-  await declareOrganisation(installation, { ...plain, domain: domains.kept, people: ['alice', ...people] })
+  await declareOrganisation(installation, { ...plain, domain: domains.kept, people: ['alice', ...others] })
   await declareOrganisation(installation, {
     domain: domains.down,
-    people: ['alice', ...people],
+    people: ['alice', ...others],
     primaryPort: ways.down,
     outboundPort: ways.down,
     sensitivity: 'balanced',
