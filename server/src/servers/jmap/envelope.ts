@@ -1,6 +1,6 @@
 /**
  * The envelope of an EmailSubmission (RFC 8621 section 7): SMTP parameters as JSON, their values decoded, read by the rules
- * of MAIL and RCPT: what is asked to hear (RFC 3461), and when it is to leave (RFC 4865).
+ * of MAIL and RCPT: what is asked to hear (RFC 3461), when it is to leave (RFC 4865), and that it goes over TLS alone (RFC 8689).
  */
 import { envelopeOf, wishFor, type Envelope, type SentMail } from '../../core/submission/index.ts'
 import { Notify } from '../../platform/codes.ts'
@@ -57,17 +57,19 @@ export function readEnvelope(value: Json | undefined): { envelope: Envelope | nu
     ret,
     envid,
     hold = null,
+    requireTls,
   } = reading(() => readMailParameters(from.parameters, { ignored: IGNORED, futureRelease: true }))
   const recipients = value.rcptTo.map((one) => {
     const { email, parameters } = addressOf(one)
     return { address: email, ...reading(() => readRcptParameters(parameters)) }
   })
-  return { envelope: envelopeOf(from.email, recipients, { ret, envid }), hold }
+  const envelope = envelopeOf(from.email, recipients, { ret, envid })
+  return { envelope: requireTls ? { ...envelope, requireTls } : envelope, hold }
 }
 
-type Parameters = Record<string, string> | null
+type Parameters = Record<string, string | null> | null
 
-const orNull = (given: Record<string, string>): Parameters => (Object.keys(given).length > 0 ? given : null)
+const orNull = (given: Record<string, string | null>): Parameters => (Object.keys(given).length > 0 ? given : null)
 
 /** What MAIL was given, of what was kept: the time of release as it was worked out. */
 export function mailParameters({ envelope, isHeld, sentAt }: SentMail): Parameters {
@@ -75,6 +77,7 @@ export function mailParameters({ envelope, isHeld, sentAt }: SentMail): Paramete
   return orNull({
     ...(ret === null ? {} : { RET: ret }),
     ...(envid === null ? {} : { ENVID: envid }),
+    ...(envelope?.requireTls ? { REQUIRETLS: null } : {}),
     ...(isHeld ? { HOLDUNTIL: utcDate(sentAt) } : {}),
   })
 }
