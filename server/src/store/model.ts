@@ -1,6 +1,6 @@
 /**
- * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address, redirect, mailing_list, delegation. Writers take many
- * rows per statement (jsonb_to_recordset), so that thousands of people are one round trip, and are always called inside
+ * Reading and writing the model as a whole: organisation, route, domain, person_group, person, address, delegation; addresses
+ * that stand for others are in stand-ins.ts. Writers take many rows per statement (jsonb_to_recordset), so that thousands of people are one round trip, and are always called inside
  * one transaction that ends with bumpDirectory.
  */
 import { uuidArray } from '../platform/db/binary.ts'
@@ -74,41 +74,12 @@ export interface AddressModel {
   primary: boolean
 }
 
-/** An address that stands for others. */
-export interface RedirectModel {
-  id: Id
-  address: string
-  display: string
-  domainId: Id
-  /** as written */
-  targets: string[]
-  keepCopy: boolean
-}
-
 /** What a person may write from beside the own addresses. */
 export interface DelegationModel {
   address: string
   display: string
   personId: Id
   kind: number
-}
-
-export interface ListModel {
-  id: Id
-  address: string
-  display: string
-  domainId: Id
-  name: string
-  /** as written */
-  members: string[]
-  groupIds: Id[]
-  posting: number
-  /** folded */
-  posters: string[]
-  help: string | null
-  unsubscribe: string | null
-  pauseBounces: number | null
-  pauseDays: number | null
 }
 
 const SCOPES = 'scope_filtering AS filtering, scope_copy AS "rollingCopy", scope_emergency AS emergency'
@@ -168,21 +139,6 @@ export const readAddresses = (sql: Sql, organisationId: Id): Promise<AddressMode
 export const readDelegations = (sql: Sql, organisationId: Id): Promise<DelegationModel[]> =>
   sql.query<DelegationModel>(
     `SELECT address, display, person_id AS "personId", kind FROM delegation WHERE organisation_id = $1 ORDER BY kind, address`,
-    [organisationId],
-  )
-
-export const readRedirects = (sql: Sql, organisationId: Id): Promise<RedirectModel[]> =>
-  sql.query<RedirectModel>(
-    `SELECT redirect_id AS id, address, display, domain_id AS "domainId", targets, keep_copy AS "keepCopy" FROM redirect
-     WHERE organisation_id = $1 ORDER BY address`,
-    [organisationId],
-  )
-
-export const readLists = (sql: Sql, organisationId: Id): Promise<ListModel[]> =>
-  sql.query<ListModel>(
-    `SELECT list_id AS id, address, display, domain_id AS "domainId", name, members, to_jsonb(groups) AS "groupIds", posting, posters, help,
-            unsubscribe, pause_bounces AS "pauseBounces", pause_days AS "pauseDays" FROM mailing_list
-     WHERE organisation_id = $1 ORDER BY address`,
     [organisationId],
   )
 
@@ -261,7 +217,7 @@ export async function writeOutbound(sql: Sql, organisationId: Id, routeId: Id | 
   ])
 }
 
-const recordset = (columns: string): string => `FROM jsonb_to_recordset($2::jsonb) AS n(${columns})`
+export const recordset = (columns: string): string => `FROM jsonb_to_recordset($2::jsonb) AS n(${columns})`
 const SCOPE_TYPES = 'filtering boolean, "rollingCopy" boolean, emergency boolean'
 const SCOPE_SET =
   'scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency'
@@ -342,17 +298,6 @@ export async function writeAddresses(
   )
 }
 
-export async function writeRedirects(sql: Sql, organisationId: Id, rows: readonly RedirectModel[]): Promise<void> {
-  await sql.query(
-    `INSERT INTO redirect (organisation_id, redirect_id, address, display, domain_id, targets, keep_copy)
-     SELECT $1, id, address, display, "domainId", ARRAY(SELECT jsonb_array_elements_text(targets)), "keepCopy"
-     ${recordset('id uuid, address text, display text, "domainId" uuid, targets jsonb, "keepCopy" boolean')}
-     ON CONFLICT (organisation_id, redirect_id) DO UPDATE SET display = excluded.display, targets = excluded.targets,
-       keep_copy = excluded.keep_copy`,
-    [organisationId, JSON.stringify(rows)],
-  )
-}
-
 /** What these people may write from becomes exactly this. */
 export async function writeDelegations(
   sql: Sql,
@@ -369,36 +314,6 @@ export async function writeDelegations(
      SELECT $1, address, "personId", kind, display ${recordset('address text, "personId" uuid, kind smallint, display text')}`,
     [organisationId, JSON.stringify(rows)],
   )
-}
-
-export async function writeLists(sql: Sql, organisationId: Id, rows: readonly ListModel[]): Promise<void> {
-  const texts = (column: string): string => `ARRAY(SELECT jsonb_array_elements_text(${column}))`
-  await sql.query(
-    `INSERT INTO mailing_list (organisation_id, list_id, address, display, domain_id, name, members, groups, posting, posters, help, unsubscribe,
-       pause_bounces, pause_days)
-     SELECT $1, id, address, display, "domainId", name, ${texts('members')}, ${texts('"groupIds"')}::uuid[], posting, ${texts('posters')}, help, unsubscribe,
-       "pauseBounces", "pauseDays"
-     ${recordset(`id uuid, address text, display text, "domainId" uuid, name text, members jsonb, "groupIds" jsonb, posting smallint,
-       posters jsonb, help text, unsubscribe text, "pauseBounces" integer, "pauseDays" integer`)}
-     ON CONFLICT (organisation_id, list_id) DO UPDATE SET display = excluded.display, name = excluded.name, members = excluded.members,
-       groups = excluded.groups, posting = excluded.posting, posters = excluded.posters, help = excluded.help,
-       unsubscribe = excluded.unsubscribe, pause_bounces = excluded.pause_bounces, pause_days = excluded.pause_days`,
-    [organisationId, JSON.stringify(rows)],
-  )
-}
-
-export async function removeLists(sql: Sql, organisationId: Id, lists: readonly Id[]): Promise<void> {
-  await sql.query('DELETE FROM mailing_list WHERE organisation_id = $1 AND list_id = ANY($2::uuid[])', [
-    organisationId,
-    uuidArray(lists),
-  ])
-}
-
-export async function removeRedirects(sql: Sql, organisationId: Id, redirects: readonly Id[]): Promise<void> {
-  await sql.query('DELETE FROM redirect WHERE organisation_id = $1 AND redirect_id = ANY($2::uuid[])', [
-    organisationId,
-    uuidArray(redirects),
-  ])
 }
 
 /** First passwords; whoever has one keeps it. */

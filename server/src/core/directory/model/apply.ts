@@ -13,6 +13,7 @@ import { bumpDirectory } from '../../../store/directory.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import { ensureModes } from '../../../store/modes.ts'
 import * as store from '../../../store/model.ts'
+import * as standIns from '../../../store/stand-ins.ts'
 import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { appendAudit, canonicalJson } from '../../audit/index.ts'
 import type { Current, Desired } from './desired.ts'
@@ -250,11 +251,11 @@ async function quietPlan(sql: Sql, deps: ApplyDeps, current: Current, desired: D
 async function writeStandIns(
   sql: Sql,
   organisationId: Id,
-  redirects: readonly store.RedirectModel[],
-  lists: readonly store.ListModel[],
+  redirects: readonly standIns.RedirectModel[],
+  lists: readonly standIns.ListModel[],
 ): Promise<void> {
-  if (redirects.length > 0) await store.writeRedirects(sql, organisationId, redirects)
-  if (lists.length > 0) await store.writeLists(sql, organisationId, lists)
+  if (redirects.length > 0) await standIns.writeRedirects(sql, organisationId, redirects)
+  if (lists.length > 0) await standIns.writeLists(sql, organisationId, lists)
 }
 
 async function readCurrent(sql: Sql, slug: string): Promise<Current> {
@@ -279,9 +280,9 @@ async function readCurrent(sql: Sql, slug: string): Promise<Current> {
     groups: await store.readGroups(sql, id),
     people: await store.readPeople(sql, id),
     addresses: await store.readAddresses(sql, id),
-    redirects: await store.readRedirects(sql, id),
+    redirects: await standIns.readRedirects(sql, id),
     delegations: await store.readDelegations(sql, id),
-    lists: await store.readLists(sql, id),
+    lists: await standIns.readLists(sql, id),
   }
 }
 

@@ -10,12 +10,11 @@ import type {
   DelegationModel,
   DomainModel,
   GroupModel,
-  ListModel,
   OrganisationModel,
   PersonModel,
-  RedirectModel,
   RouteModel,
 } from '../../../store/model.ts'
+import type { ListModel, RedirectModel } from '../../../store/stand-ins.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import type { DkimKey } from './dkim-key.ts'
 import { readRouteFiles } from './route-files.ts'
