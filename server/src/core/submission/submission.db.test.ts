@@ -38,8 +38,12 @@ const sentMessages = async (): Promise<number> =>
   (await it.fresh.db.query<{ n: number }>('SELECT count(*) AS n FROM message WHERE direction = 2'))[0]!.n
 
 test('what must be kept in TLS (RFC 8689) says so to whoever brings it on', async () => {
-  const kept = { copyId: await draft(['x@elsewhere.test']), identityAddress: 'alice@corp.test', requireTls: true }
-  const { messageId } = await it.submission.submit({ ...it.owner('alice'), ...kept })
+  const { messageId } = await it.submission.submit({
+    ...it.owner('alice'),
+    copyId: await draft(['x@elsewhere.test']),
+    identityAddress: 'alice@corp.test',
+    envelope: { from: 'alice@corp.test', to: ['x@elsewhere.test'], requireTls: true },
+  })
   const plain = await submit(await draft(['x@elsewhere.test']))
   const rows = await it.fresh.db.query('SELECT facts FROM message WHERE message_id = ANY ($1) ORDER BY message_id', [
     [messageId, plain.messageId],
