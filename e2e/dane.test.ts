@@ -1,13 +1,17 @@
 /**
  * Mail to a world whose DNS is signed: a real validating resolver (unbound) before a real name server (NSD), a real Postfix with
- * STARTTLS as the mail server of every domain. What its TLSA records say decides, and what was forged is never believed.
+ * STARTTLS as the mail server of every domain. What its TLSA records say decides, and what was forged is never believed. Its
+ * MTA-STS and SPF records are obeyed as well.
  */
 import { createHash, X509Certificate } from 'node:crypto'
+import { createServer } from 'node:https'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { selfSigned } from '../server/src/platform/certificate.ts'
 import * as pem from '../server/testkit/certificates.ts'
 import { sendMail } from '../server/testkit/smtp-send.ts'
+import { startStandIn, type StandIn } from '../server/testkit/stand-in/stand-in.ts'
 import { createInstallation, type Installation, type RunningHoldfast } from './kit/holdfast.ts'
 import { startDns, type DnsPeer } from './peers/dns.ts'
 import { missing } from './peers/needs.ts'
@@ -43,16 +47,32 @@ const signedZone = (port: number): string[] => [
   `_${port}._tcp.mx.forged TLSA 3 1 1 ${'cd'.repeat(32)}`,
   'prefer MX 10 away\nprefer MX 20 mx.good\naway A 127.0.0.9',
   'null MX 0 .',
+  'strict MX 10 mx.none\n_mta-sts.strict TXT "v=STSv1; id=one;"\nmta-sts.strict A 127.0.0.5',
+  'proven MX 10 mx.none\nproven TXT "v=spf1 ip4:127.0.0.77 -all"',
+  'unproven MX 10 mx.none\nunproven TXT "v=spf1 -all"',
 ]
 const plainZone = (port: number): string[] => ['@ MX 10 mx', 'mx A 127.0.0.1', `_${port}._tcp.mx TLSA ${other}`]
 
-describe.skipIf(skip)('DANE', () => {
+describe.skipIf(skip)('a world whose DNS is signed', () => {
   const folder = skip ? '' : peerFolder('world')
   let world: Primary
   let dns: DnsPeer
   let installation: Installation
   let holdfast: RunningHoldfast
+  let primary: StandIn
+  const policyHost = selfSigned(['mta-sts.strict.test'], Date.now())
+  const policies = createServer(policyHost, (_, response) => {
+    response.setHeader('content-type', 'text/plain')
+    response.end('version: STSv1\r\nmode: enforce\r\nmx: mx.elsewhere.test\r\nmax_age: 86400\r\n')
+  })
   beforeAll(async () => {
+    await new Promise<void>((resolve, reject) => {
+      policies.once('error', reject)
+      policies.listen(443, '127.0.0.5', resolve)
+    })
+    writeFileSync(join(folder, 'policies.pem'), policyHost.cert)
+    primary = await startStandIn()
+    await primary.setFault('dot-5xx')
     const chain = join(folder, 'chain.pem')
     writeFileSync(chain, pem.serverKey + pem.server + pem.intermediate + pem.root)
     world = await startPrimary(['nobody@world.test'], {
@@ -73,6 +93,7 @@ smtpd_tls_loglevel = 1
     })
     installation = createInstallation({
       name: 'dane',
+      env: { NODE_EXTRA_CA_CERTS: join(folder, 'policies.pem') },
       config: {
         dns: { servers: [dns.resolver], allowPrivate: true },
         delivery: { worldPort: world.smtpPort },
@@ -80,13 +101,14 @@ smtpd_tls_loglevel = 1
     })
     holdfast = await installation.start()
     const settings = { retryFirst: 1, retryMax: 2 }
+    const home = { hosts: [{ host: '127.0.0.1', port: primary.port }], tls: 'none' }
     const declared = {
       organisations: [
         {
           slug: 'home',
           name: 'Home',
           routes: [
-            { name: 'primary', kind: 'primary', settings: { hosts: [{ host: '127.0.0.1', port: 9 }], tls: 'none' } },
+            { name: 'primary', kind: 'primary', settings: home },
             { name: 'world', kind: 'mx', settings },
           ],
           outboundRoute: 'world',
@@ -105,6 +127,8 @@ smtpd_tls_loglevel = 1
     await installation.remove()
     await world.remove()
     await dns.remove()
+    await primary.close()
+    await new Promise((resolve) => policies.close(resolve))
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -168,6 +192,39 @@ smtpd_tls_loglevel = 1
     const to = await send('null.test')
     const refused = await until('refused', async () => (await delivery(to))?.attempts.at(-1), 40_000)
     expect(refused.reply).toContain('null MX')
+  })
+
+  test('MTA-STS, where there is no DANE: a policy that names none of the mail servers keeps the mail here', async () => {
+    const to = await send('strict.test')
+    const { last } = await settled(to, 'deferred')
+    expect(last.reply).toMatch(/MTA-STS policy of strict\.test does not name mx\.none\.test/)
+    expect(isTaken(to)).toBe(false)
+  })
+
+  test('what the primary refuses after our 250 is told to a sender whom SPF proves, and to nobody else', async () => {
+    const write = async (domain: string): Promise<void> => {
+      const mail = `From: someone@${domain}\r\nTo: alice@home.test\r\nSubject: ${domain}\r\n\r\nHello\r\n`
+      const envelope = { from: `someone@${domain}`, to: ['alice@home.test'] }
+      expect((await sendMail(holdfast.ports.mx, envelope, mail, { localAddress: '127.0.0.77' })).ok).toBe(true)
+    }
+    await write('proven.test')
+    await until('the notice is there', () => isTaken('someone@proven.test'), 20_000).catch(async (error: unknown) => {
+      console.log(JSON.stringify((await installation.must(['trace', 'someone@proven.test', '--json'])).json))
+      throw error
+    })
+    await write('unproven.test')
+    const parked = await until(
+      'parked',
+      async () => {
+        const found = await installation.must(['trace', 'someone@unproven.test', '--json'])
+        const all = found.json.messages.flatMap((one: any) => one.deliveries)
+        return all.find((one: any) => one.state === 'parked') ?? null
+      },
+      40_000,
+      1_000,
+    )
+    expect(parked.reason).toBe('sender-not-aligned')
+    expect(isTaken('someone@unproven.test')).toBe(false)
   })
 
   test('doctor knows that the name server answers; in a world without a root it cannot say more', async () => {

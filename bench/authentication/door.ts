@@ -13,6 +13,9 @@ import { createVerifier, type DnsMap, type Question } from './verify.ts'
 export type * from '../../server/src/core/intake/door.ts'
 export { createOutbound, type Outbound } from '../../server/src/core/intake/outbound.ts'
 export type { IntakeDeps } from '../../server/src/core/intake/intake.ts'
+export { createSystems, type Systems } from '../../server/src/core/intake/systems.ts'
+export { createRates, type Rates } from '../../server/src/core/intake/rates.ts'
+export { refuseFlood } from '../../server/src/core/intake/onward.ts'
 
 type Verify = (question: Question) => Promise<boolean>
 

@@ -160,11 +160,11 @@ export async function sendMail(
   port: number,
   envelope: Envelope,
   bytes: Buffer | string,
-  options: { helo?: string; timeoutMs?: number } = {},
+  { helo, ...options }: { helo?: string; localAddress?: string; timeoutMs?: number } = {},
 ): Promise<SendResult> {
-  const session = openLine(port, options.timeoutMs ? { timeoutMs: options.timeoutMs } : {})
+  const session = openLine(port, options)
   try {
-    await greet(session, options.helo)
+    await greet(session, helo)
     const result = await transact(session, envelope, typeof bytes === 'string' ? Buffer.from(bytes) : bytes)
     session.write('QUIT\r\n')
     return result

@@ -13,6 +13,7 @@ import type { Keys } from '../platform/keys.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { createMxLookup } from '../clients/dns/mx.ts'
+import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
@@ -267,7 +268,18 @@ export function buildCore(base: Foundation): Core {
     ownId,
     delivery,
     returns,
-    bounces: createBounces({ db, blobs, clock, log, config, accept, routing, ownId, listBounces }),
+    bounces: createBounces({
+      db,
+      blobs,
+      clock,
+      log,
+      config,
+      accept,
+      routing,
+      ownId,
+      listBounces,
+      resolver: createRecords(config.dns.servers),
+    }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory }),
     tlsTally,

@@ -141,7 +141,7 @@ test('a failure is counted for its member and goes nowhere; a delay and an answe
 
   const no = async (address: string, from = '') => (await one.send('forged', [address], { from })).recipients[0]!.reply
   expect((await no(sender, stranger)).code).toBe(550)
-  expect((await no(sender.replace('=x=', '=y='))).text).toContain('not made here')
+  expect((await no(sender.replace('=x=', '=y='))).code).toBe(550)
   expect((await no(sender.replace('news-', 'other-'))).code).toBe(550)
 })
 

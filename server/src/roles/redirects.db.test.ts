@@ -86,7 +86,7 @@ test('a notice comes back to the original sender; nobody else gets in by that ad
 
   const refused = { code: 550, text: expect.stringMatching(/^5\.7\.1 .*from the null sender/) as string }
   expect(await firstReply('spam', from, 'spammer@evil.test')).toMatchObject(refused)
-  expect((await firstReply('forged', from.replace('sender@', 'victim@'), '')).text).toContain('not made here')
+  expect((await firstReply('forged', from.replace('sender@', 'victim@'), '')).code).toBe(550)
   expect((await firstReply('old', 'SRS0=ABCDEFGH=AA=outside.test=sender@corp.test', '')).code).toBe(550)
   expect((await firstReply('elsewhere', from.replace('corp.test', 'world.test'), '')).code).toBe(550)
   expect(await one.count('message')).toBe(3)
@@ -112,7 +112,9 @@ test('own senders and the null sender stay; what another has rewritten becomes S
   const theirs = 'SRS0=abcd=QY=outside.test=sender@forwarder.test'
   expect((await one.send('twice', [team], { from: theirs })).ok).toBe(true)
   const { envelopeFrom } = await outside('twice')
-  expect(envelopeFrom).toMatch(/^SRS1=[A-Z2-7]{8}=forwarder\.test==abcd=QY=outside\.test=sender@corp\.test$/)
+  expect(envelopeFrom).toMatch(
+    /^SRS1=[A-Z2-7]{8}=[A-Z2-7]{2}=forwarder\.test==abcd=QY=outside\.test=sender@corp\.test$/,
+  )
   expect((await one.send('twice-back', [envelopeFrom], { from: '' })).ok).toBe(true)
   expect((await outside('twice-back')).recipients).toEqual([theirs])
   await written(4)
@@ -207,11 +209,13 @@ test('what the world refuses after our 250 is about the original sender: not ali
   await one.until('parked', async () => (await one.count(`parking WHERE reason = 'sender-not-aligned'`)) === 1)
 })
 
-test('a flood of redirects in one transaction is not taken', async () => {
+test('a flood of redirects in one transaction: the rest in another', async () => {
   const many = Array.from({ length: 100 }, (_, i) => `x${i}@world.test`)
   for (let i = 0; i < 51; i++) await makeRedirect(one.db, one.org, `many${i}`, many)
   await redirect('last', many)
   const to = Array.from({ length: 51 }, (_, i) => `many${i}@corp.test`)
-  expect((await one.send('flood', to)).final).toMatchObject({ code: 452 })
-  expect(await one.count('message')).toBe(0)
+  const { recipients, ok } = await one.send('flood', to)
+  expect(recipients.map(({ reply }) => reply.code)).toEqual([...Array<number>(50).fill(250), 452])
+  expect(ok).toBe(true)
+  expect(await one.count('delivery')).toBe(100)
 })

@@ -69,6 +69,7 @@ export async function evidenceOf(
 export interface RouteSighting {
   routeId: Id
   mode: number
+  pin: number | null
   goodAt: Date | null
   /** the first and the last failure since then */
   badFrom: Date | null
@@ -82,7 +83,7 @@ export async function sightingsOf(
   badKinds: readonly EvidenceKind[],
 ): Promise<RouteSighting[]> {
   return sql.query<RouteSighting>(
-    `SELECT m.route_id AS "routeId", m.mode, g.at AS "goodAt", b.begun AS "badFrom", b.at AS "badAt"
+    `SELECT m.route_id AS "routeId", m.mode, m.pin, g.at AS "goodAt", b.begun AS "badFrom", b.at AS "badAt"
      FROM route_mode m JOIN route r USING (organisation_id, route_id)
      CROSS JOIN LATERAL (
        SELECT max(e.second) AS at FROM evidence e

@@ -126,6 +126,7 @@ function sighting({ route, state, counts }: Actor, from: number, now: number): R
   return {
     routeId: route.routeId,
     mode: Mode[state.mode],
+    pin: null,
     goodAt: date(goodAt),
     badFrom: date(bad.length > 0 ? Math.min(...bad) : null),
     badAt: date(bad.length > 0 ? Math.max(...bad) : null),

@@ -17,6 +17,9 @@ import { isBad } from './observation.ts'
 import type { PauseWatch } from './pause.ts'
 import type { EvidenceSink } from './ports.ts'
 
+/** What may be ours, or of before. */
+const isFailure = (kind: EvidenceKind): boolean => isBad(kind) || kind === EvidenceKind.reachBad
+
 const FLUSH_MS = 250
 const TOO_OLD_MS = 3000
 
@@ -80,7 +83,7 @@ export function createEvidenceSink(deps: {
 
   return {
     report({ organisationId, routeId, kind, probe = '', text, tookMs = 0 }) {
-      if (deps.pause.isAway() || (isBad(kind) && deps.isOver?.(routeId, tookMs))) return
+      if (deps.pause.isAway() || (isFailure(kind) && deps.isOver?.(routeId, tookMs))) return
       counter?.inc({ kind: wordOf(EvidenceKind, kind) })
       if (pending.size === 0) oldest = clock.monotonic()
       const lastText = text === undefined ? null : text.slice(0, 300).toWellFormed().replaceAll('\0', '')

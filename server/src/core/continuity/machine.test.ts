@@ -31,7 +31,18 @@ const event: fc.Arbitrary<MachineEvent> = fc.oneof(
   fc.record({ kind: fc.constant('blind' as const), why: fc.constant('x') }),
   fc.constantFrom(
     ...(
-      ['mixed', 'silent', 'drained', 'pinEmergency', 'pinNormal', 'pinHold', 'unpin', 'quietBegin', 'quietEnd'] as const
+      [
+        'mixed',
+        'silent',
+        'drained',
+        'reachUnasked',
+        'pinEmergency',
+        'pinNormal',
+        'pinHold',
+        'unpin',
+        'quietBegin',
+        'quietEnd',
+      ] as const
     ).map((kind) => ({ kind })),
   ),
 )
@@ -57,7 +68,7 @@ function run(
 test('the table is total', () => {
   const kinds = Object.keys(machineTable.normal).sort()
   for (const mode of modes) expect(Object.keys(machineTable[mode]).sort()).toEqual(kinds)
-  expect(kinds).toHaveLength(15)
+  expect(kinds).toHaveLength(16)
 })
 
 test('every state leads home: no pin, health and an empty queue end in normal', () => {

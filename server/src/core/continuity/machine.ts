@@ -56,6 +56,8 @@ export type MachineEvent =
   /** people cannot reach their mail there (reach.ts), and can again */
   | { kind: 'reachBad'; forMs: number; count: number; text: string }
   | { kind: 'reachGood'; forMs: number; count: number }
+  /** the route has no reach probes any more */
+  | { kind: 'reachUnasked' }
   // Nobody tells these: Quiet Time is decided for each delivery (docs/decisions). They stay because the table of modes has
   // `quiet`, and the machine must show a way into and out of every mode of it.
   | { kind: 'quietBegin' }
@@ -121,6 +123,7 @@ const calm = {
   unpin: move.unpin,
   reachBad: move.stay,
   reachGood: move.stay,
+  reachUnasked: move.stay,
   quietBegin: move.stay,
   quietEnd: move.stay,
 } as const satisfies Row
@@ -135,7 +138,13 @@ export const machineTable = {
   },
   suspect: { ...calm, good: move.calmDown, bad: move.declareEmergency, quietBegin: move.beginQuiet },
   emergency: { ...calm, good: move.beginReturn },
-  emergencyReach: { ...calm, bad: move.reachGetsWorse, drained: move.closeOnly, reachGood: move.reachBack },
+  emergencyReach: {
+    ...calm,
+    bad: move.reachGetsWorse,
+    drained: move.closeOnly,
+    reachGood: move.reachBack,
+    reachUnasked: move.reachUnasked,
+  },
   recovering: { ...calm, bad: move.returnFails, drained: move.goHome, fallback: move.returnStopped },
   quiet: { ...calm, bad: move.declareEmergency, quietEnd: move.endQuiet },
   hold: calm,
@@ -156,12 +165,13 @@ const reachesPinned = {
   unpin: true,
   reachBad: false,
   reachGood: false,
+  reachUnasked: false,
   quietBegin: false,
   quietEnd: false,
 } as const satisfies Record<EventKind, boolean>
 
 /** What shows that we see again. */
-const isSight: ReadonlySet<EventKind> = new Set(['good', 'bad', 'mixed'])
+const isSight: ReadonlySet<EventKind> = new Set(['good', 'bad', 'mixed', 'reachGood', 'reachBad'])
 const seeing = (state: MachineState): MachineState => ({ ...state, memory: { ...state.memory, blind: null } })
 
 export function step(before: MachineState, event: MachineEvent, numbers: Sensitivity, now: number): Step {

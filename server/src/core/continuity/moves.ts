@@ -176,6 +176,8 @@ export const reachBack: Handler<'reachGood'> = (c, event) => {
   if (lastHour(state.memory.emergencies, now).length >= numbers.emergenciesPerHour) return stay(c)
   return enter(c, { to: 'normal', cause: 'reach-back', detail: goodText(event) })
 }
+export const reachUnasked: Handler<'reachUnasked'> = (c) =>
+  enter(c, { to: 'normal', cause: 'reach-back', detail: 'nothing is asked about it any more (settings.reach)' })
 export const beginQuiet: Handler<'quietBegin'> = (c) =>
   enter(c, { to: 'quiet', cause: 'route-closed', detail: 'quiet time began' })
 export const endQuiet: Handler<'quietEnd'> = (c) =>

@@ -57,12 +57,16 @@ export function planStep(
           counts.filter(({ probe }) => probe === ''),
           now,
           numbers,
-          Math.max(state.memory.ignoreBefore, told.forgetBefore),
+          Math.max(state.memory.ignoreBefore, Math.min(now, told.forgetBefore)),
         )
   const next = step(state, event, numbers, now)
   if (next.cause !== null || event.kind === 'blind') return { record, state, event, next }
   // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
-  const reach = observeReach(counts, now, told.probes, Math.max(next.state.memory.ignoreBefore, told.forgetBefore))
+  // Nobody asks any more whether people can reach it: what was found out is not true for ever.
+  const isUnasked = state.mode === 'emergencyReach' && told.probes.length === 0
+  const reach = isUnasked
+    ? ({ kind: 'reachUnasked' } as const)
+    : observeReach(counts, now, told.probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
   if (reach === null) return { record, state, event, next }
   const second = step(next.state, reach, numbers, now)
   return { record, state, event: reach, next: { ...second, effects: [...next.effects, ...second.effects] } }
@@ -71,6 +75,8 @@ export function planStep(
 /** A route whose mode is about to get worse, and when what is held against it began. */
 export interface Worse {
   routeId: Id
+  /** it is about reading, not about taking mail */
+  isReach?: boolean
   begunAt: number
 }
 
@@ -78,7 +84,11 @@ export interface Worse {
 export function worsening(plans: readonly Plan[], now: number): Worse[] {
   return plans
     .filter((plan) => worsens(plan))
-    .map(({ record: { routeId }, event }) => ({ routeId, begunAt: 'forMs' in event ? now - event.forMs : now }))
+    .map(({ record: { routeId }, event }) => ({
+      routeId,
+      isReach: event.kind === 'reachBad',
+      begunAt: 'forMs' in event ? now - event.forMs : now,
+    }))
 }
 
 const worsens = ({ state, event, next }: Plan): boolean => isByFailure(event) && next.state.mode !== state.mode

@@ -51,11 +51,16 @@ const kindOf = {
 } as const satisfies Record<ReachResult['outcome'], EvidenceKind>
 
 const numbersOf = (route: Route): Sensitivity => sensitivities[route.settings.sensitivity]
+const timeoutOf = (route: Route, probe: ReachProbe): number =>
+  probe.timeout ?? Math.max(LEAST_TIMEOUT, numbersOf(route).probeTimeout)
 const usualSeconds = (route: Route, probe: ReachProbe): number => probe.every ?? SELDOMER * numbersOf(route).probeEvery
 
 /** What is asked of a route, for the judge. */
 export const heardProbes = (route: Route | undefined): HeardProbe[] =>
-  route?.settings.reach.map((probe) => ({ name: probe.name, everyMs: 1000 * usualSeconds(route, probe) })) ?? []
+  route?.settings.reach.map((probe) => ({
+    name: probe.name,
+    everyMs: 1000 * Math.max(usualSeconds(route, probe), timeoutOf(route, probe)),
+  })) ?? []
 
 /** `servers`: name servers, none: the system's. */
 export function askReachBy(clock: Clock, servers: readonly string[] = []): AskReach {
@@ -126,7 +131,8 @@ export function createReachProber(deps: {
     const faster = Math.min(numbersOf(route).probeFaster, usual)
     // In an emergency a good answer is what is waited for; else a bad one is what must be made sure of.
     const isAwaited = probingIn(deps.board.standing(route.routeId).mode) === 'awaited'
-    return 1000 * (last?.outcome === (isAwaited ? 'good' : 'bad') ? faster : usual)
+    const rest = isAwaited ? Math.min(usual, SELDOMER * numbersOf(route).probeEmergency) : usual
+    return 1000 * (last?.outcome === (isAwaited ? 'good' : 'bad') ? faster : rest)
   }
 
   async function ask(key: string, isOver: () => boolean): Promise<void> {
@@ -134,7 +140,8 @@ export function createReachProber(deps: {
     if (!found) return
     const { route, probe } = found
     const { organisationId, routeId } = route
-    const timeoutMs = 1000 * (probe.timeout ?? Math.max(LEAST_TIMEOUT, numbersOf(route).probeTimeout))
+    const timeoutMs = 1000 * timeoutOf(route, probe)
+    const began = clock.monotonic()
     let result: ReachResult
     try {
       const password = reachPasswords(route, deps.openSecret)[probe.name] ?? ''
@@ -148,7 +155,8 @@ export function createReachProber(deps: {
     const before = heard.get(key)
     const refusals = outcome === 'refused' ? (before?.refusals ?? 0) + 1 : 0
     heard.set(key, { outcome, refusals, asked: fingerprint(route, probe) })
-    deps.evidence.report({ organisationId, routeId, kind: kindOf[outcome], probe: probe.name, text })
+    const tookMs = clock.monotonic() - began
+    deps.evidence.report({ organisationId, routeId, kind: kindOf[outcome], probe: probe.name, text, tookMs })
     if (refusals === 1)
       log.error(
         { route: route.name, probe: probe.name, text },

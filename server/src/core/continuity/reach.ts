@@ -16,7 +16,7 @@ export type HeardCount = EvidenceCount & { probe: string }
 
 export interface HeardProbe {
   name: string
-  /** between two questions */
+  /** from one question to the next, the longest time that its answer takes counted in */
   everyMs: number
 }
 
@@ -46,8 +46,10 @@ export function observeReach(
   ignoreBefore = 0,
 ): ReachObservation | null {
   const from = Math.max(now - longestWindow * 1000, ignoreBefore)
-  const inside = counts.filter((c) => c.second >= from)
+  // A clock that went back leaves evidence of a time to come.
+  const inside = counts.filter((c) => c.second >= from && c.second <= now)
   const streaks = probes.flatMap((probe) => streakOf(inside, probe, now) ?? [])
+  const heardOnce = new Set(inside.filter(({ kind }) => isAnswer(kind)).map(({ probe }) => probe))
   const failing = streaks.filter(({ good }) => !good).sort((a, b) => b.forMs - a.forMs)[0]
   if (failing)
     return {
@@ -56,16 +58,19 @@ export function observeReach(
       count: failing.count,
       text: `${failing.name}: ${failing.text}`,
     }
-  if (streaks.length === 0) return null
+  // One that was heard of and is late now may be the one that fails.
+  if (streaks.length === 0 || streaks.length < probes.filter(({ name }) => heardOnce.has(name)).length) return null
   const least = (pick: (streak: Streak) => number): number => Math.min(...streaks.map(pick))
   return { kind: 'reachGood', forMs: least(({ forMs }) => forMs), count: least(({ count }) => count) }
 }
+
+const isAnswer = (kind: EvidenceKind): boolean => kind === EvidenceKind.reachBad || kind === EvidenceKind.reachGood
 
 /** The answers of one kind that one probe has given last without another between them. */
 function streakOf(inside: readonly HeardCount[], { name, everyMs }: HeardProbe, now: number): Streak | null {
   const isGood = ({ kind }: EvidenceCount): boolean => kind === EvidenceKind.reachGood
   const its = inside
-    .filter(({ probe, kind }) => probe === name && (kind === EvidenceKind.reachBad || kind === EvidenceKind.reachGood))
+    .filter(({ probe, kind }) => probe === name && isAnswer(kind))
     // Both within one second: it may be either, so it is well.
     .sort((a, b) => a.second - b.second || Number(isGood(a)) - Number(isGood(b)))
   const last = its.at(-1)

@@ -74,7 +74,8 @@ export function createSightWatch(deps: {
     const members = new Map<number, Sighting[]>()
     for (const row of rows) {
       const counts = countsAsFailing.has(row.mode)
-      if (!counts && row.badFrom !== null) continue
+      // So does one that somebody has pinned: they know how it is.
+      if ((!counts || row.pin !== null) && row.badFrom !== null) continue
       const group = groupOf.get(row.routeId)!
       const known = members.get(group)
       if (known) known.push(sightingOf(row))
@@ -115,7 +116,12 @@ export function createSightWatch(deps: {
       // What is about to get worse was judged by what is now forgotten.
       return lookOf(new Set(worse.map(({ routeId }) => routeId)))
     }
-    for (const { routeId, begunAt } of worse) {
+    for (const { routeId, begunAt, isReach = false } of worse) {
+      // What people reach may be far away where the mail system is next door: there only a reference tells.
+      if (isReach && ages.configured) {
+        if (ages.goodAge >= now - begunAt) waits.add(routeId)
+        continue
+      }
       // It answers in between, or its group does: only part of it fails, and that we see well.
       if ((groups.get(groupOf.get(routeId) ?? -1)?.goodAt ?? -Infinity) > begunAt) continue
       const verdict = judgeSight(all, begunAt, ages, now)

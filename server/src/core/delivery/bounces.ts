@@ -28,6 +28,17 @@ const EVERY_MS = 2_000
 const DELAYS_EVERY_MS = 60_000
 const BATCH = 50
 
+/**
+ * Of the member's address or mailbox (RFC 3463 section 3.2 and 3.3), or it ran out of time; not of what was posted: one message
+ * that nobody takes must not put a whole list on hold.
+ */
+const isAboutMailbox = ({
+  enhanced,
+  smtpCode,
+  reason,
+}: Pick<RefusedDelivery, 'enhanced' | 'smtpCode' | 'reason'>): boolean =>
+  reason === 'expired' || (enhanced ? /^5\.[12]\./.test(enhanced) : smtpCode === 550 || smtpCode === 553)
+
 export function createBounces(deps: NoticeDeps): Bounces {
   const { db } = deps
   const notices = createNotices(deps)
@@ -44,12 +55,13 @@ export function createBounces(deps: NoticeDeps): Bounces {
   /** For a list's mail its author has a list to answer for it, and hears nothing (RFC 3461 section 5.2.7.3). */
   async function dealWithMember(refused: RefusedDelivery, list: string): Promise<void> {
     const { organisationId, recipient, reply } = refused
-    await deps.listBounces?.note({
-      organisationId,
-      list,
-      member: memberKey(recipient),
-      text: reply ?? 'it was not taken for several days',
-    })
+    if (isAboutMailbox(refused))
+      await deps.listBounces?.note({
+        organisationId,
+        list,
+        member: memberKey(recipient),
+        text: reply ?? 'it was not taken for several days',
+      })
     await note(refused, refused.reason === 'expired' ? DeliveryState.expired : DeliveryState.refused)
   }
 

@@ -225,7 +225,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   /** Out of the commit or the queue: what Quiet Time holds goes back, what it held until now goes out at a pace. */
   function enter(job: Job): void {
     const go = gate.asks(job) ? gate.part(job).go : job
-    if (go === null) return passThrough.untried(job.messageId)
+    if (go === null) {
+      // Nothing of it goes on, so there is room for the next at once.
+      queue.ended(job.routeId)
+      return passThrough.untried(job.messageId)
+    }
     hold(go)
     if (go.wasQuiet || (quietEnd.isBehind(go) && !isNeverHeld(go))) quietEnd.push(go)
     else destinations.push(go)

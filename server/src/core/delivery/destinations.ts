@@ -142,8 +142,6 @@ export function createDestinations(deps: Deps): Destinations {
     keyOf,
     push: (job) => destinationOf(job).runner.push(job),
     load(routeId) {
-      const one = open.get(routeId)
-      if (one && leaving.size === 0) return one.runner.load()
       let sum = 0
       for (const destination of all()) if (destination.routeId === routeId) sum += destination.runner.load()
       return sum

@@ -42,6 +42,8 @@ export interface Job {
   byReturn: boolean
   /** tried although its route is closed: the only witness where there are no probes */
   isTrial: boolean
+  /** its bytes are in memory with another job of the message, which counts them */
+  sharesBody?: boolean
   /** Quiet Time held it until now */
   wasQuiet: boolean
 }
@@ -50,7 +52,8 @@ export interface Job {
 export const RECIPIENTS_PER_TRANSACTION = 100
 
 /** Bytes a job holds in memory. */
-export const jobBytes = (job: Job): number => (job.body.kind === 'memory' ? job.size : 0) + job.prefix.length + 1024
+export const jobBytes = (job: Job): number =>
+  (job.body.kind === 'memory' && !job.sharesBody ? job.size : 0) + job.prefix.length + 1024
 
 /** Splits recipients of one message: one group per key (route, and destination domain where the route is the world). */
 function* groups<T>(items: readonly T[], keyOf: (item: T) => string): Generator<T[]> {
@@ -87,7 +90,7 @@ export function jobsOfIncoming(
     const key = keyOf(d.routeId, d.recipient)
     return d.sender ? `${key} ${d.sender}` : key
   }
-  return [...groups(hot, wayOf)].map((list) => ({
+  return [...groups(hot, wayOf)].map((list, i) => ({
     organisationId: incoming.organisationId,
     messageId: incoming.messageId,
     routeId: list[0]!.routeId,
@@ -117,6 +120,7 @@ export function jobsOfIncoming(
     byReturn: false,
     isTrial: false,
     wasQuiet: false,
+    ...(i > 0 ? { sharesBody: true } : {}),
   }))
 }
 

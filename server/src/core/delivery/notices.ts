@@ -32,7 +32,7 @@ export interface NoticeDeps {
   accept: Accept
   routing: Routing
   ownId: OwnId
-  /** injected by tests; else the system's DNS */
+  /** records by name and type; left out: of the system's DNS */
   resolver?: (name: string, type: string) => Promise<unknown>
   /** counts what the members of lists did not get */
   listBounces?: ListBounces

@@ -6,7 +6,10 @@ import { settle } from './settle.ts'
 const reasonOf = (change: { confirms: boolean; notify: number; wasUnsure?: boolean; outcome?: string }) => {
   const { confirms, notify, wasUnsure = false, outcome = 'delivered' } = change
   const report = {
-    job: { recipients: [{ notify, wasUnsure, unsureBefore: 0, attempts: 0, personId: null, address: 'a@b.test' }] },
+    job: {
+      facts: {},
+      recipients: [{ notify, wasUnsure, unsureBefore: 0, attempts: 0, personId: null, address: 'a@b.test' }],
+    },
     results: [
       { outcome, stage: 'final', code: outcome === 'delivered' ? 250 : 550, enhanced: null, text: '', failure: null },
     ],

@@ -46,7 +46,8 @@ export function settle(attempt: AttemptReport, route: RouteFacts): Settled[] {
       random: route.random(),
     })
     const evidence =
-      result.failure === 'local' || !attempt.tried
+      // Stricter than the route itself (RFC 8689): what a stranger asks of a certificate says nothing about the host.
+      result.failure === 'local' || !attempt.tried || (attempt.job.facts.tls === 'required' && result.stage === 'tls')
         ? null
         : classifyAttempt({
             stage: result.stage,

@@ -5,22 +5,20 @@
 import { WireError } from '../../platform/errors.ts'
 import type { Directory, MailingList, Recipient } from '../directory/index.ts'
 import { isFailureReport, refusalOf, REPORT_BYTES, type ListBounces } from '../lists/index.ts'
-import type { ReturnPaths } from '../routing/index.ts'
+import { FINALS_PER_MESSAGE, type ReturnPaths } from '../routing/index.ts'
 import type { MxEnvelope, MxRecipient } from './door.ts'
 import type { Outbound } from './outbound.ts'
 
-/** Final recipients of one transaction. */
-const MOST_FINALS = 5000
-
-export function refuseFlood(recipients: readonly MxRecipient[]): void {
+/** At RCPT, where a sender that hears 452 comes with the rest in another transaction; at DATA for what came all the same. */
+export function refuseFlood(recipients: readonly Pick<MxRecipient, 'recipient'>[]): void {
   const finals = recipients.reduce(
     (sum, { recipient: { redirect, list } }) => sum + ((redirect?.to ?? list?.members)?.length ?? 1),
     0,
   )
-  if (finals > MOST_FINALS)
+  if (finals > FINALS_PER_MESSAGE)
     throw new WireError(
       'too-many-recipients',
-      `these addresses stand for ${finals} recipients, of at most ${MOST_FINALS}`,
+      `these addresses stand for ${finals} recipients, of at most ${FINALS_PER_MESSAGE}`,
     )
 }
 

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
-import { RouteKind } from '../../platform/codes.ts'
+import { ListPosting, RouteKind } from '../../platform/codes.ts'
 import { NIL_ID, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
@@ -142,7 +142,15 @@ export function createOutbound(deps: OutboundDeps): Outbound {
       if (!source) {
         const goesOut = recipients.some(({ recipient }) => recipient.standing === 'outside')
         // A stranger at the same provider writes to us: mail like any.
-        if (!goesOut) return receive(recipients, null)
+        if (!goesOut) {
+          // At RCPT it could still have been the organisation's own system.
+          if (
+            claim.isOwnSender &&
+            recipients.some(({ recipient: { list } }) => list && list.posting !== ListPosting.anyone)
+          )
+            throw new WireError('list-closed', 'the header that names the tenant is missing or another')
+          return receive(recipients, null)
+        }
         throw new WireError('relay-denied', 'the header that names the tenant is missing or another')
       }
       const { organisationId } = source

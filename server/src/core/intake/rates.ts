@@ -26,7 +26,9 @@ export interface Rates {
 }
 
 type Sender = Pick<MxEnvelope, 'clientIp' | 'from'>
-type Mailbox = Pick<Recipient, 'personId' | 'folded' | 'standing'>
+type Mailbox = Pick<Recipient, 'personId' | 'folded' | 'standing'> & {
+  redirect?: { readonly to: readonly Mailbox[] }
+}
 
 const HOUR_MS = 3_600_000
 /** A row of unknown recipients is forgotten after so long without another. */
@@ -62,7 +64,10 @@ export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'
       if (messages.isFull(network) || recipients.isFull(network)) throw new WireError('network-rate')
       // The null sender is everybody's (RFC 5321 section 4.5.5).
       if (from !== '' && senders.isFull(from.toLowerCase())) throw new WireError('sender-rate')
-      if (mailboxes.isFull(mailboxOf(recipient))) throw new WireError('mailbox-rate')
+      const { redirect } = recipient
+      // Of several one is not refused for another's sake.
+      const final = redirect?.to.length === 1 ? redirect.to[0]! : recipient
+      if (mailboxes.isFull(mailboxOf(final))) throw new WireError('mailbox-rate')
     },
     known({ clientIp }) {
       if (rows.size > 0) rows.delete(clientOf(clientIp))
@@ -83,7 +88,8 @@ export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'
       for (const { recipient } of all) {
         if (recipient.standing === 'outside') continue
         counted++
-        mailboxes.add(mailboxOf(recipient), 1)
+        for (const one of recipient.redirect?.to ?? [recipient])
+          if (one.standing !== 'outside') mailboxes.add(mailboxOf(one), 1)
       }
       if (counted === 0) return
       messages.add(network, 1)

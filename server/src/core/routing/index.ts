@@ -12,3 +12,4 @@ export {
   type RouteInput,
   type Routing,
 } from './routing.ts'
+export { FINALS_PER_MESSAGE } from './spread.ts'

@@ -101,10 +101,10 @@ export function createReturnPaths(deps: {
       // As written: its letters are those of somebody's address.
       const { local } = partsOf(address)
       const read = srs.read(local, domain, dayOf(clock.now())) ?? verp.read(local, domain)
-      if (!read) return null
+      // Of this form, and not made here: another system's (a list at the primary, its own SRS), which the directory may know.
+      if (!read || read.kind === 'forged') return null
       if (from !== '')
         throw new WireError('not-a-notice', 'it takes notices about mail that was sent on, from the null sender alone')
-      if (read.kind === 'forged') throw new WireError('not-a-notice', 'it was not made here')
       if (read.kind === 'old') throw new WireError('not-a-notice', 'it was made more than three weeks ago')
       return { ...nowhere(own, { address, folded, domain }), ...(await meaning(own, domain, read)) }
     },

@@ -7,6 +7,9 @@
 import type { Recipient } from '../directory/index.ts'
 import type { RoutedRecipient } from './routing.ts'
 
+/** Final recipients of one message, whatever its addresses stand for. */
+export const FINALS_PER_MESSAGE = 5_000
+
 export interface Onward {
   /** it was accepted here for this recipient before */
   seen?: (recipient: Recipient) => boolean

@@ -11,7 +11,7 @@ import { outboundRoute, type NewSubmission, type OwnAddress } from '../../store/
 import type { Directory } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import type { Accept } from '../queue/index.ts'
-import type { Routing } from '../routing/index.ts'
+import { FINALS_PER_MESSAGE, type Routing } from '../routing/index.ts'
 import { wishFor, type Envelope } from './envelope.ts'
 import { prepareOutgoing, threadRootOf, type MayWrite, type Outgoing } from './outgoing.ts'
 import { stageAll, type Routes, type StageDeps } from './stage.ts'
@@ -53,6 +53,8 @@ export interface Leaving {
   ): Promise<{ messageId: Id; sentAt: number } | null>
 }
 
+/** A try counts as given up a minute after its row was written; until then it is this process's. */
+const MOST_SURE_MS = 30_000
 /** The draft, the message without its Bcc, and what is on its way to the disk. */
 const TIMES_IN_MEMORY = 3
 
@@ -95,6 +97,9 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
       const detail = refused.map(({ address, error }) => `<${address}> ${error.detail ?? error.spec.text}`).join('; ')
       throw new WireError(first.error.code, detail, { cause: first.error })
     }
+    const finals = postings.reduce((sum, { list }) => sum + list.members.length, routed.deliveries.length)
+    if (finals > FINALS_PER_MESSAGE)
+      throw new WireError('too-many-recipients', `its addresses stand for ${finals}, of at most ${FINALS_PER_MESSAGE}`)
     return { input, routed, postings }
   }
 
@@ -135,6 +140,7 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
         envelope: envelope && { ...envelope, to: outgoing.recipients },
         protocol,
       }
+      const asked = deps.clock.monotonic()
       let begun = false
       try {
         // Right before the commit: the age of its row says how long the commit can still be to come.
@@ -143,6 +149,11 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
         if (!begun) staged.abort()
       }
       if (!begun) return null
+      if (deps.clock.monotonic() - asked > MOST_SURE_MS) {
+        // This process was away: somebody else may have taken it for a try that nobody came back for. They decide.
+        staged.abort()
+        throw new WireError('database-unavailable')
+      }
       try {
         await deps.accept.accept(...staged.unit)
       } catch (error) {

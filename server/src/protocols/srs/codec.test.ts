@@ -82,12 +82,13 @@ test('three weeks, and one day for other clocks, also over the turn of the count
 test('what somebody rewrote before us goes back to the first who did (SRS1), however many there are', () => {
   const first = 'SRS0=abcd=QY=outside.test=bob'
   const once = srs.forward(`${first}@one.test`, OURS, today)!
-  expect(once).toMatch(/^SRS1=[A-Z2-7]{8}=one\.test==abcd=QY=outside\.test=bob@corp\.test$/)
+  expect(once).toMatch(/^SRS1=[A-Z2-7]{8}=[A-Z2-7]{2}=one\.test==abcd=QY=outside\.test=bob@corp\.test$/)
   expect(back(once)).toEqual({ kind: 'sender', address: `${first}@one.test` })
   // Made by another forwarder from a third one's: only the first stays in it.
   const twice = srs.forward('SRS1=wxyz=one.test==abcd=QY=outside.test=bob@two.test', OURS, today)!
   expect(back(twice)).toEqual({ kind: 'sender', address: `${first}@one.test` })
   expect(back(twice.replace('one.test', 'own.test'))).toEqual({ kind: 'forged' })
+  expect(back(once, today + VALID_DAYS + 1)).toEqual({ kind: 'old' })
 })
 
 test('a local part over 64 octets is kept here instead', () => {

@@ -3,7 +3,7 @@
  * (RFC 7208) holds there, and what comes back to that address finds its way to whoever wrote it:
  *
  *   SRS0=HHHHHHHH=TT=their.domain=local@our.domain
- *   SRS1=HHHHHHHH=first.forwarder==HHH=TT=their.domain=local@our.domain   what somebody has rewritten before us
+ *   SRS1=HHHHHHHH=TT=first.forwarder==HHH=TT=their.domain=local@our.domain   what somebody has rewritten before us
  *   srs2=HHHHHHHH=TT=…@our.domain          its local part would have more than 64 octets (RFC 5321 section 4.5.3.1.1): an id
  *                                          by which the sender is looked up
  *
@@ -63,7 +63,7 @@ function ageOf(stamp: string, day: number): number | null {
 
 const FORM = /^(srs0[=+-]|srs1[=+-]|srs2=)/i
 const SRS0 = /^([a-z2-7]{8})=([a-z2-7]{2})=([^=]+)=(.+)$/is
-const SRS1 = /^([a-z2-7]{8})=([^=]+)=([=+-].+)$/is
+const SRS1 = /^([a-z2-7]{8})=([a-z2-7]{2})=([^=]+)=([=+-].+)$/is
 const SRS2 = /^([a-z2-7]{8})=([a-z2-7]{2})=([0-9a-f]{32})$/is
 /** Of anybody: by their own rules, of which only the forwarder is ours to read. */
 const ANY_SRS1 = /^srs1[=+-][^=]+=([^=]+)=([=+-].+)$/is
@@ -84,8 +84,8 @@ export function createSrs(mac: (text: string) => Buffer): SrsCodec {
     const local = bareLocal(sender.slice(0, at))
     if (at < 1 || host === '' || host.includes('=')) return null
     const earlier = ANY_SRS1.exec(local)
-    if (earlier) return made('SRS1', domain, `${earlier[1]!}=${earlier[2]!}`)
-    if (/^srs0[=+-]/i.test(local)) return made('SRS1', domain, `${host}=${local.slice(4)}`)
+    if (earlier) return made('SRS1', domain, `${stampOf(day)}=${earlier[1]!}=${earlier[2]!}`)
+    if (/^srs0[=+-]/i.test(local)) return made('SRS1', domain, `${stampOf(day)}=${host}=${local.slice(4)}`)
     return made('SRS0', domain, `${stampOf(day)}=${host}=${local}`)
   }
 
@@ -95,9 +95,9 @@ export function createSrs(mac: (text: string) => Buffer): SrsCodec {
     const parts = (kind === 'SRS0' ? SRS0 : kind === 'SRS1' ? SRS1 : SRS2).exec(rest)
     if (!parts) return { kind: 'forged' }
     if (!isOurs(parts[1]!, kind, domain, rest.slice(HASH + 1))) return { kind: 'forged' }
-    if (kind === 'SRS1') return { kind: 'sender', address: `${writtenLocal(`SRS0${parts[3]!}`)}@${parts[2]!}` }
     const age = ageOf(parts[2]!, day)
     if (age === null || age > VALID_DAYS) return { kind: 'old' }
+    if (kind === 'SRS1') return { kind: 'sender', address: `${writtenLocal(`SRS0${parts[4]!}`)}@${parts[3]!}` }
     if (kind === 'SRS2') return { kind: 'stored', id: uuidOf(parts[3]!) }
     return { kind: 'sender', address: `${writtenLocal(parts[4]!)}@${parts[3]!}` }
   }

@@ -3,6 +3,7 @@
  * with a second transaction (section 4.5.3.1.10). A recipient named twice gets one copy.
  */
 import { foldAddress, type Recipient } from '../../../core/directory/index.ts'
+import { refuseFlood } from '../../../core/intake/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import { parseRcpt } from '../../../protocols/smtp/command.ts'
 import { command } from '../command.ts'
@@ -32,6 +33,7 @@ export const rcpt = command({
     const admit = (recipient: Recipient): void => {
       // The connection broke while the door was thinking.
       if (session.state === SessionState.closing) return
+      if (recipient.redirect || recipient.list) refuseFlood([...session.recipients, { recipient }])
       session.recipientKeys.add(key)
       session.recipients.push({ recipient, notify, orcpt })
       taken(session)
