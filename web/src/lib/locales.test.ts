@@ -57,6 +57,7 @@ const puttingTogether = [
   /^banner\.\w+(What|Means|Do)$/,
   /^parking\.\w+Done$/,
   /^trace\.(inbound|outbound|dsn|draft)$/,
+  /^board\.(reachKind|reachIs)\.\w+$/,
   /^board\.(suspectAfter|emergencyAfter|recoverAfter|probeEvery)$/,
   /^admin\.(board|queue|parking|returns|trace|quiet|people|audit)$/,
   /^password\.(short|differ|same)$/,
@@ -108,7 +109,7 @@ test('a word for every mode, state and kind of evidence', () => {
   expect(Object.keys(en.mode)).toEqual(expect.arrayContaining(set('Mode')))
   expect(Object.keys(en.delivery)).toEqual(expect.arrayContaining(set('DeliveryState')))
   expect(Object.keys(en.evidence)).toEqual(expect.arrayContaining(set('EvidenceKind')))
-  expect(set('Mode').length + set('DeliveryState').length + set('EvidenceKind').length).toBe(29)
+  expect(set('Mode').length + set('DeliveryState').length + set('EvidenceKind').length).toBe(32)
 })
 test('a word for every act of the audit, and none too many', () => {
   const acts = codesOf('../core/audit/actions.ts', 'export const auditActions', '] as const', /^\s*'([a-z-]+)',/gm)
