@@ -28,7 +28,8 @@ export default defineConfig({
           name: 'db',
           include: ['server/**/*.db.test.ts'],
           globalSetup: ['server/testkit/postgres-setup.ts'],
-          maxWorkers: 2,
+          // they mostly wait, for commits and for time
+          maxWorkers: 4,
         },
       },
       {
