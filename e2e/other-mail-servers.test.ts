@@ -231,22 +231,20 @@ describe.skipIf(skip).each(makes)('$name', (make) => {
   })
 
   // OpenSMTPD has AUTH only under TLS, see above.
-  test.skipIf(make.name === 'OpenSMTPD')(
-    'with a name and a password it takes from us what it takes from nobody else',
-    async () => {
-      await declare()
-      const send = (nonce: string) => hand(primary.port, { from: alice, to: [members] }, letter(nonce, alice))
-      await send('stranger')
-      await until('a refusal', async () => (await deliveryOf('stranger', members))?.attemptRows.length > 0)
-      expect((await deliveryOf('stranger', members)).attemptRows[0].reply).toMatch(/^550 5\.7\.1 Only for those/)
-      await declare({ username: SIGN_IN.username }, { password: SIGN_IN.password })
-      await until('the new password to be known', async () => {
-        await send('member')
-        return until('it', () => inbox(world, members, 'member')[0], 2000)
-      })
-      expect((await deliveryOf('member', members)).attemptRows.at(-1).outcome).toBe('delivered')
-    },
-  )
+  const passwordTest = make.name === 'OpenSMTPD' ? null : test
+  passwordTest?.('with a name and a password it takes from us what it takes from nobody else', async () => {
+    await declare()
+    const send = (nonce: string) => hand(primary.port, { from: alice, to: [members] }, letter(nonce, alice))
+    await send('stranger')
+    await until('a refusal', async () => (await deliveryOf('stranger', members))?.attemptRows.length > 0)
+    expect((await deliveryOf('stranger', members)).attemptRows[0].reply).toMatch(/^550 5\.7\.1 Only for those/)
+    await declare({ username: SIGN_IN.username }, { password: SIGN_IN.password })
+    await until('the new password to be known', async () => {
+      await send('member')
+      return until('it', () => inbox(world, members, 'member')[0], 2000)
+    })
+    expect((await deliveryOf('member', members)).attemptRows.at(-1).outcome).toBe('delivered')
+  })
 
   test('an outage: what waited goes home once, unchanged', async () => {
     const corpus = corpusOf('held', 18)
