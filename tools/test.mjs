@@ -48,7 +48,7 @@ function count(file, exit) {
   return counts
 }
 
-async function suite(name, project, env = {}, wrap = []) {
+async function suite(name, project, { env = {}, wrap = [], paths = [] } = {}) {
   const file = join(results, `${name.replaceAll(/\W+/g, '-')}.json`)
   rmSync(file, { force: true })
   const vitest = [
@@ -60,6 +60,7 @@ async function suite(name, project, env = {}, wrap = []) {
     '--reporter=dot',
     '--reporter=json',
     `--outputFile.json=${file}`,
+    ...paths,
   ]
   const from = Date.now()
   console.log(`\n==== ${name}`)
@@ -89,7 +90,12 @@ if (built) {
   if (chosen('web')) await suite('web', 'web')
   if (chosen('db')) await suite('db', 'db')
   if (chosen('db-15') && hasPeer('postgresql-15'))
-    await suite('db on PostgreSQL 15', 'db', {}, ['--import', 'tsx', 'e2e/peers/with-postgres-15.ts', process.execPath])
+    await suite('db on PostgreSQL 15', 'db', {
+      wrap: ['--import', 'tsx', 'e2e/peers/with-postgres-15.ts', process.execPath],
+    })
+  // Only by name: those that start servers and databases of their own, for whom it matters who they are.
+  if (wanted.includes('db-own'))
+    await suite('db of their own', 'db', { paths: ['server/src/commands', 'server/src/platform'] })
   if (chosen('e2e')) await suite('e2e', 'e2e')
 }
 

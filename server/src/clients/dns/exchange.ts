@@ -87,9 +87,9 @@ function overUdp<T extends RecordType>(wish: Wish<T>, edns: boolean): Promise<Re
       socket.close()
       tell()
     }
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      end(() => reject(broken(wish, `cannot be asked (${error.code ?? error.message})`, error.code ?? 'SOCKET'))),
-    )
+    const failed = (error: NodeJS.ErrnoException): void =>
+      end(() => reject(broken(wish, `cannot be asked (${error.code ?? error.message})`, error.code ?? 'SOCKET')))
+    socket.on('error', failed)
     socket.on('message', (bytes) => {
       try {
         const reply = read(wish, id, bytes)
@@ -99,9 +99,11 @@ function overUdp<T extends RecordType>(wish: Wish<T>, edns: boolean): Promise<Re
       }
     })
     // A connected socket hears its server alone, and learns at once that nobody listens there.
-    socket.connect(server.port, server.address, () => {
-      if (!isOver) socket.send(question)
-    })
+    // Without a way there the callback is told, and no event comes.
+    socket.connect(server.port, server.address, ((error?: NodeJS.ErrnoException) => {
+      if (error) failed(error)
+      else if (!isOver) socket.send(question)
+    }) as () => void)
   })
 }
 

@@ -204,3 +204,9 @@ test('TLSA: authenticated records count, others are as none, and no answer is no
   const unknown = await look('quiet.test', 'good.test')
   expect(unknown).toMatchObject({ kind: 'unknown', text: expect.stringContaining('quiet.test') })
 })
+
+test('a name server to which there is no way is no answer, and nothing worse', async () => {
+  // connecting to it is refused by the system itself
+  const dns = createDns({ clock: systemClock, servers: ['255.255.255.255'], timeoutMs: 300 })
+  await expect(dns.ask('corp.test', RecordType.a)).rejects.toThrow(/cannot be asked \(E/)
+})
