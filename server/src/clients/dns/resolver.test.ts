@@ -208,5 +208,5 @@ test('TLSA: authenticated records count, others are as none, and no answer is no
 test('a name server to which there is no way is no answer, and nothing worse', async () => {
   // connecting to it is refused by the system itself
   const dns = createDns({ clock: systemClock, servers: ['255.255.255.255'], timeoutMs: 300 })
-  await expect(dns.ask('corp.test', RecordType.a)).rejects.toThrow(/cannot be asked \(E/)
+  await expect(dns.ask('corp.test', RecordType.A)).rejects.toThrow(/cannot be asked \(E/)
 })
