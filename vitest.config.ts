@@ -39,7 +39,10 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           // The bench at its limits and beside five million messages: five minutes that say nothing about the product. CI has
           // forty, and smokes the bench by hot-path and edge-smoke; `npm test` elsewhere runs these too.
-          exclude: process.env['CI'] === 'true' ? ['e2e/flat-smoke.test.ts', 'e2e/limits-smoke.test.ts'] : [],
+          exclude: [
+            '**/node_modules/**',
+            ...(process.env['CI'] === 'true' ? ['e2e/flat-smoke.test.ts', 'e2e/limits-smoke.test.ts'] : []),
+          ],
           testTimeout: 240_000,
           hookTimeout: 120_000,
           fileParallelism: false,
