@@ -56,7 +56,7 @@ function start(routes: () => Route[], clock: Clock = systemClock) {
       secondExit: ({ routeId }) => exitsAmong(routes()).get(routeId),
     },
     openSecret: (_, sealed) => `opened ${String(sealed)}`,
-    offers: { saw: () => undefined } as never,
+    offers: { saw: () => undefined },
     world: noWorld,
     mailOf: ({ messageId }) => ({
       from: 'a@corp.test',
