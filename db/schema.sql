@@ -131,6 +131,7 @@ CREATE TABLE delivery (
   dsn_sent smallint DEFAULT 0 NOT NULL,
   via text,
   sender text,
+  released boolean DEFAULT false NOT NULL,
   PRIMARY KEY (organisation_id, delivery_id)
 ) WITH (fillfactor=90);
 CREATE INDEX delivery_delay_due ON delivery USING btree (accepted_at) WHERE ((state < 10) AND (dsn_sent = 0) AND (((notify)::integer & 8) <> 0));
@@ -162,6 +163,7 @@ CREATE TABLE domain (
   route_id uuid,
   recipients_complete boolean DEFAULT false NOT NULL,
   unknown_policy smallint DEFAULT 1 NOT NULL,
+  callouts boolean DEFAULT true NOT NULL,
   warn_after_hours integer,
   scope_filtering boolean,
   scope_copy boolean,
@@ -228,6 +230,7 @@ CREATE TABLE known_recipient (
   seen_at timestamp with time zone DEFAULT now() NOT NULL,
   PRIMARY KEY (organisation_id, address)
 );
+CREATE INDEX known_recipient_callout ON known_recipient USING btree (organisation_id, split_part(address, '@'::text, '-1'::integer), known, seen_at) WHERE (source = 2);
 
 CREATE TABLE ledger (
   organisation_id uuid NOT NULL,

@@ -95,6 +95,8 @@ CREATE TABLE domain (
   -- Promise 7: complete list -> 550 for strangers; incomplete -> callout, else 450 or park.
   recipients_complete  boolean NOT NULL DEFAULT false,
   unknown_policy       smallint NOT NULL DEFAULT 1,        -- codes.ts UnknownPolicy: later (450), park
+  -- Whoever takes the mail of an incomplete domain may be asked about a stranger.
+  callouts             boolean NOT NULL DEFAULT true,
   -- Unprotected people's mail in an emergency: warn the sender after N hours, or hold and warn the admin (null).
   warn_after_hours     integer,
   scope_filtering      boolean,
@@ -233,6 +235,8 @@ CREATE TABLE known_recipient (
   seen_at          timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, address)
 );
+-- The callout cache of a domain is bounded: the oldest answers go.
+CREATE INDEX known_recipient_callout ON known_recipient (organisation_id, split_part(address, '@', -1), known, seen_at) WHERE source = 2;
 
 -- ---------------------------------------------------------------- sign-in
 
@@ -441,6 +445,8 @@ CREATE TABLE delivery (
   -- another than the message's (SRS, VERP: docs/decisions/0013-redirects.md, 0014-lists.md).
   via              text,
   sender           text,
+  -- An admin let it go: Quiet Time holds it no more, however often it is tried.
+  released         boolean     NOT NULL DEFAULT false,
   PRIMARY KEY (organisation_id, delivery_id)
 ) WITH (fillfactor = 90);
 -- Open work only: waiting mail of closed routes costs the pollers nothing.

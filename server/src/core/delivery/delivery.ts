@@ -231,7 +231,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       return passThrough.untried(job.messageId)
     }
     hold(go)
-    if (go.wasQuiet || (quietEnd.isBehind(go) && !isNeverHeld(go))) quietEnd.push(go)
+    if (go.wasQuiet || (quietEnd.isBehind(go) && !isNeverHeld({ ...go, envelopeFrom: go.mailFrom }))) quietEnd.push(go)
     else destinations.push(go)
   }
   const send = (job: Job): Promise<{ results: AttemptResult[]; stored: Promise<unknown> }> =>
