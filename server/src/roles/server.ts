@@ -133,6 +133,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       () => core.mailbox.stop(),
     )
     stops.push(
+      () => core.callouts.stop(),
       () => core.bodies.stop(),
       () => core.accept.stop(),
     )

@@ -43,6 +43,7 @@ export interface DomainModel extends ScopeColumns {
   routeId: Id | null
   complete: boolean
   unknownPolicy: number
+  callouts: boolean
   warnAfterHours: number | null
   dkimSelector: string | null
   dkimPublic: string | null
@@ -110,7 +111,7 @@ export const readRoutes = (sql: Sql, organisationId: Id): Promise<RouteModel[]> 
 export const readDomains = (sql: Sql, organisationId: Id): Promise<DomainModel[]> =>
   sql.query<DomainModel>(
     `SELECT domain_id AS id, name, kind, alias_of_domain_id AS "aliasOfId", other_route_id AS "otherRouteId", catch_all AS "catchAll",
-            subaddress_separator AS separator, route_id AS "routeId", recipients_complete AS complete, unknown_policy AS "unknownPolicy",
+            subaddress_separator AS separator, route_id AS "routeId", recipients_complete AS complete, unknown_policy AS "unknownPolicy", callouts,
             warn_after_hours AS "warnAfterHours", dkim_selector AS "dkimSelector", dkim_public AS "dkimPublic", NULL AS "dkimPrivate", mta_sts AS "mtaSts", ${SCOPES}
      FROM domain WHERE organisation_id = $1 ORDER BY name`,
     [organisationId],
@@ -236,16 +237,16 @@ export async function writeRoutes(sql: Sql, organisationId: Id, rows: readonly R
 
 export async function writeDomains(sql: Sql, organisationId: Id, rows: readonly DomainModel[]): Promise<void> {
   const columns = `id uuid, name text, kind smallint, "aliasOfId" uuid, "otherRouteId" uuid, "catchAll" text, separator text, "routeId" uuid,
-    complete boolean, "unknownPolicy" smallint, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, "mtaSts" jsonb, ${SCOPE_TYPES}`
+    complete boolean, "unknownPolicy" smallint, callouts boolean, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, "mtaSts" jsonb, ${SCOPE_TYPES}`
   await sql.query(
     `INSERT INTO domain (organisation_id, domain_id, name, kind, alias_of_domain_id, other_route_id, catch_all, subaddress_separator, route_id,
-       recipients_complete, unknown_policy, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, mta_sts, scope_filtering, scope_copy, scope_emergency)
-     SELECT $1, id, name, kind, "aliasOfId", "otherRouteId", "catchAll", separator, "routeId", complete, "unknownPolicy", "warnAfterHours",
+       recipients_complete, unknown_policy, callouts, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, mta_sts, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, kind, "aliasOfId", "otherRouteId", "catchAll", separator, "routeId", complete, "unknownPolicy", callouts, "warnAfterHours",
        "dkimSelector", "dkimPublic", decode("dkimPrivate", 'hex'), nullif("mtaSts", 'null'), filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, domain_id) DO UPDATE SET name = excluded.name, kind = excluded.kind,
        alias_of_domain_id = excluded.alias_of_domain_id, other_route_id = excluded.other_route_id, catch_all = excluded.catch_all,
        subaddress_separator = excluded.subaddress_separator, route_id = excluded.route_id, recipients_complete = excluded.recipients_complete,
-       unknown_policy = excluded.unknown_policy, warn_after_hours = excluded.warn_after_hours, dkim_selector = excluded.dkim_selector,
+       unknown_policy = excluded.unknown_policy, callouts = excluded.callouts, warn_after_hours = excluded.warn_after_hours, dkim_selector = excluded.dkim_selector,
        dkim_public = excluded.dkim_public, mta_sts = excluded.mta_sts,
        dkim_private_sealed = CASE WHEN excluded.dkim_selector IS NULL THEN NULL ELSE coalesce(excluded.dkim_private_sealed, domain.dkim_private_sealed) END,
        ${SCOPE_SET}`,

@@ -38,6 +38,7 @@ export const auditActions = [
   'applied',
   'list-member-paused',
   'list-member-resumed',
+  'recipients-forgotten',
   // continuity
   'mode-changed',
   'pin-set',

@@ -1,9 +1,10 @@
 /** The directory: which organisation, person and route an address means (promises 6 and 7). */
 export { createDirectory } from './directory.ts'
 export type { AcceptedRecipient, DirectoryDeps, LiveDirectory } from './directory.ts'
-export { foldAddress } from './fold.ts'
+export { foldAddress, foldDomain } from './fold.ts'
 export { inTheWorld } from './expand.ts'
-export type { Directory, MailingList, OwnDomain, Recipient, Redirected } from './recipient.ts'
+export { RefusedThere, Unverified } from './recipient.ts'
+export type { AnswerAges, Directory, MailingList, OwnDomain, Recipient, Redirected, Unlisted } from './recipient.ts'
 export { routeSettingsSchema } from './route-settings.ts'
 export type { RouteSettings } from './route-settings.ts'
 export { reachPasswordsSchema } from './reach-settings.ts'

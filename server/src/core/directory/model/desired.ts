@@ -217,6 +217,7 @@ function domainsOf(
       routeId: routeId(domain.route),
       complete: domain.recipientsComplete,
       unknownPolicy: UnknownPolicy[domain.unknown],
+      callouts: domain.callouts === 'auto',
       warnAfterHours: domain.warnAfterHours ?? null,
       mtaSts: domain.mtaSts ?? null,
       ...key,

@@ -78,6 +78,12 @@ export const domainSchema = z.strictObject({
     .enum(['later', 'park'])
     .default('later')
     .describe('Strangers nobody can vouch for: 450, or taken and parked for an admin.'),
+  callouts: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'auto: where the list is not complete, the mail system of the domain is asked about a stranger (RCPT, no message), and its answer is kept. off: never.',
+    ),
   catchAll: address.optional().describe('Address that gets the mail of unknown recipients.'),
   subaddressSeparator: text(1).default('+').describe('alice+news is alice; empty for none.'),
   warnAfterHours: z
