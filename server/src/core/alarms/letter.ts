@@ -4,9 +4,9 @@
  */
 import type { AlarmKind } from '../../platform/codes.ts'
 
-export type LetterLocale = 'en' | 'fr' | 'de'
+type LetterLocale = 'en' | 'fr' | 'de'
 
-export interface LetterAbout {
+interface LetterAbout {
   kind: AlarmKind
   organisation: string
   route: string

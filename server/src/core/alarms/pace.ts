@@ -9,8 +9,8 @@ import type { AlarmKind } from '../../platform/codes.ts'
 const FIRST_SECONDS = 1800
 const MOST_SECONDS = 14_400
 /** Letters within an hour, to each address. */
-export const MOST_OF_CAUSE = 4
-export const MOST_OF_ORGANISATION = 20
+const MOST_OF_CAUSE = 4
+const MOST_OF_ORGANISATION = 20
 export const PUT_OFF_SECONDS = 300
 
 const repeated: ReadonlySet<AlarmKind> = new Set(['ask-away', 'ask-home', 'blind'])
