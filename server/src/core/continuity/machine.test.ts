@@ -10,7 +10,7 @@ import {
   type MachineEvent,
   type MachineState,
 } from './machine.ts'
-import { leaves } from '../directory/switching.ts'
+import { leaves } from '../directory/index.ts'
 import { modeTable, type ModeName } from './mode-table.ts'
 import { sensitivities, sensitivityNames, type Sensitivity } from './sensitivity.ts'
 

@@ -168,7 +168,7 @@ export const machineTable = {
   emergencyReach: {
     ...calm,
     good: move.takesMail,
-    bad: move.reachGetsWorse,
+    bad: move.declareEmergency,
     drained: move.closeOnly,
     reachBad: move.noWayHome,
     reachGood: move.reachBack,

@@ -242,9 +242,6 @@ export const endPlanned = (c: Context): Step => {
   return home.cause === null ? { ...free, state: home.state, effects: [...free.effects, ...home.effects] } : home
 }
 
-/** The way on from an emergency where people cannot reach it: now mail waits too. */
-export const reachGetsWorse: Handler<'bad'> = declareEmergency
-
 function declareReach(c: Context, cause: Reason, detail: string): Step {
   const { memory } = c.state
   if (isUsedUp(c, memory.reachEmergencies)) return stay(c)

@@ -117,7 +117,7 @@ test('none fails, none waits for a deadlock', async () => {
         windowId,
         until: new Date(Date.now() + 3_600_000 * (i + 1)),
         actor: 'cli:b',
-      }).catch((error: { code?: string }) => expect(error.code).toBe('conflict')),
+      }).catch((error: unknown) => expect(error).toMatchObject({ code: 'conflict' })),
       pins.pinRoute({ organisationId, routeId, pin: i % 2 ? 'normal' : 'emergency', reason: 'drill', actor: 'cli:c' }),
     ])
   // The statistics of an ended session are there a moment later.

@@ -18,6 +18,7 @@ import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { appendAudit, canonicalJson, type AuditEntry } from '../../audit/index.ts'
 import type { Current, Desired } from './desired.ts'
+import { auditItems } from './audit-items.ts'
 import { desiredOf } from './desired.ts'
 import type { PlanItem } from './diff.ts'
 import { changedFields, compare } from './diff.ts'
@@ -426,28 +427,4 @@ async function newPasswords(
     }
   })
   return Promise.all(rows)
-}
-
-function auditItems(
-  audits: AuditEntry[],
-  about: { organisationId: Id; subject: string; actor: string },
-  items: PlanItem[],
-  passwords: number,
-): void {
-  const done = items.filter((item) => item.act !== 'leave' && item.act !== 'keep')
-  if (done.length === 0 && passwords === 0) return
-  audits.push({
-    ...about,
-    action: 'applied',
-    detail: {
-      // The first ones by name; thousands of people do not make a page of audit.
-      changes: done
-        .slice(0, 100)
-        .map((item) =>
-          `${item.act} ${item.thing} ${item.name}${item.detail === '' ? '' : `: ${item.detail}`}`.slice(0, 300),
-        ),
-      total: done.length,
-      passwords,
-    },
-  })
 }
