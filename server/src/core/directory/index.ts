@@ -7,7 +7,7 @@ export type { Directory, MailingList, OwnDomain, Recipient, Redirected } from '.
 export { routeSettingsSchema } from './route-settings.ts'
 export type { RouteSettings } from './route-settings.ts'
 export { reachPasswordsSchema } from './reach-settings.ts'
-export type { ReachProbe } from './reach-settings.ts'
+export type { ReachProbe, RoundTrip } from './reach-settings.ts'
 export { bumpDirectory } from '../../store/directory.ts'
 export type { PersonAddress } from '../../store/directory.ts'
 export { isFrom, outboundSourceSchema, overlaps, parseNetwork } from './outbound-source.ts'

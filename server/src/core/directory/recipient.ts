@@ -1,5 +1,6 @@
 /** What the directory knows about an address: the answer every RCPT and every routing decision starts from. */
 import type { Id } from '../../platform/ids.ts'
+import type { CanarySender } from '../../protocols/srs/canary.ts'
 
 export interface Recipient {
   organisationId: Id
@@ -25,6 +26,8 @@ export interface Recipient {
   list?: MailingList
   /** it takes notices about what a list has sent, and nothing else: they are counted, and go nowhere */
   bounceOf?: { list: string; member: string }
+  /** it takes notices about a canary of ours: they are evidence, and are not stored */
+  canary?: CanarySender
 }
 
 export interface MailingList {
