@@ -44,6 +44,7 @@ const scenes = {
   empty: ['/mail/m5', '.state'],
   board: ['/admin/o1/board', '.route'],
   queue: ['/admin/o1/queue', '.table'],
+  alarms: ['/admin/o1/alarms', '.table'],
   parking: ['/admin/o1/parking', '.table'],
   returns: ['/admin/o1/returns', '.table'],
   ledger: ['/admin/o1/returns/v1', '.table'],

@@ -17,6 +17,7 @@ import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
+import { createAlarmTeller, type AlarmTeller } from '../core/alarms/index.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
   createBounces,
@@ -107,6 +108,7 @@ export interface Core {
   delivery: Delivery
   returns: ReturnScheduler
   bounces: Bounces
+  alarms: AlarmTeller
   sweeper: Sweeper
   refusals: Refusals
   tlsTally: TlsTally
@@ -303,6 +305,7 @@ export function buildCore(base: Foundation): Core {
       listBounces,
       resolver: createRecords(config.dns.servers),
     }),
+    alarms: createAlarmTeller({ db, clock, log, config, accept, routing, ownId }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory }),
     tlsTally,

@@ -156,6 +156,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.bounces.stop(),
       )
       await begin(
+        () => core.alarms.start(),
+        () => core.alarms.stop(),
+      )
+      await begin(
         () => core.sweeper.start(),
         () => core.sweeper.stop(),
       )

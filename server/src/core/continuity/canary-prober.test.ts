@@ -5,7 +5,7 @@ import type { BoxLook } from '../../clients/reach/canary-box.ts'
 import { reached, type ReachResult } from '../../clients/reach/result.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import { silentLog } from '../../platform/log.ts'
-import { routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { createCanaryProber } from './canary-prober.ts'
 import type { Sent } from './canary-send.ts'
 
@@ -24,6 +24,7 @@ function scene(more: object) {
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
+    switching: automatic,
     offers: {},
     offer: null,
     wayBack: 1,

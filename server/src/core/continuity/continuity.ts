@@ -27,6 +27,7 @@ import { createOverviews, type Overviews, type RouteOverview } from './overview.
 import { createPauseWatch } from './pause.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
+import { createProbeAlarms } from './probe-alarms.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
 import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
@@ -95,6 +96,10 @@ export function createContinuity(deps: {
     references: deps.references ?? [],
     ask: deps.askReference ?? ((reference, timeoutMs) => askReference(reference, timeoutMs, clock)),
     addresses: deps.addresses ?? createAddressBook(clock),
+    isSetAside: (routeId) => {
+      const route = routes.get(routeId)
+      return route !== undefined && deps.upkeep?.(route.organisationId, routeId)?.modes === 'stay'
+    },
     ...measured,
   })
   const isOver = (routeId: Id, tookMs: number): boolean =>
@@ -150,6 +155,7 @@ export function createContinuity(deps: {
     evidence,
     judged: () => judge.judged(),
     ask: deps.askReach ?? askReachBy(clock, deps.dnsServers),
+    onResult: createProbeAlarms({ db: deps.db, clock, log }),
     openSecret: deps.openSecret ?? nothingSealed,
   })
   const openSecret = deps.openSecret ?? nothingSealed

@@ -4,7 +4,7 @@ import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import { silentLog, type Log } from '../../platform/log.ts'
 import type { HostAnswer } from '../../store/route-hosts.ts'
-import { routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { createHostWatch } from './host-watch.ts'
 import { createProber } from './probe.ts'
 
@@ -18,6 +18,7 @@ const route: Route = {
   secretSealed: null,
   clientTlsSealed: null,
   reachSealed: null,
+  switching: automatic,
   offers: {},
   offer: null,
   wayBack: 1,

@@ -4,7 +4,7 @@ import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { startNextHop, type NextHop, type NextHopOptions } from '../../../testkit/next-hop.ts'
 import { systemClock, type Clock } from '../../platform/clock.ts'
 import { RouteKind } from '../../platform/codes.ts'
-import { exitsAmong, routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, exitsAmong, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { createDestinations, type Destinations } from './destinations.ts'
 import type { Job } from './job.ts'
 import type { AttemptReport } from './runner-ports.ts'
@@ -32,6 +32,7 @@ const routeOf = (name: string, kind: Route['kind'], settings: object): Route => 
   secretSealed: name === 'second' ? Buffer.from('sealed') : null,
   clientTlsSealed: null,
   reachSealed: null,
+  switching: automatic,
   offers: {},
   offer: null,
   wayBack: 1,

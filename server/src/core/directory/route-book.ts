@@ -8,6 +8,7 @@ import { allRoutes } from '../../store/routes.ts'
 import { followDirectory, type FollowDeps, type Followed } from './followed.ts'
 import { commonOffer, readOffers, type HostOffers, type Offer } from './route-offer.ts'
 import { routeSettingsSchema, type RouteSettings } from './route-settings.ts'
+import { domainSwitchingSchema, switchingOf, type DomainSwitching, type Switching } from './switching.ts'
 
 export interface Route {
   organisationId: Id
@@ -24,6 +25,8 @@ export interface Route {
   /** what all of them take; null: never seen */
   offer: Offer | null
   domain: string | null
+  /** what the engine may do by itself; the domains that use it counted in */
+  switching: Switching
 }
 
 export interface RouteBook extends Followed {
@@ -48,6 +51,9 @@ export function exitsAmong(routes: readonly Route[]): Map<Id, Route> {
   return exits
 }
 
+/** One that is not valid says nothing: it counts as the route does. */
+const readSwitching = (stored: unknown): DomainSwitching => domainSwitchingSchema.safeParse(stored).data ?? {}
+
 export function createRouteBook(deps: FollowDeps): RouteBook {
   let routes = new Map<Id, Route>()
   let exits: ReadonlyMap<Id, Route> = new Map()
@@ -63,9 +69,11 @@ export function createRouteBook(deps: FollowDeps): RouteBook {
           'settings of a route are not valid',
         )
       const settings = parsed.success ? parsed.data : (old?.settings ?? routeSettingsSchema.parse({}))
-      const { lastEhlo, ...rest } = row
+      const { lastEhlo, domainSwitching, ...rest } = row
+      const switching = switchingOf(settings.switching, domainSwitching.map(readSwitching))
       const offers = readOffers(lastEhlo, row.kind === RouteKind.mx ? [] : settings.hosts)
-      next.set(row.routeId, { ...rest, kind: row.kind as Route['kind'], settings, offers, offer: commonOffer(offers) })
+      const offer = commonOffer(offers)
+      next.set(row.routeId, { ...rest, kind: row.kind as Route['kind'], settings, switching, offers, offer })
     }
     routes = next
     exits = exitsAmong([...next.values()])

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseNetwork } from './outbound-source.ts'
 import { canaryAddress, reachSettings } from './reach-settings.ts'
+import { switchingSchema } from './switching.ts'
 
 const seconds = (value: number, meaning: string) => z.number().min(0.05).max(604_800).default(value).describe(meaning)
 
@@ -110,6 +111,7 @@ export const routeSettingsSchema = z.strictObject({
     .describe(
       'How soon a failing system counts as down. quick: after 1.5 s of failures, back after 2 s of successes, a probe every 1 s (for trying out). balanced: 20 s, 15 s, 12 s. patient: 180 s, 120 s, 60 s.',
     ),
+  switching: switchingSchema,
   probe: z
     .strictObject({
       enabled: z.boolean().default(true).describe('false: only real deliveries tell how it is.'),

@@ -78,8 +78,11 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
   for (const [index, organisation] of declaration.organisations.entries()) {
     const path = `organisations.${index}`
     yield* slugs(organisation.slug, `${path}.slug`)
-    for (const [i, domain] of organisation.domains.entries())
+    for (const [i, domain] of organisation.domains.entries()) {
       yield* domains(foldDomain(domain.name)!, `${path}.domains.${i}.name`)
+      if (domain.kind === 'aliasOf' && domain.switching !== undefined)
+        yield { path: `${path}.domains.${i}.switching`, text: 'belongs to the domain it is an alias of' }
+    }
     for (const [i, person] of organisation.people.entries()) {
       for (const [j, address] of person.addresses.entries())
         yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
