@@ -218,6 +218,7 @@ CREATE TABLE evidence (
   last_text text,
   PRIMARY KEY (organisation_id, route_id, second, kind, probe)
 );
+CREATE INDEX evidence_canary ON evidence USING btree (organisation_id, route_id, second) WHERE (kind >= 15);
 
 CREATE TABLE folder (
   organisation_id uuid NOT NULL,
@@ -606,6 +607,17 @@ CREATE TABLE route (
   UNIQUE (route_id),
   PRIMARY KEY (organisation_id, route_id),
   FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
+);
+
+CREATE TABLE route_host (
+  organisation_id uuid NOT NULL,
+  route_id uuid NOT NULL,
+  host text COLLATE "C" NOT NULL,
+  good boolean NOT NULL,
+  since timestamp with time zone NOT NULL,
+  at timestamp with time zone NOT NULL,
+  text text NOT NULL,
+  PRIMARY KEY (organisation_id, route_id, host)
 );
 
 CREATE TABLE route_mode (

@@ -695,6 +695,20 @@ CREATE TABLE evidence (
   last_text        text,
   PRIMARY KEY (organisation_id, route_id, second, kind, probe)
 );
+-- What became of canaries, and refused probes: seldom, and looked at over hours.
+CREATE INDEX evidence_canary ON evidence (organisation_id, route_id, second) WHERE kind >= 15;
+
+-- How each host of a primary's route answered last: what one dead host among others shows. One row for each host.
+CREATE TABLE route_host (
+  organisation_id  uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  host             text COLLATE "C" NOT NULL,        -- name:port, as in the settings
+  good             boolean     NOT NULL,
+  since            timestamptz NOT NULL,             -- it has answered like this
+  at               timestamptz NOT NULL,
+  text             text        NOT NULL,
+  PRIMARY KEY (organisation_id, route_id, host)
+);
 
 -- One outage of one route, from the first held message to the last one home.
 CREATE TABLE return_event (

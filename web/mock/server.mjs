@@ -211,7 +211,28 @@ const route = () => ({
     { kind: 'probeBad', count: 12, lastText: null },
   ],
   probe: { lastAt: ago(0.1), lastText: 'connection refused', good: false },
+  hosts: [
+    {
+      host: 'mx1.example.test:25',
+      last: { good: true, since: ago(4000), at: ago(0), text: 'mx1.example.test:25 250 2.1.5 Ok' },
+    },
+    {
+      host: 'mx2.example.test:25',
+      last: {
+        good: false,
+        since: ago(75),
+        at: ago(0),
+        text: 'mx2.example.test:25 connect ECONNREFUSED 192.0.2.8:25 (at connect)',
+      },
+    },
+    { host: 'mx3.example.test:25', last: null },
+  ],
   reach: [
+    {
+      name: 'there and back',
+      kind: 'roundTrip',
+      last: { at: ago(2), outcome: 'good', text: 'in the Inbox after 3.4 s' },
+    },
     { name: 'Outlook on the web', kind: 'https', last: { at: ago(0.2), outcome: 'good', text: 'it answers 200' } },
     { name: 'sign-in', kind: 'oidc', last: { at: ago(0.3), outcome: 'bad', text: 'no answer for 10 s' } },
     {
@@ -460,6 +481,7 @@ const api = {
       oldestOpenAt: null,
       evidence: [],
       probe: null,
+      hosts: [],
       reach: [],
       acceptsAll: null,
       returnEvent: null,

@@ -93,6 +93,12 @@ export const EvidenceKind = {
   reachBad: 14,
   /** a probe's own name or password was refused: to be put right, and nobody's health */
   probeRefused: 15,
+  /** a message of our own was taken (no probe named), or seen in its mailbox (by the round trip named) */
+  canaryGood: 16,
+  /** it failed after its recipient was taken; or it was taken and did not come to the mailbox in time */
+  canaryBad: 17,
+  /** it was taken, and a notice came back that it could not be delivered */
+  canaryBack: 18,
 } as const
 export type EvidenceKind = Values<typeof EvidenceKind>
 

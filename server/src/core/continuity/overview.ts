@@ -7,6 +7,7 @@ import { EvidenceKind, Mode, Pin, RouteKind, wordOf } from '../../platform/codes
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import { evidenceSummary, lastOfProbes } from '../../store/evidence.ts'
+import { hostStates, type HostState } from '../../store/route-hosts.ts'
 import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
 import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
 import { sharedAnswers } from '../../platform/shared-answers.ts'
@@ -15,6 +16,7 @@ import { routeSettingsSchema } from '../directory/index.ts'
 import type { ReachProbe, RouteBook, Switching } from '../directory/index.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
+import { hostName } from './host-watch.ts'
 import { sensitivities } from './sensitivity.ts'
 import { stateOf } from './setter.ts'
 import type { Direction, Question } from './switching.ts'
@@ -37,6 +39,8 @@ export interface RouteOverview {
   /** the last ten minutes */
   evidence: { kind: keyof typeof EvidenceKind; count: number; lastText: string | null }[]
   probe: { lastAt: string; lastText: string | null; good: boolean } | null
+  /** how each of its hosts answered last, and since when like this; null: not heard of yet */
+  hosts: { host: string; last: { good: boolean; since: string; at: string; text: string } | null }[]
   /** whether people can reach their mail there, by each probe; null: not heard of within two hours */
   reach: { name: string; kind: ReachProbe['kind']; last: ReachAnswer | null }[]
   /** we cannot see how it is, so its mode stays */
@@ -52,7 +56,8 @@ export interface RouteOverview {
 
 export interface ReachAnswer {
   at: string
-  outcome: 'good' | 'bad' | 'refused' | 'ours'
+  /** unclear: it came to nothing that says anything */
+  outcome: 'good' | 'bad' | 'refused' | 'ours' | 'unclear'
   text: string | null
 }
 
@@ -95,11 +100,12 @@ async function routeOverviews(
   organisationId: Id,
   numbersOf: Overviews['returnNumbers'],
 ): Promise<RouteOverview[]> {
-  const [names, modes, evidence, events] = await Promise.all([
+  const [names, modes, evidence, events, hosts] = await Promise.all([
     routeOverview(db, organisationId),
     allModes(db),
     evidenceSummary(db, organisationId, 10),
     returnEvents(db, organisationId, { before: null, limit: 50 }),
+    hostStates(db, organisationId),
   ])
   const byRoute = new Map(modes.map((mode) => [mode.routeId, mode]))
   const reachOf = (routeId: Id): readonly ReachProbe[] => routes.get(routeId)?.settings.reach ?? []
@@ -142,6 +148,13 @@ async function routeOverviews(
         lastText: row.lastText,
       })),
       probe: lastProbe(seen),
+      hosts:
+        mode.kind === RouteKind.primary
+          ? settings.hosts.map(hostName).map((host) => ({
+              host,
+              last: hostAnswer(hosts.find((one) => one.routeId === name.routeId && one.host === host)),
+            }))
+          : [],
       reach: reachOf(name.routeId).map(({ name: probe, kind }) => ({
         name: probe,
         kind,
@@ -195,16 +208,23 @@ function lastProbe(seen: Evidence): RouteOverview['probe'] {
 
 function reachAnswer(last: { kind: EvidenceKind; at: Date; text: string | null } | undefined): ReachAnswer | null {
   if (!last) return null
-  const outcome =
-    last.kind === EvidenceKind.reachGood
-      ? 'good'
-      : last.kind === EvidenceKind.reachBad
-        ? 'bad'
-        : last.kind === EvidenceKind.probeRefused
-          ? 'refused'
-          : 'ours'
-  return { at: last.at.toISOString(), outcome, text: last.text }
+  return { at: last.at.toISOString(), outcome: outcomes[last.kind] ?? 'unclear', text: last.text }
 }
+
+const outcomes: Partial<Record<EvidenceKind, ReachAnswer['outcome']>> = {
+  [EvidenceKind.reachGood]: 'good',
+  [EvidenceKind.canaryGood]: 'good',
+  [EvidenceKind.reachBad]: 'bad',
+  [EvidenceKind.canaryBad]: 'bad',
+  [EvidenceKind.canaryBack]: 'bad',
+  [EvidenceKind.probeRefused]: 'refused',
+  [EvidenceKind.ours]: 'ours',
+}
+
+const hostAnswer = (state: HostState | undefined): RouteOverview['hosts'][number]['last'] =>
+  state === undefined
+    ? null
+    : { good: state.good, since: state.since.toISOString(), at: state.at.toISOString(), text: state.text }
 
 async function openEvent(
   numbersOf: Overviews['returnNumbers'],

@@ -8,7 +8,7 @@ export type { AnswerAges, Directory, MailingList, OwnDomain, Recipient, Redirect
 export { routeSettingsSchema } from './route-settings.ts'
 export type { RouteSettings } from './route-settings.ts'
 export { reachPasswordsSchema } from './reach-settings.ts'
-export type { ReachProbe } from './reach-settings.ts'
+export type { ReachProbe, RoundTrip } from './reach-settings.ts'
 export { automatic, leaves, type Leave, type Switching } from './switching.ts'
 export { bumpDirectory } from '../../store/directory.ts'
 export type { PersonAddress } from '../../store/directory.ts'

@@ -222,6 +222,7 @@ function Evidence({ route }: { route: RouteBoard }) {
           t('board.probeNone')
         )}
       </p>
+      <Hosts hosts={route.hosts} />
       <Reach probes={route.reach} />
       {route.acceptsAll && (
         <p className="small">
@@ -230,6 +231,50 @@ function Evidence({ route }: { route: RouteBoard }) {
         </p>
       )}
     </div>
+  )
+}
+
+/** How each of several hosts answers: that one of them is dead moves no mode. */
+function Hosts({ hosts }: { hosts: RouteBoard['hosts'] }) {
+  const { t } = useTranslation()
+  if (hosts.length < 2) return null
+  const dead = hosts.filter(({ last }) => last?.good === false).length
+  return (
+    <>
+      <h3>{t('board.hosts')}</h3>
+      {dead > 0 && dead < hosts.length && <Notice tone="warn">{t('board.hostsDead', { count: dead })}</Notice>}
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">{t('board.hostsHost')}</th>
+            <th scope="col">{t('board.hostsAnswer')}</th>
+            <th scope="col">{t('board.evidenceText')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {hosts.map(({ host, last }) => (
+            <tr key={host}>
+              <td data-name={t('board.hostsHost')} className="mono">
+                {host}
+              </td>
+              <td data-name={t('board.hostsAnswer')}>
+                <span>
+                  <strong>{t(!last ? 'board.hostsUnknown' : last.good ? 'board.hostsGood' : 'board.hostsBad')}</strong>{' '}
+                  {last && (
+                    <>
+                      {t('board.hostsSince')} <TimeText at={last.since} form="seconds" />
+                    </>
+                  )}
+                </span>
+              </td>
+              <td data-name={t('board.evidenceText')} className="mono">
+                {last?.text}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   )
 }
 
