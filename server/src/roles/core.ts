@@ -40,6 +40,7 @@ import {
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import { createPeopleNotices, type PeopleNotices } from '../core/notices/index.ts'
 import {
   createAccept,
   createBodyIntake,
@@ -90,6 +91,7 @@ export interface Core {
   directory: LiveDirectory
   sources: SourceBook
   quiet: QuietBook
+  peopleNotices: PeopleNotices
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -252,6 +254,22 @@ export function buildCore(base: Foundation): Core {
     bodies,
     signDkim: createSignDkim({ sql: db, keys: base.keys, clock }),
   })
+  const peopleNotices = createPeopleNotices({
+    db,
+    clock,
+    log,
+    metrics,
+    config,
+    keys: base.keys,
+    judge: continuity.judge,
+    routes,
+    quiet,
+    directory,
+    routing,
+    ownId,
+    accept,
+    sign: createSignDkim({ sql: db, keys: base.keys, clock }),
+  })
   return {
     nodeId,
     room,
@@ -261,6 +279,7 @@ export function buildCore(base: Foundation): Core {
     directory,
     sources,
     quiet,
+    peopleNotices,
     continuity,
     accept,
     bodies,

@@ -13,6 +13,7 @@ export type {
   QuietWindow,
   ReturnEvent,
   RouteBoard,
+  RouteNotices,
   StandIn,
   Standing,
   Refusal,

@@ -23,6 +23,8 @@ import { createPauseWatch } from './pause.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
+import { createReportDesk, type ReportDesk } from './report-desk.ts'
+import { createReportWatch, type ReportWatch } from './report-watch.ts'
 import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
 
@@ -34,6 +36,9 @@ export interface Continuity {
   evidence: RunningEvidence
   judge: Judge
   pins: Pins
+  /** people say that they cannot reach their mail */
+  reports: ReportDesk
+  reportWatch: ReportWatch
   overview(organisationId: Id): Promise<RouteOverview[]>
   returnNumbers: Overviews['returnNumbers']
   /** A probe of a route was answered well. */
@@ -130,6 +135,19 @@ export function createContinuity(deps: {
     ask: deps.askReach ?? askReachBy(clock, deps.dnsServers),
     openSecret: deps.openSecret ?? nothingSealed,
   })
+  const reportWatch = createReportWatch({
+    db,
+    clock,
+    log,
+    routes,
+    board,
+    evidence,
+    judges: (routeId) => judge.judges(routeId),
+    hurry: (routeId) => {
+      prober.hurry(routeId)
+      reachProber.hurry(routeId)
+    },
+  })
   const overviews = createOverviews({ db: deps.db, clock, routes })
   const gauge = deps.metrics?.gauge('holdfast_route_mode', 'Mode of each primary route, as a number', ['route'])
   board.onChange((now) => {
@@ -143,6 +161,8 @@ export function createContinuity(deps: {
     evidence,
     judge,
     pins: createPins({ db, judge, board }),
+    reports: createReportDesk({ db: deps.db, clock, log, ...measured }),
+    reportWatch,
     overview: overviews.routes,
     returnNumbers: overviews.returnNumbers,
     onAnswer: (listener) => void answers.push(listener),
@@ -156,8 +176,10 @@ export function createContinuity(deps: {
       judge.start()
       prober.start()
       reachProber.start()
+      reportWatch.start()
     },
     async stop() {
+      reportWatch.stop()
       prober.stop()
       reachProber.stop()
       sight.stop()

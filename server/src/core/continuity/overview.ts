@@ -7,6 +7,7 @@ import { EvidenceKind, Mode, Pin, RouteKind, wordOf } from '../../platform/codes
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import { evidenceSummary, lastOfProbes } from '../../store/evidence.ts'
+import { protectedPeople, reportCounts } from '../../store/reports.ts'
 import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
 import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
 import { sharedAnswers } from '../../platform/shared-answers.ts'
@@ -15,6 +16,7 @@ import { routeSettingsSchema } from '../directory/index.ts'
 import type { ReachProbe, RouteBook } from '../directory/index.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
+import { LATELY_SECONDS, needed, RECENTLY_SECONDS } from './reports.ts'
 import { sensitivities } from './sensitivity.ts'
 import { stateOf } from './setter.ts'
 
@@ -38,6 +40,8 @@ export interface RouteOverview {
   probe: { lastAt: string; lastText: string | null; good: boolean } | null
   /** whether people can reach their mail there, by each probe; null: not heard of within two hours */
   reach: { name: string; kind: ReachProbe['kind']; last: ReachAnswer | null }[]
+  /** people who say that they cannot reach their mail, within ten minutes; null: nobody within the hour */
+  reports: { signed: number; claimed: number; needed: number; lastAt: string } | null
   /** we cannot see how it is, so its mode stays */
   blind: { since: string; why: string } | null
   /** it takes mail for anybody: nothing is learned from it; when a made-up recipient was last asked about */
@@ -103,6 +107,7 @@ async function routeOverviews(
     organisationId,
     names.flatMap(({ routeId }) => reachOf(routeId).map(({ name: probe }) => ({ routeId, name: probe }))),
   )
+  const said = await reportCounts(db, organisationId, { recently: RECENTLY_SECONDS, lately: LATELY_SECONDS })
   const result: RouteOverview[] = []
   for (const name of names) {
     const mode = byRoute.get(name.routeId)
@@ -142,6 +147,11 @@ async function routeOverviews(
         kind,
         last: reachAnswer(answers.find((one) => one.routeId === name.routeId && one.probe === probe)),
       })),
+      reports: await reportsOf(
+        db,
+        organisationId,
+        said.find(({ routeId }) => routeId === name.routeId),
+      ),
       blind: blindOf(mode),
       acceptsAll:
         name.acceptsAllSince && name.acceptsAllAt
@@ -151,6 +161,17 @@ async function routeOverviews(
     })
   }
   return result
+}
+
+async function reportsOf(
+  db: Database,
+  organisationId: Id,
+  said: Awaited<ReturnType<typeof reportCounts>>[number] | undefined,
+): Promise<RouteOverview['reports']> {
+  if (!said) return null
+  const { signed, claimed, routeId, lastAt } = said
+  const people = await protectedPeople(db, organisationId, routeId)
+  return { signed, claimed, needed: needed(people), lastAt: lastAt.toISOString() }
 }
 
 function pinOf(mode: ModeRecord): RouteOverview['pin'] {

@@ -7,6 +7,7 @@ import type { ModeRecord } from '../../store/modes.ts'
 import { step, type EventKind, type MachineEvent, type MachineState, type Step } from './machine.ts'
 import { observe } from './observation.ts'
 import { observeReach, type HeardCount, type HeardProbe } from './reach.ts'
+import { REPORTS } from './reports.ts'
 import type { Sensitivity } from './sensitivity.ts'
 import { stateOf, type Act } from './setter.ts'
 import type { Planned } from './upkeep.ts'
@@ -38,6 +39,9 @@ export const isByFailure = (event: MachineEvent): boolean => byFailure.has(event
 export const isExpired = ({ pinUntil, now }: ModeRecord & { now: Date }): boolean =>
   pinUntil !== null && pinUntil.getTime() <= now.getTime()
 
+/** People's reports stand beside the probes while there are any (report-watch.ts looks every two seconds). */
+const peoplesReports: HeardProbe = { name: REPORTS, everyMs: 2_000 }
+
 export function planStep(
   record: ModeRecord & { now: Date },
   counts: readonly HeardCount[],
@@ -63,10 +67,11 @@ export function planStep(
   if (next.cause !== null || event.kind === 'blind') return { record, state, event, next }
   // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
   // Nobody asks any more whether people can reach it: what was found out is not true for ever.
-  const isUnasked = state.mode === 'emergencyReach' && told.probes.length === 0
+  const probes = counts.some(({ probe }) => probe === REPORTS) ? [...told.probes, peoplesReports] : told.probes
+  const isUnasked = state.mode === 'emergencyReach' && probes.length === 0
   const reach = isUnasked
     ? ({ kind: 'reachUnasked' } as const)
-    : observeReach(counts, now, told.probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
+    : observeReach(counts, now, probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
   if (reach === null) return { record, state, event, next }
   const second = step(next.state, reach, numbers, now)
   return { record, state, event: reach, next: { ...second, effects: [...next.effects, ...second.effects] } }

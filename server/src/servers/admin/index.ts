@@ -8,11 +8,18 @@ import { mount } from './handler.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
 import { mailHandlers } from './routes/mail.ts'
+import { noticeHandlers } from './routes/notices.ts'
 import { quietHandlers } from './routes/quiet.ts'
 
 export type { AdminDeps } from './handler.ts'
 
-const handlers: Handlers<OperationId> = { ...accountHandlers, ...boardHandlers, ...mailHandlers, ...quietHandlers }
+const handlers: Handlers<OperationId> = {
+  ...accountHandlers,
+  ...boardHandlers,
+  ...mailHandlers,
+  ...noticeHandlers,
+  ...quietHandlers,
+}
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {
   return async (root) => {

@@ -3,9 +3,16 @@ import type { Operation } from './operation.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
 import { mailOperations } from './mail.ts'
+import { noticeOperations } from './notices.ts'
 import { quietOperations } from './quiet.ts'
 
-export const contract = { ...accountOperations, ...boardOperations, ...mailOperations, ...quietOperations }
+export const contract = {
+  ...accountOperations,
+  ...boardOperations,
+  ...mailOperations,
+  ...noticeOperations,
+  ...quietOperations,
+}
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)
 export type { Operation } from './operation.ts'
