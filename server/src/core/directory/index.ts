@@ -20,7 +20,7 @@ export {
   type SourceClient,
   type SystemAccount,
 } from './source-book.ts'
-export { createRouteBook, type Route, type RouteBook } from './route-book.ts'
+export { createRouteBook, exitsAmong, type Route, type RouteBook } from './route-book.ts'
 export { ApplyError, applyDeclaration } from './model/apply.ts'
 export type { Applied, ApplyDeps } from './model/apply.ts'
 export type { PlanItem } from './model/diff.ts'

@@ -29,10 +29,28 @@ export interface Route {
 export interface RouteBook extends Followed {
   get(routeId: Id): Route | undefined
   all(): Iterable<Route>
+  /** By which mail leaves while a way to the outside is shut (settings.secondExit). */
+  secondExit(route: Route): Route | undefined
+}
+
+/** By route. One that cannot serve as such is none: its settings may have been changed by another file. */
+export function exitsAmong(routes: readonly Route[]): Map<Id, Route> {
+  const key = (organisationId: Id, name: string): string => `${organisationId} ${name}`
+  const byName = new Map(routes.map((route) => [key(route.organisationId, route.name), route]))
+  const exits = new Map<Id, Route>()
+  for (const { organisationId, routeId, kind, settings } of routes) {
+    if (settings.secondExit === undefined || kind === RouteKind.primary) continue
+    const exit = byName.get(key(organisationId, settings.secondExit))
+    if (exit === undefined || exit.routeId === routeId || exit.kind !== RouteKind.smarthost) continue
+    // Kept connections are shared by clients or not, for all hosts of a destination alike.
+    if (exit.settings.clientAddress === settings.clientAddress) exits.set(routeId, exit)
+  }
+  return exits
 }
 
 export function createRouteBook(deps: FollowDeps): RouteBook {
   let routes = new Map<Id, Route>()
+  let exits: ReadonlyMap<Id, Route> = new Map()
 
   async function read(): Promise<void> {
     const next = new Map<Id, Route>()
@@ -50,11 +68,13 @@ export function createRouteBook(deps: FollowDeps): RouteBook {
       next.set(row.routeId, { ...rest, kind: row.kind as Route['kind'], settings, offers, offer: commonOffer(offers) })
     }
     routes = next
+    exits = exitsAmong([...next.values()])
   }
 
   return {
     get: (routeId) => routes.get(routeId),
     all: () => routes.values(),
+    secondExit: ({ routeId }) => exits.get(routeId),
     ...followDirectory(deps, 'routes', read),
   }
 }

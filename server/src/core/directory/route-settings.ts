@@ -73,6 +73,14 @@ export const routeSettingsSchema = z.strictObject({
     .describe(
       'Addresses of this machine to send from, at most one of each family: where each organisation has its own. Hosts of another family are not tried.',
     ),
+  secondExit: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'For ways to the outside: the name of a route of kind smarthost by which mail leaves while none of the hosts of this one takes it; with that route’s TLS, sign-in and source addresses, and this one’s limits.',
+    ),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
   messagesPerConnection: z
     .number()
