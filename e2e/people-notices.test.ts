@@ -1,7 +1,7 @@
 /**
  * An outage as people meet it: some say that they cannot reach their mail, the primary refuses everything, and a minute
- * later (the stated time here) each has one mail at a private address outside, signed, in their language; and when it is
- * over, another. Once, over a kill of the server in the middle.
+ * later (the stated time here) each has one mail at a private address outside, signed, in their language; once, over a kill
+ * of the server.
  */
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -235,7 +235,7 @@ const notices = () => [
         ? null
         : {
             ...{ beganAt: ago(28), overAt: null, failed: 1, overTold: 0, total: 214 },
-            ...(mode === 'emergency'
+            ...(mode !== 'recovering'
               ? { toldAt: null, toldBy: null, told: 0 }
               : { toldAt: ago(18), toldBy: 'engine', told: 131 }),
             ...{ suppressedAt: suppressed ? ago(1) : null, isDone: false },

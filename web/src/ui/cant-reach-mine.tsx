@@ -25,7 +25,13 @@ export function CantReachMine() {
       {state === 'done' ? (
         <p>{t('cantReach.thanksMine')}</p>
       ) : (
-        <Button variant="default" size="xs" loading={state === 'busy'} onClick={() => void report()}>
+        <Button
+          variant="default"
+          size="xs"
+          className="button-wraps"
+          loading={state === 'busy'}
+          onClick={() => void report()}
+        >
           {t('cantReach.mine')}
         </Button>
       )}
