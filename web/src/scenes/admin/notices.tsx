@@ -50,12 +50,17 @@ export function Notices({ org, routeId, mayAct }: { org: string; routeId: string
       {mayAct && (
         <div className="line">
           {!(isOpen && isTold) && (
-            <Button variant="default" disabled={people === 0 || !one.hasUrl} onClick={() => setTelling(true)}>
+            <Button
+              variant="default"
+              className="button-wraps"
+              disabled={people === 0 || !one.hasUrl}
+              onClick={() => setTelling(true)}
+            >
               {t('notices.tell')}
             </Button>
           )}
           {maySuppress && (
-            <Button variant="default" onClick={() => void suppress()}>
+            <Button variant="default" className="button-wraps" onClick={() => void suppress()}>
               {t('notices.suppress')}
             </Button>
           )}
