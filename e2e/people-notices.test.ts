@@ -44,7 +44,7 @@ afterAll(async () => {
 
 const sent = () => sink.store.all().filter(({ bytes }) => /^Auto-Submitted: auto-generated/m.test(bytes.toString()))
 const standing = async () => {
-  const [one] = (JSON.parse((await installation.must(['notices', '--json'])).stdout) as any).organisations
+  const [one] = (await installation.must(['notices', '--json'])).json.organisations
   return one.routes[0]
 }
 

@@ -108,7 +108,7 @@ test('who has signed in reports for themselves; the board shows it', async () =>
   expect((await ask('POST', '/me/report', 'alice')).status).toBe(204)
   expect(await rows()).toEqual(expect.arrayContaining([{ personId: org.people.alice!.personId, signed: true }]))
   const { json } = await ask('GET', organisation('/routes'), 'admin')
-  expect(json.find((route: { id: Id }) => route.id === org.routeId).reports).toMatchObject({
+  expect((json as { id: Id; reports: unknown }[]).find((route) => route.id === org.routeId)!.reports).toMatchObject({
     signed: 1,
     claimed: 0,
     needed: 5,

@@ -72,9 +72,6 @@ export function Notices({ org, routeId, mayAct }: { org: string; routeId: string
   )
 }
 
-const who = (t: ReturnType<typeof useTranslation>['t'], by: string | null): string =>
-  by === null || by === 'engine' ? t('notices.engine') : by
-
 /** How far it has come. */
 function Told({ outage }: { outage: NonNullable<RouteNotices['outage']> }) {
   const { t, i18n } = useTranslation()
@@ -92,7 +89,9 @@ function Told({ outage }: { outage: NonNullable<RouteNotices['outage']> }) {
           <ProgressBar value={told} of={Math.max(1, total)} label={progress} />
           <p className="num">
             {progress}, {t('admin.since')} <TimeText at={toldAt} form="clock" />{' '}
-            <span className="muted">{t('notices.by', { who: who(t, toldBy) })}</span>
+            <span className="muted">
+              {t('notices.by', { who: toldBy === null || toldBy === 'engine' ? t('notices.engine') : toldBy })}
+            </span>
           </p>
           {failed > 0 && <p>{t('notices.failed', { count: failed })}</p>}
           {overAt && <p>{t('notices.over', { count: overTold })}</p>}
