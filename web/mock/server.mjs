@@ -242,10 +242,28 @@ const route = () => ({
     },
     { name: 'mail.example.com', kind: 'dns', last: null },
   ],
+  reports: mode === 'normal' ? null : { signed: 3, claimed: 11, needed: 5, lastAt: ago(0.4) },
   blind: mode === 'suspect' ? { since: ago(1), why: 'probe: connect ENETUNREACH (our own trouble)' } : null,
   acceptsAll: { since: ago(3000), askedAt: ago(3) },
   returnEvent: progress() && { id: 'v1', startedAt: ago(2), unsure: 2, refused: 0, cancelled: 1, ...progress() },
 })
+const notices = () => [
+  {
+    ...{ routeId: 'r1', routeName: 'mail.example.com', automatic: true, afterMinutes: 10, people: 214, hasUrl: true },
+    dueAt: mode === 'emergency' && !suppressed ? ago(-4) : null,
+    outage:
+      mode === 'normal'
+        ? null
+        : {
+            ...{ beganAt: ago(28), overAt: null, failed: 1, overTold: 0, total: 214 },
+            ...(mode !== 'recovering'
+              ? { toldAt: null, toldBy: null, told: 0 }
+              : { toldAt: ago(18), toldBy: 'engine', told: 131 }),
+            ...{ suppressedAt: suppressed ? ago(1) : null, isDone: false },
+          },
+  },
+]
+let suppressed = false
 const ledger = Array.from({ length: 30 }, (_, at) => ({
   ledgerId: `l${at}`,
   at: ago(2 - at / 30),
@@ -468,6 +486,14 @@ const api = {
     { id: 'o1', name: 'Example' },
     { id: 'o2', name: 'Harbour' },
   ],
+  'GET /organisations/o1/notices': () => notices(),
+  'POST /organisations/o1/routes/r1/notices/suppress': () => {
+    suppressed = true
+    return notices()[0]
+  },
+  'POST /organisations/o1/routes/r1/notices': () => notices()[0],
+  'POST /reports': () => ({}),
+  'POST /me/report': () => ({}),
   'GET /organisations/o1/routes': () => [
     route(),
     {

@@ -43,6 +43,7 @@ import {
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import { createPeopleNotices, type PeopleNotices } from '../core/notices/index.ts'
 import {
   createAccept,
   createBodyIntake,
@@ -101,6 +102,7 @@ export interface Core {
   directory: LiveDirectory
   sources: SourceBook
   quiet: QuietBook
+  peopleNotices: PeopleNotices
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -301,6 +303,22 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     hostTlsa,
   })
+  const peopleNotices = createPeopleNotices({
+    db,
+    clock,
+    log,
+    metrics,
+    config,
+    keys: base.keys,
+    judge: continuity.judge,
+    routes,
+    quiet,
+    directory,
+    routing,
+    ownId,
+    accept,
+    sign: createSignDkim({ sql: db, keys: base.keys, clock }),
+  })
   return {
     nodeId,
     callouts,
@@ -311,6 +329,7 @@ export function buildCore(base: Foundation): Core {
     directory,
     sources,
     quiet,
+    peopleNotices,
     continuity,
     accept,
     bodies,

@@ -14,6 +14,7 @@ export type {
   QuietWindow,
   ReturnEvent,
   RouteBoard,
+  RouteNotices,
   StandIn,
   Standing,
   Refusal,

@@ -57,7 +57,7 @@ const puttingTogether = [
   /^(reason|error|delivery|evidence|mode|sendError|folder|keys|sensitivity|act|auditDetail|thing)\./,
   /^banner\.\w+(What|Means|Do)$/,
   /^parking\.\w+Done$/,
-  /^trace\.(inbound|outbound|dsn|draft)$/,
+  /^trace\.(inbound|outbound|dsn|draft|notice)$/,
   /^board\.(reachKind|reachIs)\.\w+$/,
   /^board\.(suspectAfter|emergencyAfter|recoverAfter|probeEvery)$/,
   /^admin\.(board|queue|parking|returns|trace|quiet|people|audit)$/,

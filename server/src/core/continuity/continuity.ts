@@ -29,6 +29,8 @@ import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
 import { createProbeAlarms } from './probe-alarms.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
+import { createReportDesk, type ReportDesk } from './report-desk.ts'
+import { createReportWatch, type ReportWatch } from './report-watch.ts'
 import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
 
@@ -40,6 +42,9 @@ export interface Continuity {
   evidence: RunningEvidence
   judge: Judge
   pins: Pins
+  /** people say that they cannot reach their mail */
+  reports: ReportDesk
+  reportWatch: ReportWatch
   overview(organisationId: Id): Promise<RouteOverview[]>
   returnNumbers: Overviews['returnNumbers']
   /** A notice about a canary has come. */
@@ -173,6 +178,19 @@ export function createContinuity(deps: {
       look: deps.lookIntoBox ?? lookIntoBoxBy(clock),
       openSecret,
     })
+  const reportWatch = createReportWatch({
+    db,
+    clock,
+    log,
+    routes,
+    board,
+    evidence,
+    judges: (routeId) => judge.judges(routeId),
+    hurry: (routeId) => {
+      prober.hurry(routeId)
+      reachProber.hurry(routeId)
+    },
+  })
   const overviews = createOverviews({ db: deps.db, clock, routes })
   const gauge = deps.metrics?.gauge('holdfast_route_mode', 'Mode of each primary route, as a number', ['route'])
   board.onChange((now) => {
@@ -186,6 +204,8 @@ export function createContinuity(deps: {
     evidence,
     judge,
     pins: createPins({ db, judge, board }),
+    reports: createReportDesk({ db: deps.db, clock, log, ...measured }),
+    reportWatch,
     overview: overviews.routes,
     returnNumbers: overviews.returnNumbers,
     canaryBack: createCanaryBack({ clock, log, routes, evidence }),
@@ -202,8 +222,10 @@ export function createContinuity(deps: {
       reachProber.start()
       canaryProber?.start()
       hosts.start()
+      reportWatch.start()
     },
     async stop() {
+      reportWatch.stop()
       prober.stop()
       reachProber.stop()
       canaryProber?.stop()

@@ -8,6 +8,7 @@ import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import { evidenceSummary, lastOfProbes } from '../../store/evidence.ts'
 import { hostStates, type HostState } from '../../store/route-hosts.ts'
+import { protectedPeople, reportCounts } from '../../store/reports.ts'
 import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
 import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
 import { sharedAnswers } from '../../platform/shared-answers.ts'
@@ -17,6 +18,7 @@ import type { ReachProbe, RouteBook, Switching } from '../directory/index.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
 import { hostName } from './host-watch.ts'
+import { LATELY_SECONDS, needed, RECENTLY_SECONDS } from './reports.ts'
 import { sensitivities } from './sensitivity.ts'
 import { stateOf } from './setter.ts'
 import type { Direction, Question } from './switching.ts'
@@ -43,6 +45,8 @@ export interface RouteOverview {
   hosts: { host: string; last: { good: boolean; since: string; at: string; text: string } | null }[]
   /** whether people can reach their mail there, by each probe; null: not heard of within two hours */
   reach: { name: string; kind: ReachProbe['kind']; last: ReachAnswer | null }[]
+  /** people who say that they cannot reach their mail, within ten minutes; null: nobody within the hour */
+  reports: { signed: number; claimed: number; needed: number; lastAt: string } | null
   /** we cannot see how it is, so its mode stays */
   blind: { since: string; why: string } | null
   /** what the engine may do by itself */
@@ -114,6 +118,7 @@ async function routeOverviews(
     organisationId,
     names.flatMap(({ routeId }) => reachOf(routeId).map(({ name: probe }) => ({ routeId, name: probe }))),
   )
+  const said = await reportCounts(db, organisationId, { recently: RECENTLY_SECONDS, lately: LATELY_SECONDS })
   const result: RouteOverview[] = []
   for (const name of names) {
     const mode = byRoute.get(name.routeId)
@@ -160,6 +165,11 @@ async function routeOverviews(
         kind,
         last: reachAnswer(answers.find((one) => one.routeId === name.routeId && one.probe === probe)),
       })),
+      reports: await reportsOf(
+        db,
+        organisationId,
+        said.find(({ routeId }) => routeId === name.routeId),
+      ),
       blind: blindOf(mode),
       switching: routes.get(name.routeId)?.switching ?? settings.switching,
       question: questionOf(mode),
@@ -178,6 +188,17 @@ function questionOf(mode: ModeRecord): RouteOverview['question'] {
   if (question === null) return null
   const { direction, to, leave: policy, since, detail } = question
   return { direction, to, policy, since: new Date(since).toISOString(), detail }
+}
+
+async function reportsOf(
+  db: Database,
+  organisationId: Id,
+  said: Awaited<ReturnType<typeof reportCounts>>[number] | undefined,
+): Promise<RouteOverview['reports']> {
+  if (!said) return null
+  const { signed, claimed, routeId, lastAt } = said
+  const people = await protectedPeople(db, organisationId, routeId)
+  return { signed, claimed, needed: needed(people), lastAt: lastAt.toISOString() }
 }
 
 function pinOf(mode: ModeRecord): RouteOverview['pin'] {

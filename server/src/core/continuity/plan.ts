@@ -9,6 +9,7 @@ import { step, type Effect, type EventKind, type MachineEvent, type MachineState
 import { observeCanaries, withCanaries, type CanaryPlan } from './canary.ts'
 import { observe, type Observation } from './observation.ts'
 import { observeReach, type HeardCount, type HeardProbe } from './reach.ts'
+import { REPORTS } from './reports.ts'
 import type { Sensitivity } from './sensitivity.ts'
 import { stateOf, type Act } from './setter.ts'
 import { isPlannedPin, type Planned } from './upkeep.ts'
@@ -41,6 +42,9 @@ export const isByFailure = (event: MachineEvent): boolean => byFailure.has(event
 /** Its pin has ended. */
 export const isExpired = ({ pinUntil, now }: ModeRecord & { now: Date }): boolean =>
   pinUntil !== null && pinUntil.getTime() <= now.getTime()
+
+/** People's reports stand beside the probes while there are any (report-watch.ts looks every two seconds). */
+const peoplesReports: HeardProbe = { name: REPORTS, everyMs: 2_000 }
 
 export function planStep(
   record: ModeRecord & { now: Date },
@@ -88,11 +92,12 @@ export function planStep(
     return { record, state, event, next, losesMail }
   // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
   // Nobody asks any more whether people can reach it: what was found out is not true for ever.
+  const probes = counts.some(({ probe }) => probe === REPORTS) ? [...told.probes, peoplesReports] : told.probes
   const isAbout = state.mode === 'emergencyReach' || state.memory.question?.to === 'emergencyReach'
-  const isUnasked = isAbout && told.probes.length === 0
+  const isUnasked = isAbout && probes.length === 0
   const reach = isUnasked
     ? ({ kind: 'reachUnasked' } as const)
-    : observeReach(counts, now, told.probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
+    : observeReach(counts, now, probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
   if (reach === null) return { record, state, event, next, losesMail }
   const second = step(next.state, reach, numbers, now)
   return { record, state, event: reach, losesMail, next: { ...second, effects: [...next.effects, ...second.effects] } }

@@ -22,6 +22,8 @@ import { sensitivities, type Sensitivity } from './sensitivity.ts'
 export type ProbeSmtp = (target: ProbeTarget) => Promise<ProbeResult>
 
 export interface Prober {
+  /** Asks this route as soon as may be, if this process asks it at all. */
+  hurry(routeId: Id): void
   start(): void
   stop(): void
 }
@@ -48,6 +50,7 @@ export const nothingSealed: OpenSecret = () => {
 const SYNC_MS = 500
 const MOST_WITNESSES = 4
 const WITNESS_MS = 500
+const HURRY_MS = 500
 
 export function createProber(deps: {
   clock: Clock
@@ -220,6 +223,7 @@ export function createProber(deps: {
   }
 
   return {
+    hurry: (routeId) => rounds.soon(routeId, HURRY_MS),
     start() {
       sync()
       timer = clock.every(SYNC_MS, sync)

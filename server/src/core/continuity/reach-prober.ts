@@ -37,11 +37,14 @@ const questionsOf = ({ settings }: Route): Question[] =>
 export type AskReach = (probe: Question, how: { timeoutMs: number; password: string }) => Promise<ReachResult>
 
 export interface ReachProber {
+  /** Asks all probes of this route as soon as may be; not those whose own password is refused. */
+  hurry(routeId: Id): void
   start(): void
   stop(): void
 }
 
 const SYNC_MS = 500
+const HURRY_MS = 500
 /** Reading is asked about half as often as taking mail: signing in costs the other side more than a RCPT. */
 const SELDOMER = 2
 /** Seconds: servers answer a wrong password late on purpose (Dovecot two seconds). */
@@ -209,6 +212,10 @@ export function createReachProber(deps: {
   }
 
   return {
+    hurry(routeId) {
+      for (const [key, one] of asked)
+        if (one.routeId === routeId && (heard.get(key)?.refusals ?? 0) === 0) rounds.soon(key, HURRY_MS)
+    },
     start() {
       sync()
       timer = clock.every(SYNC_MS, sync)

@@ -10,6 +10,7 @@ const common = {
     .min(1)
     .max(60)
     .refine((name) => name.isWellFormed() && !/[\p{Cc}]/u.test(name), 'must not hold control characters')
+    .refine((name) => name !== 'reports', "is what people's own reports are called; take another name")
     .describe('What it is called on pages and in alarms.'),
   every: z
     .number()

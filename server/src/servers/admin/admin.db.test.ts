@@ -89,7 +89,17 @@ beforeAll(async () => {
     ready: async () => ({ ready: true, checks: [{ name: 'database', ok: true }] }),
     webRoot: null,
   })
-  http.register(adminRoutes({ db, clock: systemClock, access, continuity, version: '0.0.0', secure: false }))
+  http.register(
+    adminRoutes({
+      db,
+      clock: systemClock,
+      access,
+      continuity,
+      version: '0.0.0',
+      publicUrl: 'https://mail.test',
+      secure: false,
+    }),
+  )
   const token = await access.makeSetupLink(db, 'cli:test')
   expect((await ask({ method: 'POST', path: '/setup/check', body: { token } })).json).toEqual({ valid: true })
   const first = await ask({

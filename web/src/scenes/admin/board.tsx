@@ -15,6 +15,7 @@ import { Notice } from '../../ui/notice.tsx'
 import { ProgressBar } from '../../ui/progress-bar.tsx'
 import { EmptyState, ErrorState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { Notices } from './notices.tsx'
 import { returnText } from './progress-text.ts'
 import { SwitchDialog } from './switch-dialog.tsx'
 
@@ -40,6 +41,7 @@ export function BoardScene() {
                 key={route.id}
                 org={org}
                 route={route}
+                mayAct={maySwitch}
                 {...(maySwitch && canSwitch(route) ? { change: () => setSwitching(route.id) } : {})}
               />
             ))}
@@ -67,7 +69,17 @@ const kinds: Record<string, 'board.kindPrimary' | 'board.kindSmarthost' | 'board
   mx: 'board.kindMx',
 }
 
-export function RouteCard({ org, route, change }: { org: string; route: RouteBoard; change?: () => void }) {
+export function RouteCard({
+  org,
+  route,
+  mayAct = false,
+  change,
+}: {
+  org: string
+  route: RouteBoard
+  mayAct?: boolean
+  change?: () => void
+}) {
   const { t, i18n } = useTranslation()
   const kind = kinds[route.kind]
   const age = route.oldestOpenAt ? stretch(Date.now() - Date.parse(route.oldestOpenAt), i18n.language) : '–'
@@ -172,6 +184,7 @@ export function RouteCard({ org, route, change }: { org: string; route: RouteBoa
           <dd>{age}</dd>
         </div>
       </dl>
+      {route.kind === 'primary' && <Notices org={org} routeId={route.id} mayAct={mayAct} />}
       <Evidence route={route} />
       <Sensitivity route={route} />
     </section>
@@ -223,6 +236,7 @@ function Evidence({ route }: { route: RouteBoard }) {
         )}
       </p>
       <Hosts hosts={route.hosts} />
+      <Reports reports={route.reports} />
       <Reach probes={route.reach} />
       {route.acceptsAll && (
         <p className="small">
@@ -275,6 +289,21 @@ function Hosts({ hosts }: { hosts: RouteBoard['hosts'] }) {
         </tbody>
       </table>
     </>
+  )
+}
+
+/** People who say that they cannot reach their mail; only those who have signed in count. */
+function Reports({ reports }: { reports: RouteBoard['reports'] }) {
+  const { t, i18n } = useTranslation()
+  if (!reports) return null
+  const { signed, claimed, needed, lastAt } = reports
+  return (
+    <p className="small">
+      <span className="muted">{t('app.label', { label: t('board.reports') })} </span>
+      <strong>{t('board.reportsSigned', { count: signed, needed: number(needed, i18n.language) })}</strong>{' '}
+      {claimed > 0 && t('board.reportsClaimed', { count: claimed })}{' '}
+      <span className="muted">{t('board.reportsLast')}</span> <TimeText at={lastAt} form="seconds" />
+    </p>
   )
 }
 

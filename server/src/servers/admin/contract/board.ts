@@ -62,6 +62,8 @@ export const routeBoard = name(
           .nullable(),
       }),
     ),
+    /** people who say that they cannot reach their mail: within ten minutes, and how many signed in count; null: nobody */
+    reports: z.strictObject({ signed: count, claimed: count, needed: count, lastAt: time }).nullable(),
     /** Holdfast cannot see how the route is, so its mode stays */
     blind: z.strictObject({ since: time, why: z.string() }).nullable(),
     /** what the engine may do by itself, the domains that use the route counted in */
