@@ -43,6 +43,7 @@ const scenes = {
   sendLater: ['/mail/m1?id=e0&compose=reply', '.compose-text', 'Control+Shift+Enter', '.later-offers'],
   empty: ['/mail/m5', '.state'],
   board: ['/admin/o1/board', '.route'],
+  switchFor: ['/admin/o1/board', '.route', 'Tab', '.plain-list'],
   queue: ['/admin/o1/queue', '.table'],
   parking: ['/admin/o1/parking', '.table'],
   returns: ['/admin/o1/returns', '.table'],

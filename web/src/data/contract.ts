@@ -5,6 +5,8 @@ export type {
   AuditRow,
   HeldItem,
   LedgerItem,
+  ModePin,
+  ModePins,
   Organisation,
   ParkedItem,
   Person,

@@ -6,6 +6,7 @@ import type {
   AuditRow,
   HeldItem,
   LedgerItem,
+  ModePins,
   Organisation,
   Page,
   ParkedItem,
@@ -96,6 +97,13 @@ export const routesQuery = (org: string) =>
     queryKey: ['org', org, 'routes'],
     queryFn: list<RouteBoard>(of(org, 'routes')),
     refetchInterval: 2_500,
+  })
+
+export const pinsQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'pins'],
+    queryFn: ({ signal }) => api<ModePins>('GET', of(org, 'pins'), undefined, signal),
+    refetchInterval: 5_000,
   })
 
 export interface QueueFilter {

@@ -20,8 +20,10 @@ import { createJudge, type Judge } from './judge.ts'
 import { isBad, isOfBefore } from './observation.ts'
 import { createOverviews, type Overviews, type RouteOverview } from './overview.ts'
 import { createPauseWatch } from './pause.ts'
+import { createMailboxWatch, type Mailboxes } from './mailbox-watch.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
+import { sensitivities } from './sensitivity.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
 import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
@@ -34,6 +36,7 @@ export interface Continuity {
   evidence: RunningEvidence
   judge: Judge
   pins: Pins
+  mailboxes: Mailboxes
   overview(organisationId: Id): Promise<RouteOverview[]>
   returnNumbers: Overviews['returnNumbers']
   /** A probe of a route was answered well. */
@@ -100,6 +103,15 @@ export function createContinuity(deps: {
     sight,
     ...(deps.upkeep ? { upkeep: deps.upkeep } : {}),
   })
+  const mailboxes = createMailboxWatch({
+    db,
+    clock,
+    log,
+    board,
+    numbersOf: (routeId) => sensitivities[routes.get(routeId)?.settings.sensitivity ?? 'balanced'],
+    nameOf: (routeId) => routes.get(routeId)?.name ?? routeId,
+    ...measured,
+  })
   const answers: ((routeId: Id) => void)[] = []
   const hostTlsa: HostTlsa = deps.hostTlsa ?? (() => Promise.resolve({ kind: 'none' }))
   const probe: ProbeSmtp = (target) => proved(target, hostTlsa).then((ready) => probeSmtp(ready, clock), failedProbe)
@@ -143,6 +155,7 @@ export function createContinuity(deps: {
     evidence,
     judge,
     pins: createPins({ db, judge, board }),
+    mailboxes,
     overview: overviews.routes,
     returnNumbers: overviews.returnNumbers,
     onAnswer: (listener) => void answers.push(listener),
@@ -150,6 +163,7 @@ export function createContinuity(deps: {
       pause.start()
       await board.start()
       evidence.start()
+      mailboxes.start(judging)
       if (!judging) return
       sight.start()
       await judge.tick()
@@ -162,6 +176,7 @@ export function createContinuity(deps: {
       reachProber.stop()
       sight.stop()
       await judge.stop()
+      await mailboxes.stop()
       await evidence.stop().catch(() => undefined)
       await board.stop()
       pause.stop()

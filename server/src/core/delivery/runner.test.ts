@@ -37,7 +37,7 @@ const job: Job = {
   returnEventId: null,
   byReturn: false,
   isTrial: false,
-  wasQuiet: false,
+  hasWaited: false,
   subject: null,
   headerFrom: null,
 }
