@@ -46,7 +46,7 @@ export const edgeTargets: Target[] = [
   edge('delivered/s, TLS on both legs', 'tls'),
   edge('delivered/s by CHUNKING', 'chunks'),
   edge('delivered/s with SMTPUTF8', 'utf8'),
-  { what: 'memory of an idle session, KB', scene: 'idle', figure: 'sessionKb', beside: 'postfix', most: 1 },
+  { what: 'memory beside idle sessions, MB', scene: 'idle', figure: 'memoryMb', beside: 'postfix', most: 1 },
   {
     what: 'delivered/s beside idle sessions',
     scene: 'idle',
@@ -76,7 +76,8 @@ default_process_limit = ${sessions + 200}
 smtpd_client_connection_count_limit = 0
 `
 
-export async function runEdge(sizes: EdgeSizes, note: (cell: Cell) => void): Promise<Cell[]> {
+/** `only`: one scene of them, by its name; left out: all. */
+export async function runEdge(sizes: EdgeSizes, note: (cell: Cell) => void, only?: string): Promise<Cell[]> {
   const cells: Cell[] = []
   const add = (scene: string, subject: string, round: number, figures: Record<string, number>): void => {
     const cell = { scene, subject, round, figures }
@@ -110,11 +111,12 @@ export async function runEdge(sizes: EdgeSizes, note: (cell: Cell) => void): Pro
     subjects.push(await startPostfix(ways, { tls: true, config }))
     subjects.push(await startHoldfast(ways, { route: { tls: 'opportunistic' }, alone: true }))
     const to = `alice@${domains.down}`
-    for (const form of formNames) {
+    const isWanted = (scene: string): boolean => only === undefined || only === scene
+    for (const form of formNames.filter((name) => isWanted(`edge-${name}`))) {
       const [sink, whom] = form === 'tls' ? [tls, recipient] : [clear, to]
       await inTurns(subjects, `edge-${form}`, (subject) => edgeOnce(subject, sink, sizes.forms, { form, to: whom }))
     }
-    await inTurns(subjects, 'idle', (subject) => idleOnce(subject, clear, to, sizes.idle))
+    if (isWanted('idle')) await inTurns(subjects, 'idle', (subject) => idleOnce(subject, clear, to, sizes.idle))
   } finally {
     for (const subject of subjects) await subject.stop()
     await clear.stop()

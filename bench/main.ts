@@ -90,8 +90,10 @@ export async function main(args: string[]): Promise<number> {
   if (values.edge) {
     const its = edgeSizes[values.size === 'smoke' ? 'smoke' : 'ordinary']
     const wanted = { ...its, rounds: Number(values.rounds ?? its.rounds) }
-    const cells = await runEdge(wanted, ({ scene, subject, round, figures }) =>
-      console.log(scene, subject, round, JSON.stringify(figures)),
+    const cells = await runEdge(
+      wanted,
+      ({ scene, subject, round, figures }) => console.log(scene, subject, round, JSON.stringify(figures)),
+      values.only,
     )
     console.log(`\n${edgeTable(cells)}`)
     console.log(`\n${write({ machine: machine(), sizes: wanted, cells })}`)

@@ -14,6 +14,32 @@ CREATE TABLE address (
 CREATE INDEX address_person ON address USING btree (organisation_id, person_id);
 CREATE UNIQUE INDEX address_primary ON address USING btree (organisation_id, person_id) WHERE is_primary;
 
+CREATE TABLE alarm (
+  organisation_id uuid NOT NULL,
+  alarm_id uuid NOT NULL,
+  kind text NOT NULL,
+  subject text NOT NULL,
+  facts jsonb NOT NULL,
+  opened_at timestamp with time zone DEFAULT now() NOT NULL,
+  ended_at timestamp with time zone,
+  acknowledged_at timestamp with time zone,
+  acknowledged_by text,
+  tell_at timestamp with time zone,
+  told integer DEFAULT 0 NOT NULL,
+  told_at timestamp with time zone,
+  PRIMARY KEY (organisation_id, alarm_id),
+  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
+);
+CREATE INDEX alarm_to_tell ON alarm USING btree (tell_at) WHERE (tell_at IS NOT NULL);
+CREATE UNIQUE INDEX alarm_standing ON alarm USING btree (organisation_id, kind, subject) WHERE (ended_at IS NULL);
+
+CREATE TABLE alarm_letter (
+  organisation_id uuid NOT NULL,
+  alarm_id uuid NOT NULL,
+  at timestamp with time zone NOT NULL
+);
+CREATE INDEX alarm_letter_recent ON alarm_letter USING btree (organisation_id, at);
+
 CREATE TABLE attempt (
   organisation_id uuid NOT NULL,
   delivery_id uuid NOT NULL,
@@ -131,6 +157,7 @@ CREATE TABLE delivery (
   dsn_sent smallint DEFAULT 0 NOT NULL,
   via text,
   sender text,
+  released boolean DEFAULT false NOT NULL,
   PRIMARY KEY (organisation_id, delivery_id)
 ) WITH (fillfactor=90);
 CREATE INDEX delivery_delay_due ON delivery USING btree (accepted_at) WHERE ((state < 10) AND (dsn_sent = 0) AND (((notify)::integer & 8) <> 0));
@@ -162,6 +189,7 @@ CREATE TABLE domain (
   route_id uuid,
   recipients_complete boolean DEFAULT false NOT NULL,
   unknown_policy smallint DEFAULT 1 NOT NULL,
+  callouts boolean DEFAULT true NOT NULL,
   warn_after_hours integer,
   scope_filtering boolean,
   scope_copy boolean,
@@ -170,6 +198,7 @@ CREATE TABLE domain (
   dkim_public text,
   dkim_private_sealed bytea,
   mta_sts jsonb,
+  switching jsonb,
   UNIQUE (domain_id),
   UNIQUE (name),
   PRIMARY KEY (organisation_id, domain_id),
@@ -228,6 +257,7 @@ CREATE TABLE known_recipient (
   seen_at timestamp with time zone DEFAULT now() NOT NULL,
   PRIMARY KEY (organisation_id, address)
 );
+CREATE INDEX known_recipient_callout ON known_recipient USING btree (organisation_id, split_part(address, '@'::text, '-1'::integer), known, seen_at) WHERE (source = 2);
 
 CREATE TABLE ledger (
   organisation_id uuid NOT NULL,
@@ -387,6 +417,7 @@ CREATE TABLE organisation (
   outbound_route_id uuid,
   outbound_sources jsonb DEFAULT '[]'::jsonb NOT NULL,
   outbound_verifiers jsonb DEFAULT '{}'::jsonb NOT NULL,
+  alarms_to jsonb DEFAULT '[]'::jsonb NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),

@@ -51,6 +51,8 @@ CREATE TABLE organisation (
   outbound_sources jsonb       NOT NULL DEFAULT '[]',
   -- Of those that sign in: user name → argon2id. Apart, so that who shows the sources shows no verifier.
   outbound_verifiers jsonb     NOT NULL DEFAULT '{}',
+  -- Addresses that are told of alarms.
+  alarms_to        jsonb       NOT NULL DEFAULT '[]',
   settings         jsonb       NOT NULL DEFAULT '{}',
   created_at       timestamptz NOT NULL DEFAULT now()
 );
@@ -95,6 +97,8 @@ CREATE TABLE domain (
   -- Promise 7: complete list -> 550 for strangers; incomplete -> callout, else 450 or park.
   recipients_complete  boolean NOT NULL DEFAULT false,
   unknown_policy       smallint NOT NULL DEFAULT 1,        -- codes.ts UnknownPolicy: later (450), park
+  -- Whoever takes the mail of an incomplete domain may be asked about a stranger.
+  callouts             boolean NOT NULL DEFAULT true,
   -- Unprotected people's mail in an emergency: warn the sender after N hours, or hold and warn the admin (null).
   warn_after_hours     integer,
   scope_filtering      boolean,
@@ -105,6 +109,8 @@ CREATE TABLE domain (
   dkim_private_sealed  bytea,
   -- The MTA-STS policy that is served for it: mode, mx, maxAge. null: none.
   mta_sts              jsonb,
+  -- What the engine may do by itself for it: core/directory/switching.ts. null: as its route says.
+  switching            jsonb,
   PRIMARY KEY (organisation_id, domain_id),
   FOREIGN KEY (organisation_id, route_id) REFERENCES route,
   FOREIGN KEY (organisation_id, other_route_id) REFERENCES route,
@@ -233,6 +239,8 @@ CREATE TABLE known_recipient (
   seen_at          timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, address)
 );
+-- The callout cache of a domain is bounded: the oldest answers go.
+CREATE INDEX known_recipient_callout ON known_recipient (organisation_id, split_part(address, '@', -1), known, seen_at) WHERE source = 2;
 
 -- ---------------------------------------------------------------- sign-in
 
@@ -441,6 +449,8 @@ CREATE TABLE delivery (
   -- another than the message's (SRS, VERP: docs/decisions/0013-redirects.md, 0014-lists.md).
   via              text,
   sender           text,
+  -- An admin let it go: Quiet Time holds it no more, however often it is tried.
+  released         boolean     NOT NULL DEFAULT false,
   PRIMARY KEY (organisation_id, delivery_id)
 ) WITH (fillfactor = 90);
 -- Open work only: waiting mail of closed routes costs the pollers nothing.
@@ -810,6 +820,33 @@ CREATE TABLE audit_head (
   seq              bigint NOT NULL DEFAULT 0,
   hash             bytea  NOT NULL
 );
+-- What needs a person: core/alarms. One row for each standing cause, whoever finds it and however often.
+CREATE TABLE alarm (
+  organisation_id  uuid        NOT NULL REFERENCES organisation,
+  alarm_id         uuid        NOT NULL,
+  kind             text        NOT NULL,              -- closed list in platform/codes.ts: alarmKinds
+  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'installation'
+  facts            jsonb       NOT NULL,              -- data, never sentences: route, mode, cause, the evidence
+  opened_at        timestamptz NOT NULL DEFAULT now(),
+  ended_at         timestamptz,
+  acknowledged_at  timestamptz,
+  acknowledged_by  text,                              -- as in audit rows
+  -- Mail about it: the next one is due (null: none), how many there were, and the last.
+  tell_at          timestamptz,
+  told             integer     NOT NULL DEFAULT 0,
+  told_at          timestamptz,
+  PRIMARY KEY (organisation_id, alarm_id)
+);
+CREATE UNIQUE INDEX alarm_standing ON alarm (organisation_id, kind, subject) WHERE ended_at IS NULL;
+CREATE INDEX alarm_to_tell ON alarm (tell_at) WHERE tell_at IS NOT NULL;
+-- When it was told by mail: what the limit of letters an hour counts.
+CREATE TABLE alarm_letter (
+  organisation_id  uuid        NOT NULL,
+  alarm_id         uuid        NOT NULL,
+  at               timestamptz NOT NULL
+);
+CREATE INDEX alarm_letter_recent ON alarm_letter (organisation_id, at);
+
 CREATE TABLE audit (
   organisation_id  uuid        NOT NULL,
   seq              bigint      NOT NULL,

@@ -34,6 +34,8 @@ export const domain = (name: string, fields: Partial<DomainRow> = {}): DomainRow
   routeId: 'route-domain',
   complete: true,
   unknownPolicy: 1,
+  callouts: true,
+  acceptsAll: null,
   filtering: true,
   rollingCopy: true,
   emergency: true,

@@ -27,6 +27,8 @@ export interface OrganisationWish {
   route?: object
   outbound?: object
   complete?: boolean
+  /** its mail system may be asked about strangers; left out: no */
+  callouts?: boolean
   /** emergency mailbox for all */
   isProtected?: boolean
   mode?: number
@@ -74,8 +76,8 @@ export async function makeOrganisation(sql: Sql, wish: OrganisationWish = {}): P
     [o, made.routeId, made.outboundRouteId, wish.mode ?? Mode.normal, Mode.normal],
   )
   await sql.query(
-    'INSERT INTO domain (organisation_id, domain_id, name, kind, route_id, recipients_complete) VALUES ($1, $2, $3, $4, $5, $6)',
-    [o, made.domainId, domain, DomainKind.authoritative, made.routeId, wish.complete ?? true],
+    'INSERT INTO domain (organisation_id, domain_id, name, kind, route_id, recipients_complete, callouts) VALUES ($1, $2, $3, $4, $5, $6, $7)',
+    [o, made.domainId, domain, DomainKind.authoritative, made.routeId, wish.complete ?? true, wish.callouts ?? false],
   )
   for (const name of wish.people ?? []) made.people[name] = await makePerson(sql, made, name)
   return made

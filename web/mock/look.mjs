@@ -45,6 +45,7 @@ const scenes = {
   board: ['/admin/o1/board', '.route'],
   switchFor: ['/admin/o1/board', '.route', 'Tab', '.plain-list'],
   queue: ['/admin/o1/queue', '.table'],
+  alarms: ['/admin/o1/alarms', '.table'],
   parking: ['/admin/o1/parking', '.table'],
   returns: ['/admin/o1/returns', '.table'],
   ledger: ['/admin/o1/returns/v1', '.table'],

@@ -484,8 +484,28 @@ const api = {
   ],
   'GET /organisations/o1/pins': () => ({
     pins: [
-      { target: 'domain', targetId: 'd1', name: 'example.com', kind: 'hold', reason: 'broken into', author: 'Op', since: ago(30), until: null, version: 3 },
-      { target: 'person', targetId: 'p1', name: 'bernadette.von.lichtenstein-hohenfels@example.com', kind: 'emergency', reason: 'her account moves this afternoon', author: 'Op', since: ago(5), until: ago(-90), version: 4 },
+      {
+        target: 'domain',
+        targetId: 'd1',
+        name: 'example.com',
+        kind: 'hold',
+        reason: 'broken into',
+        author: 'Op',
+        since: ago(30),
+        until: null,
+        version: 3,
+      },
+      {
+        target: 'person',
+        targetId: 'p1',
+        name: 'bernadette.von.lichtenstein-hohenfels@example.com',
+        kind: 'emergency',
+        reason: 'her account moves this afternoon',
+        author: 'Op',
+        since: ago(5),
+        until: ago(-90),
+        version: 4,
+      },
     ],
     targets: [
       { target: 'organisation', id: 'o1', name: 'Example' },
@@ -506,6 +526,39 @@ const api = {
       })),
     ),
   'GET /organisations/o1/queue': () => page(queued),
+  'GET /organisations/o1/alarms': () => ({
+    items: [
+      {
+        id: 'al2',
+        kind: 'ask-away',
+        routeId: 'r1',
+        routeName: 'exchange',
+        probe: '',
+        detail: '12 failures in 34 s, no health between them; last: mx1.corp.example:25 connection refused',
+        openedAt: ago(8),
+        endedAt: null,
+        acknowledgedAt: null,
+        acknowledgedBy: '',
+        told: 1,
+        answerable: true,
+      },
+      {
+        id: 'al1',
+        kind: 'probe-refused',
+        routeId: 'r1',
+        routeName: 'exchange',
+        probe: 'Webmail',
+        detail: 'NO [AUTHENTICATIONFAILED]',
+        openedAt: ago(3000),
+        endedAt: ago(2000),
+        acknowledgedAt: ago(2900),
+        acknowledgedBy: 'Ada Lind',
+        told: 2,
+        answerable: false,
+      },
+    ],
+    next: null,
+  }),
   'GET /organisations/o1/parking': () =>
     page(
       queued.slice(0, 2).map((item) => ({

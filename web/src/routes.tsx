@@ -77,6 +77,11 @@ const queue = createRoute({
     some({ state: text(search['state']), route: text(search['route']), q: text(search['q']) }),
   component: lazyRouteComponent(adminScenes, 'QueueScene'),
 })
+const alarms = createRoute({
+  getParentRoute: () => org,
+  path: '/alarms',
+  component: lazyRouteComponent(adminScenes, 'AlarmsScene'),
+})
 const parking = createRoute({
   getParentRoute: () => org,
   path: '/parking',
@@ -130,7 +135,20 @@ export const router = createRouter({
       mailIndex,
       mail,
       admin,
-      org.addChildren([orgIndex, board, queue, parking, quiet, returns, ledger, traceSearch, trace, people, audit]),
+      org.addChildren([
+        orgIndex,
+        board,
+        alarms,
+        queue,
+        parking,
+        quiet,
+        returns,
+        ledger,
+        traceSearch,
+        trace,
+        people,
+        audit,
+      ]),
     ]),
   ]),
   defaultPendingComponent: LoadingState,

@@ -24,8 +24,9 @@ export interface Tally {
 }
 
 const GRAMMAR = /^(?:[2-5][0-9]{2}[ -][ -~]*\r\n)*$/
-/** Whoever says STARTTLS and then no TLS is told so in TLS: an alert of seven octets, the last that comes. */
-const ALERT = /(?<=^220 2\.0\.0 Ready to start TLS\r\n)\x15\x03[\x00-\x04]\x00\x02[^]{2}$/m
+/** Whoever says STARTTLS and then no TLS is told so in TLS: an alert of seven octets, the last that comes. It names
+ * the version that its record bore, whatever that was. */
+const ALERT = /(?<=^220 2\.0\.0 Ready to start TLS\r\n)\x15\x03[^]\x00\x02[^]{2}$/m
 
 export const isReplies = (transcript: string): boolean => GRAMMAR.test(transcript.replace(ALERT, ''))
 

@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { createAccess, oneTimePassword } from '../core/access/index.ts'
 import type { Access } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
+import { addRecipientCommand } from './admin-recipients.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import type { Context } from './context.ts'
@@ -71,6 +72,7 @@ export function register(program: Command): void {
     .argument('<name>', 'any sign-in name')
     .action((name: string, _options: GlobalOptions, command: Command) => password(name, command.optsWithGlobals()))
   addAddressCommands(admin)
+  addRecipientCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(
     (_options: GlobalOptions, command: Command) => recoverySheet(command.optsWithGlobals()),
   )

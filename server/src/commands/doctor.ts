@@ -3,7 +3,7 @@
  * Changes nothing, and refuses a folder where no Holdfast is. Also the way to the recovery sheet (--recovery-sheet) and back
  * (--restore-master-key, which may come before everything else and so makes its folder).
  */
-import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { createDns, type Dns } from '../clients/dns/resolver.ts'
@@ -25,6 +25,7 @@ import { hasSealedSecrets } from '../store/installation.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, openSettings, refuseNowhere } from './context.ts'
+import { diskFinding } from './doctor-disk.ts'
 import { resolverFinding } from './doctor-dns.ts'
 import { clientCertificates, daysUntil, routeFindings } from './doctor-routes.ts'
 import { sourceFindings } from './doctor-sources.ts'
@@ -43,27 +44,10 @@ const ok = (name: string, text: string): Finding => ({ name, standing: 'ok', tex
 const warning = (name: string, text: string, remedy: string): Finding => ({ name, standing: 'warning', text, remedy })
 const wrong = (name: string, text: string, remedy: string): Finding => ({ name, standing: 'wrong', text, remedy })
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
-
 function node(): Finding {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major! > 20 || (major === 20 && minor! >= 19)) return ok('node', `Node ${process.versions.node}`)
   return wrong('node', `Node ${process.versions.node}`, 'Install Node 20.19 or later.')
-}
-
-function disk(dataFolder: string, config: Config): Finding {
-  const info = statfsSync(dataFolder)
-  const free = info.bavail * info.bsize
-  const text = `${gigabytes(free)} free at ${dataFolder}`
-  if (free < config.storage.reserveBytes)
-    return wrong(
-      'disk',
-      text,
-      `Below storage.reserveBytes (${gigabytes(config.storage.reserveBytes)}): mail is answered 452. Free some space.`,
-    )
-  if (free < config.storage.reserveBytes * 10)
-    return warning('disk', text, 'Plan for the mail of some days of outage: tens of gigabytes.')
-  return ok('disk', text)
 }
 
 async function ports(dataFolder: string, config: Config): Promise<Finding[]> {
@@ -240,7 +224,7 @@ export async function examine(dataFolder: string, config: Config): Promise<Findi
   const parts = [
     await look('node', node),
     await look('data folder', () => folder(dataFolder)),
-    await look('disk', () => disk(dataFolder, config)),
+    await look('disk', () => diskFinding(dataFolder, config)),
     await look('ports', () => ports(dataFolder, config)),
     config.database.url === '' ? await look('database account', () => account(dataFolder)) : [],
     await look('database', () => database(dataFolder, config)),

@@ -41,7 +41,11 @@ function line(route: RouteOverview): string {
   const blind = route.blind
     ? `\n      Cannot be judged since ${route.blind.since}, so the mode stays as it is: ${route.blind.why}`
     : ''
-  return `  ${route.name.padEnd(20)} ${route.mode.padEnd(14)} since ${route.since}  ${route.cause}  open ${route.open}  held ${route.held}${pin}${why}${blind}${mailboxLines(route)}`
+  const { question } = route
+  const asks = question
+    ? `\n      ${question.policy === 'ask' ? 'ASKS' : 'Would'} (by the switching policy) to become ${question.to} since ${question.since}: ${question.detail}\n      Do it: holdfast mode answer ${JSON.stringify(route.name)} ${question.direction}`
+    : ''
+  return `  ${route.name.padEnd(20)} ${route.mode.padEnd(14)} since ${route.since}  ${route.cause}  open ${route.open}  held ${route.held}${pin}${why}${blind}${asks}${mailboxLines(route)}`
 }
 
 const pinLine = (pin: PinRow): string =>
@@ -158,15 +162,22 @@ async function list(options: TargetOptions): Promise<void> {
   )
 }
 
+async function findRoute(
+  continuity: Continuity,
+  organisation: { id: Id; name: string },
+  wanted: string,
+): Promise<RouteOverview> {
+  const route = (await continuity.overview(organisation.id)).find(({ id, name }) => name === wanted || id === wanted)
+  if (!route) throw new CommandError(`There is no route "${wanted}" in ${organisation.name}.`, exitCodes.usage)
+  return route
+}
+
 async function setPin(routeName: string, pin: (typeof pins)[number] | null, options: PinOptions): Promise<void> {
   const until = endOf(options)
   await withContext(options, (context) =>
     withContinuity(context, async (continuity) => {
       const organisation = await chooseOrganisation(context.db, options)
-      const find = async (): Promise<RouteOverview | undefined> =>
-        (await continuity.overview(organisation.id)).find((route) => route.name === routeName || route.id === routeName)
-      const route = await find()
-      if (!route) throw new CommandError(`There is no route "${routeName}" in ${organisation.name}.`, exitCodes.usage)
+      const route = await findRoute(continuity, organisation, routeName)
       await continuity.pins.pinRoute({
         organisationId: organisation.id,
         routeId: route.id,
@@ -175,7 +186,21 @@ async function setPin(routeName: string, pin: (typeof pins)[number] | null, opti
         until,
         actor: context.actor,
       })
-      const now = (await find())!
+      const now = await findRoute(continuity, organisation, routeName)
+      show(options, now, line(now).trim())
+    }),
+  )
+}
+
+async function answer(routeName: string, word: string, options: ModeOptions): Promise<void> {
+  if (word !== 'away' && word !== 'home') throw new CommandError(`"${word}" is neither away nor home`, exitCodes.usage)
+  await withContext(options, (context) =>
+    withContinuity(context, async (continuity) => {
+      const organisation = await chooseOrganisation(context.db, options)
+      const { id } = await findRoute(continuity, organisation, routeName)
+      const { actor } = context
+      await continuity.pins.answer({ organisationId: organisation.id, routeId: id, direction: word, actor })
+      const now = await findRoute(continuity, organisation, id)
       show(options, now, line(now).trim())
     }),
   )
@@ -218,4 +243,10 @@ export function register(program: Command): void {
       const target = targetOf(options)
       return target ? setTargetPin(target, null, options) : setPin(route ?? '', null, options)
     })
+  withOrganisation(addCommand(mode, 'answer', 'yes to what the engine asks by the switching policy, or would do'))
+    .argument('<route>', 'its name or id')
+    .argument('<direction>', 'away (into the emergency) or home (out of it)')
+    .action((route: string, direction: string, _options: ModeOptions, command: Command) =>
+      answer(route, direction, command.optsWithGlobals()),
+    )
 }

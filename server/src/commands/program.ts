@@ -16,6 +16,7 @@ import { register as migrate } from './migrate.ts'
 import { register as mode } from './mode.ts'
 import { register as queue } from './queue.ts'
 import { register as quiet } from './quiet.ts'
+import { register as alarms } from './alarms.ts'
 import { register as serve } from './serve.ts'
 import { register as trace } from './trace.ts'
 import { version } from './version.ts'
@@ -41,6 +42,7 @@ export function makeProgram(json: boolean): Command {
     mode,
     queue,
     quiet,
+    alarms,
     trace,
   ])
     register(program)

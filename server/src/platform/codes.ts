@@ -160,6 +160,8 @@ export const reasons = [
   'pinned-hold',
   'pin-removed',
   'mailbox-fails',
+  // a person said yes to what the engine asked
+  'switch-agreed',
   'first-seen',
   'restored',
 ] as const
@@ -176,6 +178,10 @@ export const routeFaults = [
   'host-tempfail',
   'route-closed',
 ] as const satisfies readonly Reason[]
+
+/** What needs a person (core/alarms); stored as words: never rename or reuse one. */
+export const alarmKinds = ['ask-away', 'ask-home', 'emergency', 'blind', 'probe-refused', 'certificate'] as const
+export type AlarmKind = (typeof alarmKinds)[number]
 
 /** The word for a stored number, for JSON, logs and pages: wordOf(Mode, 3) === 'emergency'. */
 export function wordOf<T extends Record<string, number>>(set: T, value: number): keyof T & string {

@@ -11,11 +11,12 @@ const reserveBytes = 100 * MB
 /** A disk of which the test says what is free; `wait` makes statfs hang until the promise is settled. */
 async function start(free: number) {
   const clock = fakeClock()
-  const disk = { free, looks: 0, wait: Promise.resolve(), broken: false }
+  const disk = { free, total: 10_000_000 * MB, looks: 0, wait: Promise.resolve(), broken: false }
   const said: string[] = []
   const log = {
     ...silentLog,
     error: (_: unknown, text: string) => said.push(text),
+    warn: (_: unknown, text: string) => said.push(text),
     info: (_: unknown, text: string) => said.push(text),
   }
   const guard = createDiskGuard({
@@ -29,7 +30,7 @@ async function start(free: number) {
       const bavail = disk.free / 1000
       await disk.wait
       if (disk.broken) throw new Error('gone')
-      return { bavail, bsize: 1000 }
+      return { bavail, bsize: 1000, blocks: disk.total / 1000 }
     },
   })
   await guard.start()
@@ -138,3 +139,27 @@ test('a look that fails keeps the estimate; the next one counts', async () => {
   await clock.advance(2_000)
   expect(guard.free()).toBe(200 * MB)
 })
+
+test('how soon it is full is said before it is, each threshold once; then new mail is refused all the same', async () => {
+  const { guard, disk, clock, said } = await start(2_500 * MB)
+  expect(guard.fullInMs()).toBeNull()
+  for (let minutes = 0; minutes < 1300 && !guard.isFull(); minutes += 1) {
+    disk.free -= 2 * MB
+    await clock.advance(60_000)
+    // a wall clock that is put right, forwards and back, moves nothing
+    if (minutes % 100 === 50) clock.jump(minutes % 200 === 50 ? 86_400_000 : -86_400_000)
+  }
+  expect(guard.isFull()).toBe(true)
+  expect(() => guard.check()).toThrow(full)
+  expect(guard.fullInMs()).toBe(0)
+  expect(said.map((text) => /in about \d+ (?:h|min)|452$/.exec(text)?.[0] ?? text)).toEqual([
+    'in about 20 h',
+    'in about 6 h',
+    'in about 59 min',
+    '452',
+  ])
+  disk.free = 5_000 * MB
+  await clock.advance(2_000)
+  expect(guard.fullInMs()).toBeNull()
+  expect(said.slice(4)).toEqual(['the disk has room again'])
+}, 60_000)

@@ -3,10 +3,11 @@
  * while there is still room for the database to go on and for an admin to act (promise 13). Between two looks what is
  * written is subtracted, and much that is written makes it look sooner: neither a fast sender alone nor one beside
  * somebody else who fills the disk can run through the reserve. Below the line every further write makes it look again,
- * so that an estimate alone turns nobody away for long.
+ * so that an estimate alone turns nobody away for long. Before it comes to that, how soon it will is told (disk-forecast.ts).
  */
 import { statfs } from 'node:fs/promises'
 import type { Clock, Timer } from './clock.ts'
+import { createDiskTrend, forecastWords, warningOf, type WarningHours } from './disk-forecast.ts'
 import { WireError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -22,6 +23,8 @@ export interface DiskGuard {
   isFull(): boolean
   /** bytes; Infinity before the first look */
   free(): number
+  /** milliseconds until it is at its reserve, at the rate of the last hours; null: not in sight */
+  fullInMs(): number | null
   start(): Promise<void>
   stop(): void
 }
@@ -39,16 +42,22 @@ export function createDiskGuard(deps: {
   log: Log
   metrics: Metrics
   /** another one for tests */
-  statfs?: (folder: string) => Promise<{ bavail: number; bsize: number }>
+  statfs?: (folder: string) => Promise<{ bavail: number; bsize: number; blocks: number }>
 }): DiskGuard {
   const ask = deps.statfs ?? statfs
   let seen = Infinity
   /** written since the look that gave `seen` */
   let spent = 0
   let told = false
+  const trend = createDiskTrend()
+  let warned: WarningHours | null = null
   let looking: Promise<void> | null = null
   let timer: Timer | null = null
   const gauge = deps.metrics.gauge('holdfast_disk_free_bytes', 'Free space under the data folder')
+  const fullGauge = deps.metrics.gauge(
+    'holdfast_disk_full_in_seconds',
+    'Seconds until the disk is at its reserve at the rate of the last hour or day; +Inf: not in sight',
+  )
   const free = (): number => seen - spent
   const isFull = (): boolean => free() < deps.reserveBytes
 
@@ -59,10 +68,26 @@ export function createDiskGuard(deps: {
     // What was written while statfs ran may be in its answer or not.
     spent -= before
     gauge.set(seen)
+    foresee(info.blocks * info.bsize)
     if (isFull() && !told)
       deps.log.error({ free: seen, reserve: deps.reserveBytes }, 'the disk is at its reserve: new mail is answered 452')
     if (!isFull() && told) deps.log.info({ free: seen }, 'the disk has room again')
     told = isFull()
+  }
+  function foresee(total: number): void {
+    trend.note({ at: deps.clock.monotonic(), free: seen, total })
+    const ms = trend.fullInMs(deps.reserveBytes)
+    fullGauge.set(ms === null ? Infinity : Math.round(ms / 1000))
+    const before = warned
+    warned = warningOf(ms, warned)
+    // That it is full, or is not any more, is said by itself.
+    if (warned === before || deps.reserveBytes === 0 || told || isFull()) return
+    if (warned !== null && ms !== null && (before === null || warned < before))
+      deps.log.warn(
+        { free: seen, reserve: deps.reserveBytes, seconds: Math.round(ms / 1000) },
+        `the disk is at its reserve in ${forecastWords(ms)} at this rate; then new mail is answered 452: make room`,
+      )
+    else deps.log.info({ free: seen }, 'the disk fills more slowly than it was said')
   }
   const look = (): Promise<void> => (looking ??= lookOnce().finally(() => (looking = null)))
   const lookQuietly = (): void => {
@@ -84,6 +109,7 @@ export function createDiskGuard(deps: {
     },
     isFull,
     free,
+    fullInMs: () => trend.fullInMs(deps.reserveBytes),
     async start() {
       await look()
       timer = deps.clock.every(EVERY_MS, lookQuietly)

@@ -17,6 +17,8 @@ import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
+import { createAlarmTeller, type AlarmTeller } from '../core/alarms/index.ts'
+import { createCallouts, type Callouts } from '../core/callouts/index.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
   createBounces,
@@ -98,6 +100,7 @@ export interface Core {
   delivery: Delivery
   returns: ReturnScheduler
   bounces: Bounces
+  alarms: AlarmTeller
   sweeper: Sweeper
   refusals: Refusals
   tlsTally: TlsTally
@@ -107,6 +110,7 @@ export interface Core {
   submission: Submission
   submissionDoor: SubmissionDoor
   mxDoor: MxDoor
+  callouts: Callouts
 }
 
 export function buildCore(base: Foundation): Core {
@@ -122,7 +126,16 @@ export function buildCore(base: Foundation): Core {
   })
   // By connections of their own: what every RCPT and every attempt asks never waits for a person's search.
   const routes = createRouteBook({ db: db.vital, clock, log })
-  const directory = createDirectory({ db: db.vital, clock, log })
+  const directory = createDirectory({
+    db: db.vital,
+    clock,
+    log,
+    ages: {
+      knownMs: config.callouts.knownDays * 86_400_000,
+      unknownMs: config.callouts.unknownMinutes * 60_000,
+    },
+    mostAnswers: config.callouts.perDomain,
+  })
   const sources = createSourceBook({ db: db.vital, clock, log })
   const offers = createOffers({ db: db.vital, clock, log })
   const openSecret: OpenSecret = (column, sealed, routeId) =>
@@ -253,8 +266,22 @@ export function buildCore(base: Foundation): Core {
     bodies,
     signDkim: createSignDkim({ sql: db, keys: base.keys, clock }),
   })
+  const callouts = createCallouts({
+    db: db.vital,
+    clock,
+    log,
+    metrics,
+    config: config.callouts,
+    helo: config.hostname,
+    board,
+    routes,
+    directory,
+    openSecret,
+    hostTlsa,
+  })
   return {
     nodeId,
+    callouts,
     room,
     disk,
     blobs,
@@ -281,6 +308,7 @@ export function buildCore(base: Foundation): Core {
       listBounces,
       resolver: createRecords(config.dns.servers),
     }),
+    alarms: createAlarmTeller({ db, clock, log, config, accept, routing, ownId }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory }),
     tlsTally,
@@ -313,7 +341,8 @@ export function buildCore(base: Foundation): Core {
       watch: delivery.watch,
       outbound: createOutbound({ db, log, directory, sources, routes, board }),
       sign: createSignDkim({ sql: db.vital, keys: base.keys, clock }),
-      rates: createRates({ clock, config: config.smtp.rates }),
+      rates: createRates({ clock, config: config.smtp.rates, asksPerNetwork: config.callouts.perNetwork }),
+      callouts,
       checkDisk: () => disk.check(),
     }),
   }

@@ -3,7 +3,9 @@
  * changed count at once, a process that is started in the middle knows, and at the end all of it goes out, once, in order.
  */
 import { afterEach, expect, test } from 'vitest'
+import { makeList, makeRedirect } from '../../testkit/factories.ts'
 import { oneServer, type OneServer, type OneServerWish } from '../../testkit/one-server.ts'
+import { bumpDirectory } from '../core/directory/index.ts'
 import {
   dropWindow,
   extendWindow,
@@ -249,3 +251,31 @@ test('maintenance: the mode stays although the primary is gone, or the route is 
   await one.until('home', () => arrived(ALICE).join() === 'k1', 40_000)
   await one.until('normal again', async () => (await standing()).mode === 'normal', 40_000)
 }, 120_000)
+
+test('who is exempt by the sender of the envelope is so at a list and behind a redirect as well', async () => {
+  await start()
+  await makeList(one.db, one.org, 'crew', { members: [ALICE] })
+  await makeRedirect(one.db, one.org, 'info', [BOB])
+  await bumpDirectory(one.db)
+  await one.server.core.directory.refresh()
+  await set({ ...nowOpen, exempt: { senders: ['urgent@outside.test'] } })
+  for (const from of ['urgent@outside.test', 'other@outside.test'])
+    expect((await one.send(from.slice(0, 5), ['crew@corp.test', 'info@corp.test'], { from })).ok).toBe(true)
+  await isHeld(2)
+  await has(ALICE, 'urgen')
+  await has(BOB, 'urgen')
+}, 60_000)
+
+test('what was let go by hand stays so when the primary puts it off', async () => {
+  await start()
+  await set()
+  await one.send('first', [ALICE])
+  await isHeld(1)
+  one.primary.answer(ALICE, { rcpt: '450 4.2.1 try again' })
+  const [row] = await one.db.query<{ id: Id }>('SELECT delivery_id AS id FROM delivery')
+  await releaseDelivery(acts(), { ...whose(), deliveryId: row!.id })
+  await one.until('put off', async () => (await one.count('attempt WHERE outcome = 2')) > 0)
+  one.primary.answer(ALICE, null)
+  await has(ALICE, 'first')
+  expect(await held()).toEqual([])
+}, 60_000)

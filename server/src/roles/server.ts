@@ -133,6 +133,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       () => core.mailbox.stop(),
     )
     stops.push(
+      () => core.callouts.stop(),
       () => core.bodies.stop(),
       () => core.accept.stop(),
     )
@@ -154,6 +155,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await begin(
         () => core.bounces.start(),
         () => core.bounces.stop(),
+      )
+      await begin(
+        () => core.alarms.start(),
+        () => core.alarms.stop(),
       )
       await begin(
         () => core.sweeper.start(),

@@ -30,9 +30,13 @@ export interface ClaimedDelivery {
   acceptedAt: Date
   /** why it has waited, codes.ts Reason */
   reason: string | null
+  /** an admin let it go, whatever Quiet Time says */
+  isReleased: boolean
   direction: number
   /** the delivery's own, where it has one */
   envelopeFrom: string
+  /** the message's */
+  mailFrom: string
   subject: string | null
   headerFrom: string | null
   size: number
@@ -63,7 +67,8 @@ export const CLAIM_COLUMNS = `d.organisation_id AS "organisationId", d.delivery_
   (due.was = ${DeliveryState.unsure} OR (d.attempts > 0 AND EXISTS (SELECT FROM attempt a WHERE a.organisation_id = d.organisation_id
     AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}))) AS "wasUnsure",
   CASE WHEN d.attempts = 0 THEN 0 ELSE (SELECT count(*)::int FROM attempt a WHERE a.organisation_id = d.organisation_id
-    AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", d.reason, m.direction,
+    AND a.delivery_id = d.delivery_id AND a.outcome = ${AttemptOutcome.unsure}) END AS "unsureBefore", d.accepted_at AS "acceptedAt", d.reason,
+  d.released AS "isReleased", m.direction, m.envelope_from AS "mailFrom",
   coalesce(d.sender, m.envelope_from) AS "envelopeFrom", m.subject, m.header_from AS "headerFrom", m.size,
   m.prefix, m.body_store AS "bodyStore", m.blob_key AS "blobKey", m.client_ip AS "clientIp", m.helo, m.facts`
 

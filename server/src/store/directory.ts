@@ -20,6 +20,10 @@ export interface DomainRow {
   routeId: Id | null
   complete: boolean
   unknownPolicy: number
+  /** its mail system may be asked about strangers */
+  callouts: boolean
+  /** that takes mail for anybody; null: not found out */
+  acceptsAll: boolean | null
   /** domain's own scope, else the organisation's */
   filtering: boolean
   rollingCopy: boolean
@@ -33,12 +37,14 @@ const DOMAIN = `
 SELECT d.organisation_id AS "organisationId", d.domain_id AS "domainId", d.name, d.kind, a.name AS "aliasOf",
        d.other_route_id AS "otherRouteId", d.catch_all AS "catchAll", d.subaddress_separator AS separator,
        d.route_id AS "routeId", d.recipients_complete AS complete, d.unknown_policy AS "unknownPolicy",
+       d.callouts, r.accepts_all AS "acceptsAll",
        coalesce(d.scope_filtering, o.scope_filtering) AS filtering,
        coalesce(d.scope_copy, o.scope_copy) AS "rollingCopy",
        coalesce(d.scope_emergency, o.scope_emergency) AS emergency,
        o.retention_days AS "retentionDays", o.outbound_route_id AS "outboundRouteId"
 FROM domain d JOIN organisation o USING (organisation_id)
-LEFT JOIN domain a ON a.organisation_id = d.organisation_id AND a.domain_id = d.alias_of_domain_id`
+LEFT JOIN domain a ON a.organisation_id = d.organisation_id AND a.domain_id = d.alias_of_domain_id
+LEFT JOIN route r ON r.organisation_id = d.organisation_id AND r.route_id = d.route_id`
 
 export async function domainByName(sql: Sql, name: string): Promise<DomainRow | null> {
   const rows = await sql.query<DomainRow>(`${DOMAIN} WHERE d.name = $1`, [name], 'directory-domain')
@@ -126,6 +132,9 @@ export interface KnownRow {
   address: string
   routeId: Id
   known: boolean
+  /** codes.ts KnownSource */
+  source: number
+  ageMs: number
 }
 
 /** Of a route that takes mail for anybody nothing counts: having taken mail for an address says nothing (promise 7). */
@@ -133,7 +142,8 @@ const TAKES_ALL = `EXISTS (SELECT FROM route r WHERE r.organisation_id = k.organ
 
 export function findKnown(sql: Sql, organisationId: Id, addresses: readonly string[]): Promise<KnownRow[]> {
   return sql.query<KnownRow>(
-    `SELECT address, route_id AS "routeId", known FROM known_recipient k
+    `SELECT address, route_id AS "routeId", known, source,
+       (extract(epoch FROM now() - seen_at) * 1000)::float8 AS "ageMs" FROM known_recipient k
      WHERE organisation_id = $1 AND address = ANY($2::text[]) AND NOT (known AND ${TAKES_ALL})`,
     [organisationId, addresses],
     'directory-known',
@@ -172,6 +182,29 @@ export async function upsertKnown(sql: Sql, source: number, rows: readonly Learn
       boolArray(rows.map((row) => row.known)),
       source,
     ],
+  )
+}
+
+/**
+ * Notes what a mail system said when it was asked about an address, and drops the domain's oldest answers of that kind
+ * above `most`: guesses do not push out people. That mail was delivered there weighs more than a refusal to a question.
+ */
+export async function writeCallout(sql: Sql, said: Learned, most: number): Promise<void> {
+  await sql.query(
+    `WITH noted AS (
+       INSERT INTO known_recipient AS k (organisation_id, address, route_id, source, known)
+       SELECT $1, $2, $3, 2, $4 FROM domain d
+       LEFT JOIN route r ON r.organisation_id = $1 AND r.route_id = $3
+       WHERE d.organisation_id = $1 AND d.name = split_part($2, '@', -1) AND NOT d.recipients_complete AND NOT coalesce(r.accepts_all, false)
+       ON CONFLICT (organisation_id, address) DO UPDATE
+         SET route_id = excluded.route_id, source = excluded.source, known = excluded.known, seen_at = now()
+         WHERE NOT (k.source = 1 AND k.known AND k.route_id = excluded.route_id)
+     )
+     DELETE FROM known_recipient WHERE organisation_id = $1 AND address IN (
+       SELECT address FROM known_recipient
+       WHERE source = 2 AND organisation_id = $1 AND split_part(address, '@', -1) = split_part($2, '@', -1) AND known = $4
+       ORDER BY seen_at DESC OFFSET $5 - 1 LIMIT 100) AND source = 2 AND known = $4 AND address <> $2`,
+    [said.organisationId, said.address, said.routeId, said.known, most],
   )
 }
 

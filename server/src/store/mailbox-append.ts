@@ -85,6 +85,7 @@ export async function retentionDays(sql: Sql, organisationId: Id): Promise<numbe
 export interface TwinCopy {
   copyId: Id
   messageId: Id
+  source: number
   bodyStore: number
   blobKey: string | null
 }
@@ -100,8 +101,8 @@ export function copiesByMessageId(
   of: { folderNo: number; since: number; messageId: string; size: number },
 ): Promise<TwinCopy[]> {
   return sql.query<TwinCopy>(
-    `SELECT p.copy_id AS "copyId", m.message_id AS "messageId", m.body_store AS "bodyStore", m.blob_key AS "blobKey"
-     FROM placement p JOIN message m USING (organisation_id, message_id)
+    `SELECT p.copy_id AS "copyId", m.message_id AS "messageId", c.source, m.body_store AS "bodyStore", m.blob_key AS "blobKey"
+     FROM placement p JOIN message m USING (organisation_id, message_id) JOIN copy c USING (organisation_id, copy_id)
      WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.folder_no = $3 AND p.copy_id >= $4 AND p.tombstone IS NULL
        AND m.message_id_header = $5 AND m.size BETWEEN $6::bigint - ${HEADER_ROOM} AND $6::bigint + ${HEADER_ROOM}
      ORDER BY p.copy_id DESC LIMIT ${MOST_TWINS}`,

@@ -19,6 +19,8 @@ export interface OrganisationModel extends ScopeColumns {
   name: string
   retentionDays: number
   outboundRouteId: Id | null
+  /** who is told of alarms, as written */
+  alarmsTo: string[]
   outboundSources: unknown
   /** argon2id of the passwords of those sources that sign in, by user name */
   outboundVerifiers: Record<string, string>
@@ -44,6 +46,7 @@ export interface DomainModel extends ScopeColumns {
   routeId: Id | null
   complete: boolean
   unknownPolicy: number
+  callouts: boolean
   warnAfterHours: number | null
   dkimSelector: string | null
   dkimPublic: string | null
@@ -51,6 +54,8 @@ export interface DomainModel extends ScopeColumns {
   dkimPrivate: string | null
   /** the MTA-STS policy that is served for it */
   mtaSts: { mode: 'enforce' | 'testing' | 'none'; mx: string[]; maxAge: number } | null
+  /** its switching policy; null: its route's */
+  switching: unknown
 }
 export interface GroupModel extends ScopeColumns {
   id: Id
@@ -92,7 +97,7 @@ export async function lockModel(sql: Sql): Promise<void> {
 
 export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
   const rows = await sql.query<OrganisationModel>(
-    `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId",
+    `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", alarms_to AS "alarmsTo",
        outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
@@ -111,8 +116,8 @@ export const readRoutes = (sql: Sql, organisationId: Id): Promise<RouteModel[]> 
 export const readDomains = (sql: Sql, organisationId: Id): Promise<DomainModel[]> =>
   sql.query<DomainModel>(
     `SELECT domain_id AS id, name, kind, alias_of_domain_id AS "aliasOfId", other_route_id AS "otherRouteId", catch_all AS "catchAll",
-            subaddress_separator AS separator, route_id AS "routeId", recipients_complete AS complete, unknown_policy AS "unknownPolicy",
-            warn_after_hours AS "warnAfterHours", dkim_selector AS "dkimSelector", dkim_public AS "dkimPublic", NULL AS "dkimPrivate", mta_sts AS "mtaSts", ${SCOPES}
+            subaddress_separator AS separator, route_id AS "routeId", recipients_complete AS complete, unknown_policy AS "unknownPolicy", callouts,
+            warn_after_hours AS "warnAfterHours", dkim_selector AS "dkimSelector", dkim_public AS "dkimPublic", NULL AS "dkimPrivate", mta_sts AS "mtaSts", switching, ${SCOPES}
      FROM domain WHERE organisation_id = $1 ORDER BY name`,
     [organisationId],
   )
@@ -192,11 +197,11 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
        scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
-       outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers`,
+       outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers, alarms_to = excluded.alarms_to`,
     [
       row.id,
       row.slug,
@@ -207,6 +212,7 @@ export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promi
       row.emergency,
       JSON.stringify(row.outboundSources),
       JSON.stringify(row.outboundVerifiers),
+      JSON.stringify(row.alarmsTo),
     ],
   )
 }
@@ -237,17 +243,17 @@ export async function writeRoutes(sql: Sql, organisationId: Id, rows: readonly R
 
 export async function writeDomains(sql: Sql, organisationId: Id, rows: readonly DomainModel[]): Promise<void> {
   const columns = `id uuid, name text, kind smallint, "aliasOfId" uuid, "otherRouteId" uuid, "catchAll" text, separator text, "routeId" uuid,
-    complete boolean, "unknownPolicy" smallint, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, "mtaSts" jsonb, ${SCOPE_TYPES}`
+    complete boolean, "unknownPolicy" smallint, callouts boolean, "warnAfterHours" integer, "dkimSelector" text, "dkimPublic" text, "dkimPrivate" text, "mtaSts" jsonb, switching jsonb, ${SCOPE_TYPES}`
   await sql.query(
     `INSERT INTO domain (organisation_id, domain_id, name, kind, alias_of_domain_id, other_route_id, catch_all, subaddress_separator, route_id,
-       recipients_complete, unknown_policy, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, mta_sts, scope_filtering, scope_copy, scope_emergency)
-     SELECT $1, id, name, kind, "aliasOfId", "otherRouteId", "catchAll", separator, "routeId", complete, "unknownPolicy", "warnAfterHours",
-       "dkimSelector", "dkimPublic", decode("dkimPrivate", 'hex'), nullif("mtaSts", 'null'), filtering, "rollingCopy", emergency ${recordset(columns)}
+       recipients_complete, unknown_policy, callouts, warn_after_hours, dkim_selector, dkim_public, dkim_private_sealed, mta_sts, switching, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, kind, "aliasOfId", "otherRouteId", "catchAll", separator, "routeId", complete, "unknownPolicy", callouts, "warnAfterHours",
+       "dkimSelector", "dkimPublic", decode("dkimPrivate", 'hex'), nullif("mtaSts", 'null'), nullif(switching, 'null'), filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, domain_id) DO UPDATE SET name = excluded.name, kind = excluded.kind,
        alias_of_domain_id = excluded.alias_of_domain_id, other_route_id = excluded.other_route_id, catch_all = excluded.catch_all,
        subaddress_separator = excluded.subaddress_separator, route_id = excluded.route_id, recipients_complete = excluded.recipients_complete,
-       unknown_policy = excluded.unknown_policy, warn_after_hours = excluded.warn_after_hours, dkim_selector = excluded.dkim_selector,
-       dkim_public = excluded.dkim_public, mta_sts = excluded.mta_sts,
+       unknown_policy = excluded.unknown_policy, callouts = excluded.callouts, warn_after_hours = excluded.warn_after_hours, dkim_selector = excluded.dkim_selector,
+       dkim_public = excluded.dkim_public, mta_sts = excluded.mta_sts, switching = excluded.switching,
        dkim_private_sealed = CASE WHEN excluded.dkim_selector IS NULL THEN NULL ELSE coalesce(excluded.dkim_private_sealed, domain.dkim_private_sealed) END,
        ${SCOPE_SET}`,
     [organisationId, JSON.stringify(rows)],

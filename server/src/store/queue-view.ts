@@ -124,7 +124,8 @@ export async function deliveryState(
  */
 export async function retryDelivery(sql: Sql, organisationId: Id, deliveryId: Id): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE delivery SET next_attempt = now(), reason = CASE WHEN reason = 'quiet-time' THEN 'released-by-admin' ELSE reason END
+    `UPDATE delivery SET next_attempt = now(), reason = CASE WHEN reason = 'quiet-time' THEN 'released-by-admin' ELSE reason END,
+       released = released OR reason IS NOT DISTINCT FROM 'quiet-time'
      WHERE organisation_id = $1 AND delivery_id = $2
      AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}) RETURNING 1`,
     [organisationId, deliveryId],
@@ -163,7 +164,7 @@ export async function leaveParking(
 ): Promise<boolean> {
   const set =
     how === 'release'
-      ? `state = ${DeliveryState.ready}, reason = 'released-by-admin', next_attempt = now(), finished_at = NULL,
+      ? `state = ${DeliveryState.ready}, reason = 'released-by-admin', released = true, next_attempt = now(), finished_at = NULL,
            dsn_sent = dsn_sent & ${DsnSent.delayed}`
       : `state = ${DeliveryState.cancelled}, reason = 'cancelled-by-admin', finished_at = now()`
   const rows = await sql.query(

@@ -253,10 +253,10 @@ export async function windowNamed(sql: Sql, organisationId: Id, name: string): P
   return rows[0]?.id ?? null
 }
 
-/** An admin lets one go; the reason stays with it through its lease, and the gate knows it by that. */
+/** An admin lets one go; the gate knows it by `released`, also when it is tried again. */
 export async function releaseHeld(sql: Sql, organisationId: Id, deliveryId: Id): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE delivery SET reason = 'released-by-admin', next_attempt = now()
+    `UPDATE delivery SET reason = 'released-by-admin', released = true, next_attempt = now()
      WHERE organisation_id = $1 AND delivery_id = $2 AND reason = 'quiet-time'
        AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure}) RETURNING 1`,
     [organisationId, deliveryId],

@@ -6,6 +6,8 @@ import { NOTICE_COLUMNS, NOTICE_TABLES, type NoticedDelivery } from './bounces.t
 
 export interface RelayedDelivery extends NoticedDelivery {
   finishedAt: Date
+  /** the next server spoke LMTP: what it takes lies in the mailbox (RFC 2033) */
+  inMailbox: boolean
 }
 
 const DUE = `state = ${DeliveryState.delivered} AND reason = 'relayed' AND dsn_sent < ${DsnSent.final}`
@@ -13,7 +15,8 @@ const DUE = `state = ${DeliveryState.delivered} AND reason = 'relayed' AND dsn_s
 /** Along index delivery_relayed_due, which holds nothing else. */
 export async function listRelayed(sql: Sql, limit: number): Promise<RelayedDelivery[]> {
   return sql.query<RelayedDelivery>(
-    `SELECT ${NOTICE_COLUMNS}, d.finished_at AS "finishedAt" FROM ${NOTICE_TABLES}
+    `SELECT ${NOTICE_COLUMNS}, d.finished_at AS "finishedAt", coalesce(r.settings->>'protocol' = 'lmtp', false) AS "inMailbox"
+     FROM ${NOTICE_TABLES} LEFT JOIN route r ON r.organisation_id = d.organisation_id AND r.route_id = d.route_id
      WHERE d.${DUE.replaceAll(' AND ', ' AND d.')} ORDER BY d.finished_at LIMIT $1`,
     [limit],
     'list-relayed',

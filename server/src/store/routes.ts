@@ -17,16 +17,24 @@ export interface RouteRow {
   lastEhlo: unknown
   /** a domain of the route (first one whose recipients are learned), for the probe's recipients; null: none points here */
   domain: string | null
+  /** of the domains that use it: what each says about switching, different ones once */
+  domainSwitching: unknown[]
 }
 
 /** The domains are gone through once: asked for by each route, thousands of both would take seconds. */
 export async function allRoutes(sql: Sql): Promise<RouteRow[]> {
   return sql.query<RouteRow>(
     `SELECT r.organisation_id AS "organisationId", r.route_id AS "routeId", r.name, r.kind, r.settings,
-       r.secret_sealed AS "secretSealed", r.client_tls_sealed AS "clientTlsSealed", r.reach_sealed AS "reachSealed", r.way_back AS "wayBack", r.last_ehlo AS "lastEhlo", d.name AS domain
+       r.secret_sealed AS "secretSealed", r.client_tls_sealed AS "clientTlsSealed", r.reach_sealed AS "reachSealed", r.way_back AS "wayBack", r.last_ehlo AS "lastEhlo", d.name AS domain,
+       coalesce(s.said, '[]') AS "domainSwitching"
      FROM route r LEFT JOIN (
        SELECT DISTINCT ON (organisation_id, route_id) organisation_id, route_id, name FROM domain
-       WHERE route_id IS NOT NULL ORDER BY organisation_id, route_id, recipients_complete, name) d USING (organisation_id, route_id)`,
+       WHERE route_id IS NOT NULL ORDER BY organisation_id, route_id, recipients_complete, name) d USING (organisation_id, route_id)
+     LEFT JOIN (
+       SELECT organisation_id, route_id, jsonb_agg(DISTINCT coalesce(switching, '{}')) AS said FROM (
+         SELECT organisation_id, route_id, switching FROM domain WHERE route_id IS NOT NULL
+         UNION ALL SELECT organisation_id, other_route_id, switching FROM domain WHERE other_route_id IS NOT NULL) used
+       GROUP BY organisation_id, route_id) s USING (organisation_id, route_id)`,
   )
 }
 

@@ -5,15 +5,23 @@
  */
 import type { ProbeResult, ProbeTarget } from '../../src/clients/smtp/probe.ts'
 import { classifyAttempt } from '../../src/core/continuity/classify.ts'
-import { step, stepChanges, freshState, type MachineState, type Step } from '../../src/core/continuity/machine.ts'
+import {
+  step,
+  stepChanges,
+  freshState,
+  type MachineEvent,
+  type MachineState,
+  type Step,
+} from '../../src/core/continuity/machine.ts'
 import type { ModeName } from '../../src/core/continuity/mode-table.ts'
 import { isBad, isOfBefore, type EvidenceCount } from '../../src/core/continuity/observation.ts'
 import { createPauseWatch } from '../../src/core/continuity/pause.ts'
 import { planStep, underLook, worsening, type Plan } from '../../src/core/continuity/plan.ts'
 import { createProber } from '../../src/core/continuity/probe.ts'
-import { longestWindow, sensitivities, type SensitivityName } from '../../src/core/continuity/sensitivity.ts'
+import { longestWindow, rulesOf, type SensitivityName } from '../../src/core/continuity/sensitivity.ts'
+import type { Question } from '../../src/core/continuity/switching.ts'
 import { createSightWatch } from '../../src/core/continuity/sight-watch.ts'
-import { routeSettingsSchema, type Route } from '../../src/core/directory/index.ts'
+import { automatic, routeSettingsSchema, type Route, type Switching } from '../../src/core/directory/index.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../src/platform/codes.ts'
 import { silentLog } from '../../src/platform/log.ts'
 import type { ModeRecord } from '../../src/store/modes.ts'
@@ -27,6 +35,8 @@ export interface SceneRoute {
   sensitivity?: SensitivityName
   /** messages a second; 0: only probes */
   mail?: number
+  /** what the engine may do by itself; left out: all */
+  switching?: Switching
 }
 
 export interface SceneOptions {
@@ -47,6 +57,7 @@ interface Actor {
   /** of those, begun before this mode */
   stuck: number
   seen: { at: number; mode: ModeName }[]
+  asked: Question[]
 }
 
 export interface EngineScene {
@@ -62,6 +73,10 @@ export interface EngineScene {
   seen(name: string): readonly { at: number; mode: ModeName }[]
   changes(): number
   drained(name: string): void
+  /** a person says yes to the question that stands */
+  agree(name: string): void
+  /** questions that were asked since the beginning */
+  asked(name: string): readonly Question[]
   stop(): void
 }
 
@@ -79,7 +94,7 @@ export function dice(seed: number): () => number {
   }
 }
 
-function routeOf(id: string, { name, hosts, sensitivity = 'balanced' }: SceneRoute): Route {
+function routeOf(id: string, { name, hosts, sensitivity = 'balanced', switching = automatic }: SceneRoute): Route {
   return {
     organisationId: 'o',
     routeId: id,
@@ -89,6 +104,7 @@ function routeOf(id: string, { name, hosts, sensitivity = 'balanced' }: SceneRou
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
+    switching,
     offers: {},
     offer: null,
     wayBack: 1,
@@ -140,7 +156,7 @@ export function engineScene(options: SceneOptions): EngineScene {
   options.routes.forEach((wish) => {
     const route = routeOf(wish.name, wish)
     const state = freshState(clock.now())
-    const base = { fault: null, deadHosts: new Set<string>(), underWay: 0, stuck: 0, seen: [], counts: [] }
+    const base = { fault: null, deadHosts: new Set<string>(), underWay: 0, stuck: 0, seen: [], asked: [], counts: [] }
     actors.set(route.routeId, { route, mail: wish.mail ?? 0, state, ...base })
   })
   const actorOf = (id: string): Actor => actors.get(id)!
@@ -238,8 +254,9 @@ export function engineScene(options: SceneOptions): EngineScene {
     addresses: { of: () => [], refresh: () => Promise.resolve() },
   })
 
-  function take(actor: Actor, { state }: Step): void {
+  function take(actor: Actor, { state, effects }: Step): void {
     const before = actor.state.mode
+    for (const effect of effects) if (effect.kind === 'asked') actor.asked.push(effect.question)
     actor.state = state
     if (state.mode === before) return
     actor.stuck = actor.underWay
@@ -247,15 +264,20 @@ export function engineScene(options: SceneOptions): EngineScene {
     for (const run of listeners) run(standingOf(actor), standingOf(actor, before))
   }
 
+  function tell(name: string, event: MachineEvent): void {
+    const actor = actorOf(name)
+    take(actor, step(actor.state, event, rulesOf(actor.route), clock.now()))
+  }
+
   async function round(): Promise<void> {
     const now = clock.now()
     if (pause.isAway()) return
     const blindText = pause.times() === pausesSeen ? '' : 'the clock moved'
     pausesSeen = pause.times()
-    const told = { blindText, forgetBefore: sight.forgetBefore(), probes: [], planned: null }
+    const told = { blindText, forgetBefore: sight.forgetBefore(), probes: [], planned: null, isProbed: true }
     const plans = [...actors.values()].map((actor): Plan => {
       actor.counts = actor.counts.filter((c) => c.second > now - longestWindow * 1000)
-      const numbers = sensitivities[actor.route.settings.sensitivity]
+      const numbers = rulesOf(actor.route)
       return planStep(
         recordOf(actor, new Date(now)),
         actor.counts.map((count) => ({ ...count, probe: '' })),
@@ -266,7 +288,7 @@ export function engineScene(options: SceneOptions): EngineScene {
     const look = blindText === '' ? await sight.look(now, worsening(plans, now)) : null
     for (const plan of plans) {
       const actor = actorOf(plan.record.routeId)
-      const numbers = sensitivities[actor.route.settings.sensitivity]
+      const numbers = rulesOf(actor.route)
       const left = look === null ? plan : underLook(plan, look, numbers, now)
       if (left !== null && stepChanges(left.state, left.next)) take(actor, left.next)
     }
@@ -302,11 +324,12 @@ export function engineScene(options: SceneOptions): EngineScene {
     isBlind: () => sight.isBlind(),
     seen: (name) => actorOf(name).seen,
     changes: () => [...actors.values()].reduce((n, { seen }) => n + seen.length, 0),
-    drained(name) {
-      const actor = actorOf(name)
-      const numbers = sensitivities[actor.route.settings.sensitivity]
-      take(actor, step(actor.state, { kind: 'drained' }, numbers, clock.now()))
+    drained: (name) => tell(name, { kind: 'drained' }),
+    agree(name) {
+      const { question } = actorOf(name).state.memory
+      if (question !== null) tell(name, { kind: 'answer', direction: question.direction })
     },
+    asked: (name) => actorOf(name).asked,
     stop() {
       prober.stop()
       sight.stop()

@@ -2,6 +2,7 @@
 import type { Account as Signed, RouteBoard, Standing } from './contract.gen.ts'
 
 export type {
+  Alarm,
   AuditRow,
   HeldItem,
   LedgerItem,

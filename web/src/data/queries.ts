@@ -3,6 +3,7 @@ import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-que
 import { api, ApiError, keepCsrf, query } from './api.ts'
 import type {
   Account,
+  Alarm,
   AuditRow,
   HeldItem,
   LedgerItem,
@@ -114,6 +115,12 @@ export interface QueueFilter {
 export const queueQuery = (org: string, filter: QueueFilter) => ({
   queryKey: ['org', org, 'queue', filter],
   queryFn: page<QueueItem>((after) => of(org, `queue${query({ ...filter, after, limit: 50 })}`)),
+  refetchInterval: 5_000,
+  ...paged,
+})
+export const alarmsQuery = (org: string) => ({
+  queryKey: ['org', org, 'alarms'],
+  queryFn: page<Alarm>((after) => of(org, `alarms${query({ after })}`)),
   refetchInterval: 5_000,
   ...paged,
 })

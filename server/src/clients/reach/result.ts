@@ -8,6 +8,8 @@ export interface ReachResult {
   outcome: 'good' | 'bad' | 'refused' | 'ours'
   /** what it answered, in short */
   text: string
+  /** days until its certificate ends, where that is near */
+  certificateDays?: number
 }
 
 const MOST_TEXT = 250

@@ -48,8 +48,9 @@ export async function askPage(target: PageTarget, clock: Clock): Promise<ReachRe
     if (!isGood) return reached('bad', `it answers ${status}`)
     if (target.text !== undefined && !body.includes(target.text))
       return reached('bad', `it answers ${status}, without the words “${target.text}”`)
-    const ends = days !== null && days <= target.certificateDays ? `; its certificate ends in ${days} days` : ''
-    return reached('good', `it answers ${status}${ends}`)
+    if (days === null || days > target.certificateDays) return reached('good', `it answers ${status}`)
+    const text = `it answers ${status}; its certificate ends in ${days} days`
+    return { ...reached('good', text), certificateDays: days }
   } catch (error) {
     return unreached(error)
   }

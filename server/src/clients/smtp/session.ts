@@ -35,7 +35,7 @@ export interface SessionOptions {
   wait: (step: 'connect' | 'greeting' | 'command') => number
 }
 
-export const isGood = (reply: Reply): boolean => reply.code >= 200 && reply.code < 300
+export const isGood = (reply: Pick<Reply, 'code'>): boolean => reply.code >= 200 && reply.code < 300
 
 export const badReply = (stage: Stage, kind: FailureKind, reply: Reply): SmtpFailure =>
   new SmtpFailure(stage, kind, `${reply.code} ${reply.lines.join(' ')}`, reply)

@@ -5,7 +5,7 @@ import { startStandIn, type StandIn, type StandInOptions } from '../../../testki
 import { probeSmtp, type ProbeResult, type ProbeTarget } from '../../clients/smtp/probe.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { Mode, RouteKind } from '../../platform/codes.ts'
-import { routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { STRANGER_EVERY, strangerAt, takesAll } from './accept-all.ts'
 import { createProber } from './probe.ts'
 
@@ -70,6 +70,7 @@ test('the first probe that comes so far asks, then one of many; a route without 
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
+    switching: automatic,
     offers: {},
     offer: null,
     wayBack: 1,

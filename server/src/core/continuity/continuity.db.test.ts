@@ -140,9 +140,11 @@ test('a primary dies and comes back: two processes agree, one judges, what is ow
   const audit = (await readAudit(fresh.db, org.organisationId, null, 100)).map((r) => r.action).reverse()
   expect(audit).toEqual([
     'mode-changed',
+    'alarm-raised',
     'mode-changed',
     'return-begun',
     'mode-changed',
+    'alarm-ended',
     'mode-changed',
     'return-finished',
   ])

@@ -24,6 +24,7 @@ import { createMailboxWatch, type Mailboxes } from './mailbox-watch.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
 import { sensitivities } from './sensitivity.ts'
+import { createProbeAlarms } from './probe-alarms.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
 import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
@@ -87,6 +88,10 @@ export function createContinuity(deps: {
     references: deps.references ?? [],
     ask: deps.askReference ?? ((reference, timeoutMs) => askReference(reference, timeoutMs, clock)),
     addresses: deps.addresses ?? createAddressBook(clock),
+    isSetAside: (routeId) => {
+      const route = routes.get(routeId)
+      return route !== undefined && deps.upkeep?.(route.organisationId, routeId)?.modes === 'stay'
+    },
     ...measured,
   })
   const isOver = (routeId: Id, tookMs: number): boolean =>
@@ -140,6 +145,7 @@ export function createContinuity(deps: {
     evidence,
     judged: () => judge.judged(),
     ask: deps.askReach ?? askReachBy(clock, deps.dnsServers),
+    onResult: createProbeAlarms({ db: deps.db, clock, log }),
     openSecret: deps.openSecret ?? nothingSealed,
   })
   const overviews = createOverviews({ db: deps.db, clock, routes })

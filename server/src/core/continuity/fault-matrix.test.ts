@@ -222,3 +222,54 @@ test('our uplink goes while one primary is dead: of the others nothing changes, 
   for (let i = 1; i < 5; i++) expect(scene.seen(`r${i}`)).toEqual([])
   scene.stop()
 })
+
+const asking = { away: 'ask', home: 'ask' } as const
+for (const name of of('dead'))
+  test(`${name}, ask first: the question within ${bound.dead} s and once, no switch before the answer, home after one more`, async () => {
+    const scene = engineScene({
+      routes: [{ name: 'r0', hosts: ['mx.provider0.test'], mail: rates.busy, switching: asking }],
+    })
+    await scene.clock.advance(40_000)
+    scene.setFault(faultOf(name))
+    await secondsUntil(scene, () => scene.state('r0').memory.question !== null, bound.dead)
+    await scene.clock.advance(10 * 60_000)
+    expect(scene.seen('r0').map(({ mode }) => mode)).toEqual(['suspect'])
+    expect(scene.asked('r0')).toHaveLength(1)
+    scene.agree('r0')
+    expect(scene.mode('r0')).toBe('emergency')
+    expect(scene.state('r0').memory.question).toBeNull()
+    scene.setFault(null)
+    await secondsUntil(scene, () => scene.state('r0').memory.question?.direction === 'home', 120)
+    await scene.clock.advance(60_000)
+    expect(scene.mode('r0')).toBe('emergency')
+    scene.agree('r0')
+    expect(scene.mode('r0')).toBe('recovering')
+    await comesHome(scene)
+    expect(scene.mode('r0')).toBe('normal')
+    expect(scene.asked('r0').map(({ direction }) => direction)).toEqual(['away', 'home'])
+    scene.stop()
+  })
+
+test('ask first: the question ends by itself when the primary is well again, and nothing ever switched', async () => {
+  const scene = engineScene({
+    routes: [{ name: 'r0', hosts: ['mx.provider0.test'], mail: rates.busy, switching: asking }],
+  })
+  await scene.clock.advance(40_000)
+  scene.setFault(faultTable.refuse)
+  await secondsUntil(scene, () => scene.state('r0').memory.question !== null, bound.dead)
+  scene.setFault(null)
+  await secondsUntil(scene, () => scene.mode('r0') === 'normal', 60)
+  expect(scene.state('r0').memory.question).toBeNull()
+  expect(scene.seen('r0').map(({ mode }) => mode)).toEqual(['suspect', 'normal'])
+  scene.stop()
+})
+
+test('our uplink goes, ask first: nobody is asked', async () => {
+  const routes = providers(4, rates.quiet).map((route) => ({ ...route, switching: asking }))
+  const scene = engineScene({ routes })
+  await scene.clock.advance(40_000)
+  scene.setFault(faultTable['uplink-silent'])
+  await scene.clock.advance(10 * 60_000)
+  for (const { name } of routes) expect(scene.asked(name)).toEqual([])
+  scene.stop()
+})

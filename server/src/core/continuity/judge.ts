@@ -21,7 +21,8 @@ import { endPins } from './pins.ts'
 import { isByFailure, isExpired, planStep, underLook, worsening, type Plan } from './plan.ts'
 import { windowFor, type HeardCount } from './reach.ts'
 import { heardProbes } from './reach-prober.ts'
-import { sensitivities, type Sensitivity } from './sensitivity.ts'
+import { rulesOf, type Sensitivity } from './sensitivity.ts'
+import { createSightAlarm } from './sight-alarm.ts'
 import type { SightWatch } from './sight-watch.ts'
 import { stateOf, storeStep, type Act } from './setter.ts'
 import { createUpkeep, type UpkeepOf } from './upkeep.ts'
@@ -56,7 +57,7 @@ export function createJudge(deps: {
   board: LiveBoard
   routes: RouteBook
   pause: PauseWatch
-  sight: Pick<SightWatch, 'look' | 'forgetBefore' | 'isBlind'>
+  sight: Pick<SightWatch, 'look' | 'forgetBefore' | 'isBlind' | 'why'>
   /** what is planned for a route now; left out: nothing */
   upkeep?: UpkeepOf
   tickMs?: number
@@ -71,9 +72,9 @@ export function createJudge(deps: {
   let rounds = 0
   let blindText = ''
   const upkeep = createUpkeep(deps.upkeep)
+  const sightAlarm = createSightAlarm(deps)
 
-  const numbersOf = (routeId: Id): Sensitivity =>
-    sensitivities[deps.routes.get(routeId)?.settings.sensitivity ?? 'balanced']
+  const numbersOf = (routeId: Id): Sensitivity => rulesOf(deps.routes.get(routeId))
 
   /** Why what we saw until now cannot be trusted, or ''. Measured between two rounds that worked. */
   function blindness(databaseNow: number): string {
@@ -146,17 +147,23 @@ export function createJudge(deps: {
     const told = { blindText, forgetBefore: deps.sight.forgetBefore() }
     const plans = records.flatMap((record) => {
       const now = record.now.getTime()
-      const planned = isExpired(record) ? null : upkeep.ask({ ...record, ...stateOf(record) }, now)
+      const isProbed = deps.routes.get(record.routeId)?.settings.probe.enabled ?? true
+      const planned = isExpired(record) ? null : upkeep.ask({ ...record, ...stateOf(record), isProbed }, now)
       if (planned === 'nothing') return []
       const probes = heardProbes(deps.routes.get(record.routeId))
       return planStep(record, byRoute.get(record.routeId) ?? [], numbersOf(record.routeId), {
         ...told,
         probes,
         planned,
+        isProbed,
       })
     })
     const changed = await carryOut(plans, records[0]!.now.getTime())
     if (changed) await deps.board.refresh()
+    await sightAlarm.tell(
+      deps.sight.why(),
+      records.map(({ organisationId }) => organisationId),
+    )
     if (rounds++ % 60 === 0) await housekeeping()
   }
 

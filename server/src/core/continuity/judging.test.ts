@@ -7,7 +7,7 @@ import { fakeClock } from '../../../testkit/fake-clock.ts'
 import type { ProbeResult, ProbeTarget } from '../../clients/smtp/probe.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import type { Route } from '../directory/index.ts'
-import { routeSettingsSchema } from '../directory/index.ts'
+import { automatic, routeSettingsSchema } from '../directory/index.ts'
 import { freshState, step, type MachineState } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
 import { observe, type EvidenceCount } from './observation.ts'
@@ -80,6 +80,7 @@ function scene(name: SensitivityName, options: { seed?: number; probes?: boolean
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
+    switching: automatic,
     offers: {},
     offer: null,
     wayBack: 1,

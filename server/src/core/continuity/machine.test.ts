@@ -10,11 +10,11 @@ import {
   type MachineEvent,
   type MachineState,
 } from './machine.ts'
+import { leaves } from '../directory/index.ts'
 import { modeTable, type ModeName } from './mode-table.ts'
 import { sensitivities, sensitivityNames, type Sensitivity } from './sensitivity.ts'
 
 const HOUR = 3_600_000
-const isEmergency = (mode: ModeName): boolean => mode === 'emergency' || mode === 'emergencyReach'
 const modes = Object.keys(modeTable) as ModeName[]
 
 const event: fc.Arbitrary<MachineEvent> = fc.oneof(
@@ -28,6 +28,7 @@ const event: fc.Arbitrary<MachineEvent> = fc.oneof(
     text: fc.constant('x'),
   }),
   fc.record({ kind: fc.constant('reachGood' as const), forMs: fc.nat(700_000), count: fc.nat(50) }),
+  fc.record({ kind: fc.constant('answer' as const), direction: fc.constantFrom('away' as const, 'home' as const) }),
   fc.record({ kind: fc.constant('blind' as const), why: fc.constant('x') }),
   fc.constantFrom(
     ...(
@@ -40,6 +41,7 @@ const event: fc.Arbitrary<MachineEvent> = fc.oneof(
         'pinNormal',
         'pinHold',
         'unpin',
+        'plannedEnd',
         'quietBegin',
         'quietEnd',
       ] as const
@@ -47,7 +49,11 @@ const event: fc.Arbitrary<MachineEvent> = fc.oneof(
   ),
 )
 const history = fc.array(fc.tuple(fc.integer({ min: 0, max: 600_000 }), event), { maxLength: 120 })
-const anySensitivity = fc.constantFrom(...sensitivityNames).map((name): Sensitivity => sensitivities[name])
+const leave = fc.constantFrom(...leaves)
+/** Every sensitivity under every switching policy. */
+const anySensitivity = fc
+  .tuple(fc.constantFrom(...sensitivityNames), fc.record({ away: leave, home: leave }))
+  .map(([name, switching]): Sensitivity => ({ ...sensitivities[name], switching }))
 
 function run(
   moves: readonly (readonly [number, MachineEvent])[],
@@ -68,7 +74,7 @@ function run(
 test('the table is total', () => {
   const kinds = Object.keys(machineTable.normal).sort()
   for (const mode of modes) expect(Object.keys(machineTable[mode]).sort()).toEqual(kinds)
-  expect(kinds).toHaveLength(16)
+  expect(kinds).toHaveLength(18)
 })
 
 test('every state leads home: no pin, health and an empty queue end in normal', () => {
@@ -80,6 +86,7 @@ test('every state leads home: no pin, health and an empty queue end in normal', 
         { kind: 'quietEnd' },
         { kind: 'reachGood', forMs: 700_000, count: 50 },
         { kind: 'good', forMs: 700_000, count: 50 },
+        { kind: 'answer', direction: 'home' },
         { kind: 'drained' },
       ]
       // An hour, so that hold-down is over, and the longest wait after fall-backs.
@@ -98,7 +105,7 @@ test('every state leads home: no pin, health and an empty queue end in normal', 
 })
 
 test('a pin wins: while it holds, only people change the mode', () => {
-  const byPeople: ReadonlySet<EventKind> = new Set(['pinEmergency', 'pinNormal', 'pinHold', 'unpin'])
+  const byPeople: ReadonlySet<EventKind> = new Set(['pinEmergency', 'pinNormal', 'pinHold', 'unpin', 'plannedEnd'])
   const pinned: Record<string, ModeName> = { emergency: 'emergency', normal: 'normal', hold: 'hold' }
   fc.assert(
     fc.property(history, anySensitivity, (moves, numbers) => {
@@ -114,21 +121,46 @@ test('a pin wins: while it holds, only people change the mode', () => {
   )
 })
 
-test('bounded flapping: the engine declares no more emergencies in any hour than the hold-down allows', () => {
+test('bounded flapping: of each kind no more emergencies in any hour than the hold-down allows, of both twice as many', () => {
   const often = fc.array(fc.tuple(fc.integer({ min: 0, max: 30_000 }), event), { minLength: 50, maxLength: 400 })
   fc.assert(
     fc.property(often, anySensitivity, (moves, numbers) => {
-      const declared: number[] = []
-      run(moves, numbers, (before, after, e, now) => {
+      const declared: { mode: ModeName; at: number }[] = []
+      run(moves, numbers, (before, { mode }, e, at) => {
         const byHand = e.kind.startsWith('pin') || e.kind === 'unpin'
-        // That it takes no mail any more either is the same emergency.
-        if (isEmergency(after.mode) && !isEmergency(before.mode) && !byHand) declared.push(now)
+        if ((mode === 'emergency' || mode === 'emergencyReach') && mode !== before.mode && !byHand)
+          declared.push({ mode, at })
       })
-      for (const at of declared)
-        expect(declared.filter((t) => t > at - HOUR && t <= at).length).toBeLessThanOrEqual(numbers.emergenciesPerHour)
+      const most = numbers.emergenciesPerHour
+      for (const { at } of declared) {
+        const inHour = declared.filter((one) => one.at > at - HOUR && one.at <= at)
+        expect(inHour.filter(({ mode }) => mode === 'emergency').length).toBeLessThanOrEqual(most)
+        expect(inHour.filter(({ mode }) => mode === 'emergencyReach').length).toBeLessThanOrEqual(most)
+      }
     }),
     { numRuns: 300 },
   )
+})
+
+test('an outage of the reading side leaves the budget of the mail side whole', () => {
+  const numbers = sensitivities.balanced
+  let now = 0
+  let state = freshState(now)
+  const tell = (e: MachineEvent): void => void (state = step(state, e, numbers, (now += 60_000)).state)
+  for (let i = 0; i < numbers.emergenciesPerHour; i++) {
+    tell({ kind: 'reachBad', forMs: 60_000, count: 9, text: 'sign-in' })
+    expect(state.mode).toBe('emergencyReach')
+    if (i + 1 < numbers.emergenciesPerHour) tell({ kind: 'reachGood', forMs: 60_000, count: 9 })
+  }
+  // Used up: it stays, until mail is not taken either.
+  tell({ kind: 'reachGood', forMs: 60_000, count: 9 })
+  expect(state.mode).toBe('emergencyReach')
+  tell({ kind: 'bad', forMs: 60_000, count: 9, text: 'refused' })
+  expect(state.mode).toBe('emergency')
+  tell({ kind: 'good', forMs: 60_000, count: 9 })
+  expect(state.mode).toBe('recovering')
+  tell({ kind: 'drained' })
+  expect(state).toMatchObject({ mode: 'normal', memory: { emergencies: [expect.any(Number)] } })
 })
 
 test('balanced: a primary that goes down and comes back for ten hours is declared at most 4 times an hour', () => {
@@ -179,7 +211,10 @@ test('when we could not see, evidence from before is forgotten and nothing switc
       expect(after.state.mode).toBe(state.mode)
       expect(after.state.memory.ignoreBefore).toBe(now)
       // One blindness is told once.
-      expect(after.effects).toEqual(state.memory.blind === null ? [{ kind: 'blinded', why: 'paused' }] : [])
+      const told = state.memory.blind === null ? [{ kind: 'blinded', why: 'paused' }] : []
+      const { question } = state.memory
+      expect(after.effects).toEqual(question === null ? told : [...told, { kind: 'askedNoMore', question }])
+      expect(after.state.memory.question).toBeNull()
       expect(after.state.memory.blind).toEqual(state.memory.blind ?? { since: now, why: 'paused' })
     }),
   )

@@ -5,8 +5,11 @@
  *
  * Rules that hold for every order of events (machine.test.ts proves them with random histories):
  * - a pin wins: no evidence moves a pinned route away from its pin;
- * - hold-down: the engine declares at most `emergenciesPerHour` emergencies in any hour; when they are used up it stays
- *   in the emergency (mail waits and is readable here) until the oldest is an hour old;
+ * - hold-down: in any hour the engine declares at most `emergenciesPerHour` emergencies because mail is not taken, and as
+ *   many because people cannot reach it: each has a budget of its own, so that an outage of the one leaves the other's
+ *   whole. When one is used up the emergency stays (mail waits and is readable here) until the oldest is an hour old;
+ * - the switching policy: what the engine may not do by itself it asks for, or only shows; a pin, the hold-down and
+ *   blindness come before it, and nothing but the evidence that led to a question, a person or an end of it changes it;
  * - the way out of `recovering` doubles its demands after each fall-back, so a half-dead primary is not hammered;
  * - every mode leads home: evidence of health and an empty queue end in normal;
  * - when we could not see (pause, jump of the clock, no database) evidence from before is forgotten, nothing switches.
@@ -15,13 +18,16 @@ import type { Pin, Reason } from '../../platform/codes.ts'
 import type { ModeName } from './mode-table.ts'
 import * as move from './moves.ts'
 import type { Sensitivity } from './sensitivity.ts'
+import type { Direction, Question } from './switching.ts'
 
 export type PinName = keyof typeof Pin
 
 /** Kept in route_mode.memory: times in milliseconds, the database's clock. */
 export interface Memory {
-  /** emergencies the engine declared within the last hour */
+  /** emergencies the engine declared within the last hour because mail is not taken */
   emergencies: number[]
+  /** and because people cannot reach it */
+  reachEmergencies: number[]
   /** times it became suspect within the last hour */
   suspicions: number[]
   /** fall-backs from recovering since the route was last normal */
@@ -30,6 +36,12 @@ export interface Memory {
   ignoreBefore: number
   /** we cannot see how the route is: since when and why; it ends with the first evidence after it */
   blind: { since: number; why: string } | null
+  /** what the engine would do and may not by itself */
+  question: Question | null
+  /** times it asked within the last hour */
+  asked: number[]
+  /** a person let the mail of this outage go home; falling back needs no second word */
+  agreed: boolean
 }
 
 export interface MachineState {
@@ -53,6 +65,10 @@ export type MachineEvent =
   | { kind: 'pinNormal' }
   | { kind: 'pinHold' }
   | { kind: 'unpin' }
+  /** a planned emergency is over, and nobody but real deliveries can tell how the route is: it has no probes */
+  | { kind: 'plannedEnd' }
+  /** a person says yes to the question that stands */
+  | { kind: 'answer'; direction: Direction }
   /** people cannot reach their mail there (reach.ts), and can again */
   | { kind: 'reachBad'; forMs: number; count: number; text: string }
   | { kind: 'reachGood'; forMs: number; count: number }
@@ -76,6 +92,9 @@ export type Effect =
   | { kind: 'closeEvent' }
   /** an audit row: we cannot see, and why */
   | { kind: 'blinded'; why: string }
+  /** a question stands from now on, and: not any more */
+  | { kind: 'asked'; question: Question }
+  | { kind: 'askedNoMore'; question: Question }
 
 export interface Step {
   state: MachineState
@@ -95,10 +114,14 @@ type Row = { [K in EventKind]: Handler<K> }
 
 export const freshMemory = (): Memory => ({
   emergencies: [],
+  reachEmergencies: [],
   suspicions: [],
   fallbacks: 0,
   ignoreBefore: 0,
   blind: null,
+  question: null,
+  asked: [],
+  agreed: false,
 })
 
 export function freshState(now: number): MachineState {
@@ -121,6 +144,8 @@ const calm = {
   pinNormal: move.pinTo('normal', 'normal', 'pinned-normal'),
   pinHold: move.pinTo('hold', 'hold', 'pinned-hold'),
   unpin: move.unpin,
+  plannedEnd: move.endPlanned,
+  answer: move.answered,
   reachBad: move.stay,
   reachGood: move.stay,
   reachUnasked: move.stay,
@@ -134,19 +159,23 @@ export const machineTable = {
     bad: move.becomeSuspect,
     drained: move.closeOnly,
     reachBad: move.reachLost,
+    reachGood: move.reachCalms,
+    reachUnasked: move.forget,
     quietBegin: move.beginQuiet,
   },
   suspect: { ...calm, good: move.calmDown, bad: move.declareEmergency, quietBegin: move.beginQuiet },
-  emergency: { ...calm, good: move.beginReturn },
+  emergency: { ...calm, good: move.beginReturn, bad: move.noWayHome },
   emergencyReach: {
     ...calm,
-    bad: move.reachGetsWorse,
+    good: move.takesMail,
+    bad: move.declareEmergency,
     drained: move.closeOnly,
+    reachBad: move.noWayHome,
     reachGood: move.reachBack,
     reachUnasked: move.reachUnasked,
   },
   recovering: { ...calm, bad: move.returnFails, drained: move.goHome, fallback: move.returnStopped },
-  quiet: { ...calm, bad: move.declareEmergency, quietEnd: move.endQuiet },
+  quiet: { ...calm, good: move.takesMail, bad: move.declareEmergency, quietEnd: move.endQuiet },
   hold: calm,
 } as const satisfies Record<ModeName, Row>
 
@@ -163,6 +192,8 @@ const reachesPinned = {
   pinNormal: true,
   pinHold: true,
   unpin: true,
+  plannedEnd: true,
+  answer: false,
   reachBad: false,
   reachGood: false,
   reachUnasked: false,

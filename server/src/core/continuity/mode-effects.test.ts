@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { Mode, RouteKind } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
-import { routeSettingsSchema, type Recipient } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Recipient } from '../directory/index.ts'
 import { createRouting } from '../routing/index.ts'
 import { flowIn, modeNotesMarkdown, modeTable, modeTableMarkdown, type ModeName, type Probing } from './mode-table.ts'
 import type { Flow } from './ports.ts'
@@ -97,6 +97,7 @@ test.each(modes.flatMap((mode) => (['good', 'bad'] as const).map((health) => [mo
           secretSealed: null,
           clientTlsSealed: null,
           reachSealed: null,
+          switching: automatic,
           offers: {},
           offer: null,
           wayBack: 1,

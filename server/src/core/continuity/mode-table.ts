@@ -22,6 +22,8 @@ export interface ModeRow extends Record<Traffic, Flow> {
   /** the copy of what happens at the primary (IMAP mirror) */
   mirror: 'on' | 'paused' | 'off' | 'frozen'
   probes: Probing
+  /** whether it is asked about strangers: one that ails may call everybody unknown */
+  callouts: 'on' | 'off'
   /** in words: core/return runs while a route recovers, paced, and in no other mode */
   return: 'as owed' | 'paused' | 'off' | 'paced' | 'at the end' | 'after the hold'
 }
@@ -34,6 +36,7 @@ export const modeTable = {
     fromPeople: 'relay',
     mirror: 'on',
     probes: 'on',
+    callouts: 'on',
     return: 'as owed',
   },
   suspect: {
@@ -43,6 +46,7 @@ export const modeTable = {
     fromPeople: 'relay',
     mirror: 'paused',
     probes: 'faster',
+    callouts: 'off',
     return: 'paused',
   },
   emergency: {
@@ -52,6 +56,7 @@ export const modeTable = {
     fromPeople: 'relay',
     mirror: 'off',
     probes: 'awaited',
+    callouts: 'off',
     return: 'off',
   },
   emergencyReach: {
@@ -61,6 +66,7 @@ export const modeTable = {
     fromPeople: 'relay',
     mirror: 'off',
     probes: 'awaited',
+    callouts: 'on',
     return: 'off',
   },
   recovering: {
@@ -70,6 +76,7 @@ export const modeTable = {
     fromPeople: 'relay',
     mirror: 'off',
     probes: 'awaited',
+    callouts: 'off',
     return: 'paced',
   },
   quiet: {
@@ -79,6 +86,7 @@ export const modeTable = {
     fromPeople: 'relay',
     mirror: 'on',
     probes: 'on',
+    callouts: 'off',
     return: 'at the end',
   },
   hold: {
@@ -88,6 +96,7 @@ export const modeTable = {
     fromPeople: 'keep',
     mirror: 'frozen',
     probes: 'awaited',
+    callouts: 'off',
     return: 'after the hold',
   },
 } as const satisfies Record<ModeName, ModeRow>
@@ -96,6 +105,9 @@ export const modeTable = {
 export function flowIn(mode: Mode, traffic: Traffic): Flow {
   return modeTable[wordOf(Mode, mode)][traffic]
 }
+
+/** Whether a route in this mode is asked about strangers. */
+export const isAskedIn = (mode: Mode): boolean => modeTable[wordOf(Mode, mode)].callouts === 'on'
 
 /** How a route in this mode is probed. */
 export function probingIn(mode: Mode): Probing {
@@ -133,6 +145,7 @@ const columns = {
   fromPeople: 'outbound from people here',
   mirror: 'mirror',
   probes: 'probes',
+  callouts: 'asked about strangers',
   return: 'return',
 } as const satisfies Record<keyof ModeRow, string>
 type Column = keyof typeof columns
@@ -158,7 +171,7 @@ const notYet: readonly { mode?: ModeName; column?: Column; why: string }[] = [
 
 function cellText(mode: ModeName, column: Column): string {
   const row: ModeRow = modeTable[mode]
-  if (column === 'mirror' || column === 'return') return row[column]
+  if (column === 'mirror' || column === 'return' || column === 'callouts') return row[column]
   if (column === 'probes') return probingText[row.probes]
   // Where probes are off a real delivery is the only witness that the primary is back.
   const trial = mode === 'emergency' && row[column] === 'wait'

@@ -5,6 +5,8 @@
 import type { Reason } from '../../platform/codes.ts'
 import type { Context, Effect, Handler, Memory, PinName, Step } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
+import { automatic } from '../directory/index.ts'
+import type { Direction, Question } from './switching.ts'
 
 const HOUR = 3_600_000
 const LONGEST_BACKOFF = 8
@@ -43,7 +45,14 @@ function enter(
   const since = to === state.mode ? state.since : now
   // What led here is judged and done: the failures of an outage must not count against its end. Only suspicion goes on
   // from what it began with.
-  const memory = to === state.mode || to === 'suspect' ? given : { ...given, ignoreBefore: now }
+  let memory = to === state.mode || to === 'suspect' ? given : { ...given, ignoreBefore: now }
+  if (to === 'normal' || (pin !== null && pin !== state.pin)) memory = { ...memory, agreed: false }
+  // Whatever was asked is decided.
+  const { question } = memory
+  if (question !== null && (to !== state.mode || pin !== state.pin)) {
+    memory = { ...memory, question: null }
+    effects.push({ kind: 'askedNoMore', question })
+  }
   return { state: { mode: to, since, pin, eventOpen, memory }, effects, cause, detail }
 }
 
@@ -59,12 +68,65 @@ export const becomeSuspect: Handler<'bad'> = (c, event) => {
   return enter(c, { to: 'suspect', cause: 'evidence-bad', detail: badText(event), memory })
 }
 
+/**
+ * Switches where the engine may by itself; else it asks, or notes what it would do. One question at a time: that it should go
+ * away comes before that it should come home.
+ */
+function orAsk(c: Context, direction: Direction, to: ModeName, detail: string, go: () => Step): Step {
+  const leave = (c.numbers.switching ?? automatic)[direction]
+  const { question: before, asked, agreed } = c.state.memory
+  if (leave === 'automatic' || (direction === 'home' && agreed)) return go()
+  const isSame = before?.to === to
+  if (isSame && before.leave === leave) return stay(c)
+  if (before?.direction === 'away' && direction === 'home') return stay(c)
+  const question: Question = { direction, to, leave, since: isSame ? before.since : c.now, detail }
+  const effects: Effect[] = before === null ? [] : [{ kind: 'askedNoMore', question: before }]
+  effects.push({ kind: 'asked', question })
+  const memory = { ...c.state.memory, question, asked: [...lastHour(asked, c.now), c.now] }
+  return { state: { ...c.state, memory }, effects, cause: null, detail: '' }
+}
+
+/**
+ * What led to the question is gone, and the question with it. Where that went to and fro it stays, like a suspicion, until the
+ * oldest is an hour old: whoever is asked must not be asked every minute.
+ */
+export const forget = (c: Context): Step => {
+  const { question, asked } = c.state.memory
+  if (question === null || lastHour(asked, c.now).length >= c.numbers.suspicionsPerHour) return stay(c)
+  const state = { ...c.state, memory: { ...c.state.memory, question: null } }
+  return { state, effects: [{ kind: 'askedNoMore', question }], cause: null, detail: '' }
+}
+const forgetIf = (c: Context, direction: Direction): Step =>
+  c.state.memory.question?.direction === direction ? forget(c) : stay(c)
+
+const isCalm = ({ numbers }: Context, event: { forMs: number; count: number }): boolean =>
+  event.count >= numbers.calmSuccesses && event.forMs >= numbers.calmAfter * 1000
+
+/** It takes mail while there are other reasons for its mode. */
+export const takesMail: Handler<'good'> = (c, event) => (isCalm(c, event) ? forgetIf(c, 'away') : stay(c))
+export const reachCalms: Handler<'reachGood'> = (c, event) => (isCalm(c, event) ? forgetIf(c, 'away') : stay(c))
+
+/** It fails again: nobody is asked any more whether it may come home. */
+export const noWayHome = (c: Context, { count, forMs }: { count: number; forMs: number }): Step =>
+  count >= c.numbers.suspectFailures && forMs >= c.numbers.suspectAfter * 1000 ? forgetIf(c, 'home') : stay(c)
+
+/** A person says yes, or does by hand what was only shown. The evidence is what was asked about; the hold-down counts it like the engine's own. */
+export const answered: Handler<'answer'> = (c, { direction }) => {
+  const { question } = c.state.memory
+  if (question?.direction !== direction) return stay(c)
+  const { to, detail } = question
+  const cause = 'switch-agreed'
+  if (to === 'emergency') return declare(c, cause, detail, c.state.memory.fallbacks)
+  if (to === 'emergencyReach') return declareReach(c, cause, detail)
+  return enter(c, { to, cause, detail, memory: { ...c.state.memory, agreed: true } })
+}
+
 /** An emergency by the engine's own judgement; hold-down counts it. */
 function declare(c: Context, cause: Reason, detail: string, fallbacks: number): Step {
   const emergencies = lastHour(c.state.memory.emergencies, c.now)
-  // Only after a person overrode the hold-down can all be used up here: then attempts go on instead of a switch.
+  // Only after a person overrode the hold-down can all be used up while it recovers: then attempts go on instead of a switch.
   if (emergencies.length >= c.numbers.emergenciesPerHour) {
-    if (c.state.mode === 'suspect') return stay(c)
+    if (c.state.mode !== 'recovering') return stay(c)
     const memory = { ...c.state.memory, suspicions: [...lastHour(c.state.memory.suspicions, c.now), c.now] }
     return enter(c, { to: 'suspect', cause, detail: `${detail}; no further emergency within this hour`, memory })
   }
@@ -72,15 +134,21 @@ function declare(c: Context, cause: Reason, detail: string, fallbacks: number): 
   return enter(c, { to: 'emergency', cause, detail, memory })
 }
 
+const isUsedUp = (c: Context, times: readonly number[]): boolean =>
+  lastHour(times, c.now).length >= c.numbers.emergenciesPerHour
+
+/** That it takes no mail any more either is an emergency of its own, and uses that budget. */
 export const declareEmergency: Handler<'bad'> = (c, event) => {
   if (event.count < c.numbers.emergencyFailures || event.forMs < c.numbers.emergencyAfter * 1000) return stay(c)
-  return declare(c, 'evidence-worse', badText(event), c.state.memory.fallbacks)
+  if (isUsedUp(c, c.state.memory.emergencies)) return stay(c)
+  const detail = badText(event)
+  return orAsk(c, 'away', 'emergency', detail, () => declare(c, 'evidence-worse', detail, c.state.memory.fallbacks))
 }
 
 export const calmDown: Handler<'good'> = (c, event) => {
   const { numbers, state, now } = c
-  if (event.count < numbers.calmSuccesses || event.forMs < numbers.calmAfter * 1000) return stay(c)
-  if (lastHour(state.memory.suspicions, now).length >= numbers.suspicionsPerHour) return stay(c)
+  if (!isCalm(c, event)) return stay(c)
+  if (lastHour(state.memory.suspicions, now).length >= numbers.suspicionsPerHour) return forgetIf(c, 'away')
   // What an earlier outage still owes goes home the paced way.
   if (state.eventOpen) return enter(c, { to: 'recovering', cause: 'evidence-good', detail: goodText(event) })
   return enter(c, { to: 'normal', cause: 'evidence-good', detail: goodText(event) })
@@ -93,8 +161,9 @@ export const beginReturn: Handler<'good'> = (c, event) => {
   // After a fall-back the route must have been quiet for longer; the window may be shorter than that, so it is
   // measured by how long this emergency has lasted.
   if (factor > 1 && now - state.since < numbers.recoverAfter * 1000 * factor) return stay(c)
-  if (lastHour(state.memory.emergencies, now).length >= numbers.emergenciesPerHour) return stay(c)
-  return enter(c, { to: 'recovering', cause: 'probe-good', detail: goodText(event) })
+  if (isUsedUp(c, state.memory.emergencies)) return stay(c)
+  const detail = goodText(event)
+  return orAsk(c, 'home', 'recovering', detail, () => enter(c, { to: 'recovering', cause: 'probe-good', detail }))
 }
 
 const fallBack = (c: Context, text: string): Step =>
@@ -131,10 +200,16 @@ function closing(step: Step): Step {
 
 /** One blindness may be noticed many times, and is told once. */
 export const goBlind: Handler<'blind'> = ({ state, now }, { why }) => {
-  const blind = state.memory.blind ?? { since: now, why }
+  const { blind: before, question } = state.memory
+  const effects: Effect[] = before === null ? [{ kind: 'blinded', why }] : []
+  // What it was asked for is forgotten.
+  if (question !== null) effects.push({ kind: 'askedNoMore', question })
   return {
-    state: { ...state, memory: { ...state.memory, ignoreBefore: now, blind } },
-    effects: state.memory.blind === null ? [{ kind: 'blinded', why }] : [],
+    state: {
+      ...state,
+      memory: { ...state.memory, ignoreBefore: now, blind: before ?? { since: now, why }, question: null },
+    },
+    effects,
     cause: null,
     detail: '',
   }
@@ -152,29 +227,43 @@ export const unpin = (c: Context): Step => {
   return enter(c, { to, cause: 'pin-removed', detail: 'the pin was removed; evidence decides', pin: null })
 }
 
-/** It takes no mail any more either: the same emergency goes on, and is counted once, from here. */
-export const reachGetsWorse: Handler<'bad'> = (c, event) => {
-  const { numbers, state, now } = c
-  if (event.count < numbers.emergencyFailures || event.forMs < numbers.emergencyAfter * 1000) return stay(c)
-  const memory = { ...state.memory, emergencies: [...lastHour(state.memory.emergencies, now).slice(0, -1), now] }
-  return enter(c, { to: 'emergency', cause: 'evidence-worse', detail: badText(event), memory })
+/**
+ * Planned maintenance is over and there are no probes: waiting for evidence would mean that everything waits for the one
+ * delivery that may try. The plan said when it ends, so mail goes home, paced, and is the witness: the first failure falls back.
+ */
+export const endPlanned = (c: Context): Step => {
+  if (c.state.pin !== 'emergency') return stay(c)
+  const free = unpin(c)
+  if (isUsedUp(c, c.state.memory.emergencies)) return free
+  const detail = 'planned maintenance is over; real deliveries show how it is'
+  const home = orAsk({ ...c, state: free.state }, 'home', 'recovering', detail, () =>
+    enter(c, { to: 'recovering', cause: 'pin-removed', detail, pin: null }),
+  )
+  return home.cause === null ? { ...free, state: home.state, effects: [...free.effects, ...home.effects] } : home
+}
+
+function declareReach(c: Context, cause: Reason, detail: string): Step {
+  const { memory } = c.state
+  if (isUsedUp(c, memory.reachEmergencies)) return stay(c)
+  const reachEmergencies = [...lastHour(memory.reachEmergencies, c.now), c.now]
+  return enter(c, { to: 'emergencyReach', cause, detail, memory: { ...memory, reachEmergencies } })
 }
 
 /** Mail goes on, so a used-up hold-down leaves everything as it is: nobody waits for anything. */
 export const reachLost: Handler<'reachBad'> = (c, event) => {
-  const { numbers, state, now } = c
+  const { numbers, state } = c
   if (event.count < numbers.emergencyFailures || event.forMs < numbers.emergencyAfter * 1000) return stay(c)
-  const emergencies = lastHour(state.memory.emergencies, now)
-  if (emergencies.length >= numbers.emergenciesPerHour) return stay(c)
-  const memory = { ...state.memory, emergencies: [...emergencies, now] }
-  return enter(c, { to: 'emergencyReach', cause: 'reach-lost', detail: badText(event), memory })
+  if (isUsedUp(c, state.memory.reachEmergencies)) return stay(c)
+  const detail = badText(event)
+  return orAsk(c, 'away', 'emergencyReach', detail, () => declareReach(c, 'reach-lost', detail))
 }
 
 export const reachBack: Handler<'reachGood'> = (c, event) => {
-  const { numbers, state, now } = c
+  const { numbers, state } = c
   if (event.count < numbers.recoverSuccesses || event.forMs < numbers.recoverAfter * 1000) return stay(c)
-  if (lastHour(state.memory.emergencies, now).length >= numbers.emergenciesPerHour) return stay(c)
-  return enter(c, { to: 'normal', cause: 'reach-back', detail: goodText(event) })
+  if (isUsedUp(c, state.memory.reachEmergencies)) return stay(c)
+  const detail = goodText(event)
+  return orAsk(c, 'home', 'normal', detail, () => enter(c, { to: 'normal', cause: 'reach-back', detail }))
 }
 export const reachUnasked: Handler<'reachUnasked'> = (c) =>
   enter(c, { to: 'normal', cause: 'reach-back', detail: 'nothing is asked about it any more (settings.reach)' })

@@ -13,12 +13,13 @@ import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/ret
 import { sharedAnswers } from '../../platform/shared-answers.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { routeSettingsSchema } from '../directory/index.ts'
-import type { ReachProbe, RouteBook } from '../directory/index.ts'
+import type { ReachProbe, RouteBook, Switching } from '../directory/index.ts'
 import { PART_OF_A_ROUTE } from './mailbox-rule.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
 import { sensitivities } from './sensitivity.ts'
 import { stateOf } from './setter.ts'
+import type { Direction, Question } from './switching.ts'
 
 export interface RouteOverview {
   id: Id
@@ -42,6 +43,10 @@ export interface RouteOverview {
   reach: { name: string; kind: ReachProbe['kind']; last: ReachAnswer | null }[]
   /** we cannot see how it is, so its mode stays */
   blind: { since: string; why: string } | null
+  /** what the engine may do by itself */
+  switching: Switching
+  /** what it would do, and asks for or only shows */
+  question: { direction: Direction; to: ModeName; policy: Question['leave']; since: string; detail: string } | null
   /** it takes mail for anybody: nothing is learned from it; when a made-up recipient was last asked about */
   acceptsAll: { since: string; askedAt: string } | null
   /** people whose mailbox fails while the route takes others' mail (mailbox-rule.ts): the first of them, the longest first */
@@ -159,6 +164,8 @@ async function routeOverviews(
         last: reachAnswer(answers.find((one) => one.routeId === name.routeId && one.probe === probe)),
       })),
       blind: blindOf(mode),
+      switching: routes.get(name.routeId)?.switching ?? settings.switching,
+      question: questionOf(mode),
       acceptsAll:
         name.acceptsAllSince && name.acceptsAllAt
           ? { since: name.acceptsAllSince.toISOString(), askedAt: name.acceptsAllAt.toISOString() }
@@ -186,6 +193,13 @@ function mailboxesOf(troubles: readonly MailboxTrouble[]): RouteOverview['mailbo
       nextTryAt: nextTry?.toISOString() ?? null,
     })),
   }
+}
+
+function questionOf(mode: ModeRecord): RouteOverview['question'] {
+  const { question } = stateOf(mode).memory
+  if (question === null) return null
+  const { direction, to, leave: policy, since, detail } = question
+  return { direction, to, policy, since: new Date(since).toISOString(), detail }
 }
 
 function pinOf(mode: ModeRecord): RouteOverview['pin'] {

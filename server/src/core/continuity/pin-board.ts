@@ -86,8 +86,7 @@ export function pinBook(
         const group = byId.get(groupId)
         if (group) people.set(personId, group.organisationId)
       }
-      for (const one of failing.values())
-        if (canFailAlone(one.routeId)) people.set(one.personId, one.organisationId)
+      for (const one of failing.values()) if (canFailAlone(one.routeId)) people.set(one.personId, one.organisationId)
       for (const [personId, organisationId] of people) {
         if (!organisationIds.has(organisationId)) continue
         const own = pin({ organisationId, personId, address: '', routeId: '' }, 'person')?.pin

@@ -13,6 +13,8 @@ import { appendAudit } from '../audit/index.ts'
 import type { LiveBoard } from './board.ts'
 import type { Judge } from './judge.ts'
 import type { MachineEvent, PinName } from './machine.ts'
+import { stateOf } from './setter.ts'
+import type { Direction } from './switching.ts'
 
 export interface PinRequest {
   organisationId: Id
@@ -31,6 +33,8 @@ export interface Pins {
   pinRoute(request: PinRequest & { routeId: Id }): Promise<void>
   /** The pin as it is then; null: there is none. */
   pinTarget(request: PinRequest & { target: keyof typeof PinTarget; targetId: Id }): Promise<PinRow | null>
+  /** Yes to what the engine asks, or what it only shows is done by hand: one click, in the person's name. */
+  answer(request: { organisationId: Id; routeId: Id; direction: Direction; actor: string }): Promise<void>
 }
 
 const events: Record<PinName, MachineEvent> = {
@@ -78,6 +82,18 @@ export function createPins(deps: { db: Database; judge: Judge; board: Pick<LiveB
         ...(request.version === undefined ? {} : { version: request.version }),
       }
       await deps.judge.tell(request, request.pin === null ? { kind: 'unpin' } : events[request.pin], act)
+    },
+    async answer({ organisationId, routeId, direction, actor }) {
+      const record = await readMode(deps.db, organisationId, routeId)
+      if (!record) throw new WireError('not-found', 'there is no such route')
+      if (stateOf(record).memory.question?.direction !== direction)
+        throw new WireError('conflict', 'this is asked no more: it was answered, or the evidence for it is gone')
+      // What was seen is what is answered: by its version.
+      await deps.judge.tell(
+        { organisationId, routeId },
+        { kind: 'answer', direction },
+        { actor, version: record.version },
+      )
     },
     async pinTarget(request) {
       const { organisationId, actor, pin, version, target, targetId } = request

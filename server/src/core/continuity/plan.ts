@@ -4,12 +4,12 @@
  */
 import type { Id } from '../../platform/ids.ts'
 import type { ModeRecord } from '../../store/modes.ts'
-import { step, type EventKind, type MachineEvent, type MachineState, type Step } from './machine.ts'
+import { step, type Effect, type EventKind, type MachineEvent, type MachineState, type Step } from './machine.ts'
 import { observe } from './observation.ts'
 import { observeReach, type HeardCount, type HeardProbe } from './reach.ts'
 import type { Sensitivity } from './sensitivity.ts'
 import { stateOf, type Act } from './setter.ts'
-import type { Planned } from './upkeep.ts'
+import { isPlannedPin, type Planned } from './upkeep.ts'
 
 export interface Plan {
   record: ModeRecord
@@ -42,7 +42,13 @@ export function planStep(
   record: ModeRecord & { now: Date },
   counts: readonly HeardCount[],
   numbers: Sensitivity,
-  told: { blindText: string; forgetBefore: number; probes: readonly HeardProbe[]; planned: Planned | null },
+  told: {
+    blindText: string
+    forgetBefore: number
+    probes: readonly HeardProbe[]
+    planned: Planned | null
+    isProbed: boolean
+  },
 ): Plan {
   const now = record.now.getTime()
   const state = stateOf(record)
@@ -50,7 +56,7 @@ export function planStep(
   if (planned)
     return { record, state, event: planned.event, next: step(state, planned.event, numbers, now), act: planned.act }
   const event: MachineEvent = isExpired(record)
-    ? { kind: 'unpin' }
+    ? { kind: isPlannedPin(record) && !told.isProbed ? 'plannedEnd' : 'unpin' }
     : told.blindText
       ? { kind: 'blind', why: told.blindText }
       : observe(
@@ -60,10 +66,11 @@ export function planStep(
           Math.max(state.memory.ignoreBefore, Math.min(now, told.forgetBefore)),
         )
   const next = step(state, event, numbers, now)
-  if (next.cause !== null || event.kind === 'blind') return { record, state, event, next }
+  if (next.cause !== null || next.effects.length > 0 || event.kind === 'blind') return { record, state, event, next }
   // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
   // Nobody asks any more whether people can reach it: what was found out is not true for ever.
-  const isUnasked = state.mode === 'emergencyReach' && told.probes.length === 0
+  const isAbout = state.mode === 'emergencyReach' || state.memory.question?.to === 'emergencyReach'
+  const isUnasked = isAbout && told.probes.length === 0
   const reach = isUnasked
     ? ({ kind: 'reachUnasked' } as const)
     : observeReach(counts, now, told.probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
@@ -91,13 +98,16 @@ export function worsening(plans: readonly Plan[], now: number): Worse[] {
     }))
 }
 
-const worsens = ({ state, event, next }: Plan): boolean => isByFailure(event) && next.state.mode !== state.mode
+/** To ask whether it should switch is no less than switching: nobody is asked because of our own blindness. */
+const worsens = ({ state, event, next }: Plan): boolean =>
+  isByFailure(event) && (next.state.mode !== state.mode || next.effects.some(isAskingAway))
+const isAskingAway = (effect: Effect): boolean => effect.kind === 'asked' && effect.question.direction === 'away'
 
 /** The plan under what the watch says; null: nothing is done with the route in this round. */
 export function underLook(plan: Plan, look: Look, numbers: Sensitivity, now: number): Plan | null {
   const { state, event } = plan
   // A person's or an admin's plan, not evidence.
-  if (event.kind === 'unpin' || plan.act !== undefined) return plan
+  if (event.kind === 'unpin' || event.kind === 'plannedEnd' || plan.act !== undefined) return plan
   const blindly = (why: string): Plan => {
     const blind: MachineEvent = { kind: 'blind', why }
     return { ...plan, event: blind, next: step(state, blind, numbers, now) }

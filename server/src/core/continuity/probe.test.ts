@@ -5,7 +5,7 @@ import type { FaultName } from '../../../testkit/stand-in/faults.ts'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
-import { routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { createProber } from './probe.ts'
 import { judgeProbe } from './probe-verdict.ts'
 import { probeSmtp, type ProbeResult } from '../../clients/smtp/probe.ts'
@@ -107,6 +107,7 @@ test('a route with a username is probed as strictly as it is delivered to: never
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
+    switching: automatic,
     offers: {},
     offer: null,
     wayBack: 1,

@@ -23,6 +23,7 @@ import {
 import { probingIn } from './mode-table.ts'
 import type { EvidenceSink, ModeBoard } from './ports.ts'
 import type { HeardProbe } from './reach.ts'
+import type { ProbeAlarms } from './probe-alarms.ts'
 import { createRounds } from './rounds.ts'
 import { sensitivities, type Sensitivity } from './sensitivity.ts'
 
@@ -107,6 +108,7 @@ export function createReachProber(deps: {
   judged: () => Iterable<Id>
   ask: AskReach
   openSecret: OpenSecret
+  onResult?: ProbeAlarms
   random?: () => number
 }): ReachProber {
   const { clock, log } = deps
@@ -157,6 +159,7 @@ export function createReachProber(deps: {
     heard.set(key, { outcome, refusals, asked: fingerprint(route, probe) })
     const tookMs = clock.monotonic() - began
     deps.evidence.report({ organisationId, routeId, kind: kindOf[outcome], probe: probe.name, text, tookMs })
+    deps.onResult?.(route, probe.name, result)
     if (refusals === 1)
       log.error(
         { route: route.name, probe: probe.name, text },

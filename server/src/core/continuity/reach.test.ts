@@ -7,7 +7,7 @@ import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { reached, type ReachResult } from '../../clients/reach/result.ts'
 import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import { silentLog, type Log } from '../../platform/log.ts'
-import { routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { freshState, step, type MachineState } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
 import type { EvidenceCount } from './observation.ts'
@@ -71,6 +71,7 @@ const route: Route = {
   secretSealed: null,
   clientTlsSealed: null,
   reachSealed: null,
+  switching: automatic,
   offers: {},
   offer: null,
   wayBack: 1,

@@ -5,6 +5,8 @@
  * The bounds that follow (proven with the fake clock in judging.test.ts): a dead or hanging primary is declared within
  * 60 s at balanced (about 5 s at quick), its return within the same time.
  */
+import type { Switching } from '../directory/index.ts'
+
 export interface Sensitivity {
   name: SensitivityName
   /** how far back evidence counts */
@@ -30,9 +32,14 @@ export interface Sensitivity {
   probeEmergency: number
   /** a probe that takes longer is a failure (deliveries keep RFC 5321's time-outs) */
   probeTimeout: number
-  /** hold-down: emergencies the engine may declare within an hour, and the times it may become suspect */
+  /**
+   * hold-down: emergencies the engine may declare within an hour because mail is not taken, and as many because people cannot
+   * reach it; and the times it may become suspect
+   */
   emergenciesPerHour: number
   suspicionsPerHour: number
+  /** what the engine may do by itself; left out: everything */
+  switching?: Switching
 }
 
 export const sensitivityNames = ['quick', 'balanced', 'patient'] as const
@@ -105,3 +112,11 @@ export const sensitivities = {
 
 /** The longest window of all: evidence older than this is never judged. */
 export const longestWindow = Math.max(...sensitivityNames.map((name) => sensitivities[name].window))
+
+/** What a route is judged by; one that nobody knows yet like most. */
+export const rulesOf = (
+  route: { settings: { sensitivity: SensitivityName }; switching: Switching } | undefined,
+): Sensitivity =>
+  route === undefined
+    ? sensitivities.balanced
+    : { ...sensitivities[route.settings.sensitivity], switching: route.switching }

@@ -5,11 +5,13 @@
 import type { Clock } from '../../platform/clock.ts'
 import { Mode, Pin, wordOf } from '../../platform/codes.ts'
 import { LONG_MS, type Database, type Sql } from '../../platform/db/database.ts'
+import { inOneOrder } from '../../platform/db/repeat.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { hintModes, markHeld, writeMemory, writeMode, type ModeRecord } from '../../store/modes.ts'
 import { beginReturn, closeReturnEvent, openReturnEvent } from '../../store/returns.ts'
 import { appendAudit } from '../audit/index.ts'
-import { freshMemory, type MachineState, type Memory, type Step } from './machine.ts'
+import { endAlarm, raiseAlarm } from '../alarms/index.ts'
+import { freshMemory, type Effect, type MachineState, type Memory, type Step } from './machine.ts'
 
 export interface Act {
   /** 'engine' or who did it, as in audit rows */
@@ -38,10 +40,10 @@ export async function storeStep(
   act: Act,
 ): Promise<boolean> {
   if (step.cause !== null)
-    return deps.db.transaction((sql) => storeVisible(sql, deps.clock, record, step, act), { answerWithinMs: LONG_MS })
-  return deps.db.transaction(async (sql) => {
+    return inOneOrder(deps.db, (sql) => storeVisible(sql, deps.clock, record, step, act), { answerWithinMs: LONG_MS })
+  return inOneOrder(deps.db, async (sql) => {
     const written = await writeMemory(sql, { ...record, memory: step.state.memory })
-    if (written) await carryOut(sql, { ...record, eventId: record.returnEventId }, step, act)
+    if (written) await carryOut(sql, { ...record, eventId: record.returnEventId, now: deps.clock.now() }, step, act)
     return written
   })
 }
@@ -69,18 +71,18 @@ async function storeVisible(sql: Sql, clock: Clock, record: ModeRecord, step: St
     returnEventId: closes ? null : eventId,
   })
   if (!written) return false
-  await carryOut(sql, { organisationId, routeId, eventId }, step, act)
+  await carryOut(sql, { organisationId, routeId, eventId, now: clock.now() }, step, act)
   await hintModes(sql)
   return true
 }
 
 async function carryOut(
   sql: Sql,
-  of: { organisationId: Id; routeId: Id; eventId: Id | null },
+  of: { organisationId: Id; routeId: Id; eventId: Id | null; now: number },
   step: Step,
   act: Act,
 ): Promise<void> {
-  const { organisationId, routeId, eventId } = of
+  const { organisationId, routeId, eventId, now } = of
   const subject = `route:${routeId}`
   const audit = (
     action: Parameters<typeof appendAudit>[1]['action'],
@@ -106,11 +108,25 @@ async function carryOut(
         await audit('return-finished', { event: eventId, ...numbers })
         break
       }
+      case 'asked': {
+        const { direction, to, leave, detail } = effect.question
+        await audit('switch-asked', { direction, to, policy: leave, detail })
+        if (leave === 'ask')
+          await raiseAlarm(sql, { organisationId, subject, kind: `ask-${direction}`, facts: { to, detail }, now })
+        break
+      }
+      case 'askedNoMore': {
+        const { direction, to } = effect.question
+        await audit('switch-question-over', { direction, to, cause: step.cause ?? 'evidence' })
+        await endAlarm(sql, { organisationId, subject, kind: `ask-${direction}` })
+        break
+      }
       case 'blinded':
         await audit('judging-blind', { why: effect.why })
         break
       case 'audit': {
         const { from, to, cause, detail } = effect
+        await tellOfMode(sql, { organisationId, subject, now }, effect, act)
         if (cause === 'return-stopped') await audit('return-stopped', { event: eventId ?? '', detail })
         // The end of a return while normal already: its own row says it.
         if (from === to && cause === 'return-drained') break
@@ -128,4 +144,17 @@ async function carryOut(
       }
     }
   }
+}
+
+/** An emergency is told of when it begins and when all is normal again; one that was planned is no news. */
+async function tellOfMode(
+  sql: Sql,
+  { now, ...of }: { organisationId: Id; subject: string; now: number },
+  { from, to, cause, detail }: Extract<Effect, { kind: 'audit' }>,
+  { actor }: Act,
+): Promise<void> {
+  if (from === to) return
+  if (to === 'normal') await endAlarm(sql, { ...of, kind: 'emergency' })
+  else if ((to === 'emergency' || to === 'emergencyReach' || to === 'hold') && !actor.startsWith('quiet:'))
+    await raiseAlarm(sql, { ...of, kind: 'emergency', facts: { mode: to, cause, detail }, now })
 }

@@ -23,6 +23,8 @@ export interface SightWatch {
   /** Evidence from before is not judged: the end of the last blindness. */
   forgetBefore(): number
   isBlind(): boolean
+  /** why it is blind; null: it sees */
+  why(): string | null
   /**
    * A failure that began so long ago is our own: our references failed, so that it says nothing to other processes either; or
    * it began before we saw again, as a connection does that hung all the time.
@@ -51,6 +53,8 @@ export function createSightWatch(deps: {
   references: readonly string[]
   ask: AskReference
   addresses: KnownAddresses
+  /** maintenance is planned there and its mode stays: what it answers or does not says nothing about us */
+  isSetAside?: (routeId: Id) => boolean
   metrics?: Metrics
 }): SightWatch {
   const { clock, log } = deps
@@ -73,6 +77,7 @@ export function createSightWatch(deps: {
     )
     const members = new Map<number, Sighting[]>()
     for (const row of rows) {
+      if (deps.isSetAside?.(row.routeId)) continue
       const counts = countsAsFailing.has(row.mode)
       // So does one that somebody has pinned: they know how it is.
       if ((!counts || row.pin !== null) && row.badFrom !== null) continue
@@ -150,6 +155,7 @@ export function createSightWatch(deps: {
     look,
     forgetBefore: () => forgetBefore,
     isBlind: () => blind !== null,
+    why: () => blind?.why ?? null,
     isOurs: (tookMs) => (blind === null ? tookMs > clock.monotonic() - sawAgainAt : blind.cutOff),
     start() {
       references.start()

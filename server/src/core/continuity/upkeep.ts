@@ -32,11 +32,17 @@ interface UpkeepRoute {
   pinAuthor: string | null
   pinUntil: Date | null
   memory: Pick<Memory, 'blind' | 'ignoreBefore'>
+  /** it has probes, which tell when it is well again */
+  isProbed: boolean
 }
+
+/** An emergency that was planned, and no person's. */
+export const isPlannedPin = ({ pin, pinAuthor }: { pin: unknown; pinAuthor: string | null }): boolean =>
+  pin !== null && (pinAuthor?.startsWith(OURS) ?? false)
 
 /** `nothing`: not even evidence is looked at. Null: evidence decides as ever. */
 export function upkeepStep(route: UpkeepRoute, upkeep: RouteUpkeep | null, now: number): Planned | 'nothing' | null {
-  const isOurs = route.pin !== null && (route.pinAuthor?.startsWith(OURS) ?? false)
+  const isOurs = isPlannedPin(route)
   if (upkeep?.modes === 'emergency') {
     const author = `${OURS}${upkeep.windowId}`
     const isSet = isOurs && route.pinAuthor === author && route.pinUntil?.getTime() === upkeep.until
@@ -45,7 +51,7 @@ export function upkeepStep(route: UpkeepRoute, upkeep: RouteUpkeep | null, now: 
     return { event: { kind: 'pinEmergency' }, act: { actor: author, pinReason, pinUntil: new Date(upkeep.until) } }
   }
   // Its window was released early, changed or taken away.
-  if (isOurs) return { event: { kind: 'unpin' }, act: ENGINE }
+  if (isOurs) return { event: { kind: route.isProbed ? 'unpin' : 'plannedEnd' }, act: ENGINE }
   if (upkeep === null) return null
   if (route.memory.blind !== null && now - route.memory.ignoreBefore < REPEAT_MS) return 'nothing'
   const why = `planned maintenance until ${new Date(upkeep.until).toISOString()}: ${upkeep.name}`

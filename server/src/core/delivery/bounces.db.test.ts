@@ -307,6 +307,16 @@ test('asked for success, and the next server confirms nothing: one relayed notic
   expect(accepts).toHaveLength(1)
 })
 
+test('the next server speaks LMTP: it lies in the mailbox, and the notice says delivered (RFC 2033, RFC 3461 section 5.2.3)', async () => {
+  await relayed({})
+  await fresh.db.query(`UPDATE route SET settings = settings || '{"protocol": "lmtp"}'`)
+  expect(await bounces().runRelayed()).toBe(1)
+  const text = (accepts[0]!.body as { bytes: Buffer }).bytes.toString()
+  expect(text).toContain('Action: delivered\r\nStatus: 2.6.0\r\n')
+  expect(text).not.toContain('handed over')
+  await fresh.db.query(`UPDATE route SET settings = settings - 'protocol'`)
+})
+
 test('killed between the relayed notice and its note: the next run makes no second one', async () => {
   await relayed({})
   failNote = true

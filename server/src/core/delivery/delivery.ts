@@ -253,8 +253,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       return passThrough.untried(job.messageId)
     }
     hold(go)
+    const isExempt = isNeverHeld({ ...go, envelopeFrom: go.mailFrom })
     if (go.isTrial) destinations.push(go)
-    else if (go.hasWaited || (quietEnd.isBehind(go) && !isNeverHeld(go))) quietEnd.push(go)
+    else if (go.hasWaited || (quietEnd.isBehind(go) && !isExempt)) quietEnd.push(go)
     else destinations.push(go)
   }
   const send = (job: Job): Promise<{ results: AttemptResult[]; stored: Promise<unknown> }> =>

@@ -35,7 +35,7 @@ export interface Destinations {
 interface Deps {
   clock: Clock
   helo: string
-  routes: Pick<RouteBook, 'get'>
+  routes: Pick<RouteBook, 'get' | 'secondExit'>
   openSecret: OpenSecret
   offers: Offers
   world: World
@@ -67,6 +67,9 @@ const markOf = (route: Route | undefined): string =>
         route.clientTlsSealed?.toString('base64'),
       ])
     : ''
+/** With the other way out: a change of it is one of the route too. */
+const marksOf = (routes: Deps['routes'], route: Route | undefined): string =>
+  route?.settings.secondExit === undefined ? markOf(route) : markOf(route) + markOf(routes.secondExit(route))
 
 export function createDestinations(deps: Deps): Destinations {
   const { routes } = deps
@@ -108,9 +111,13 @@ export function createDestinations(deps: Deps): Destinations {
         if (target.about) deps.world.tally?.note(target.about, target, outcome)
       },
       slowMs: SLOW_MS,
-      findTargets: () => findTargets(routes.get(routeId), domain, { ...deps, tls: facts.tls }),
+      findTargets() {
+        const route = routes.get(routeId)
+        const secondExit = route && routes.secondExit(route)
+        return findTargets(route, domain, { ...deps, secondExit, tls: facts.tls })
+      },
     })
-    const made = { routeId, runner, route, mark: markOf(route) }
+    const made = { routeId, runner, route, mark: marksOf(routes, route) }
     open.set(key, made)
     return made
   }
@@ -125,7 +132,7 @@ export function createDestinations(deps: Deps): Destinations {
     // The book makes new objects whenever anything in it changes.
     if (route === known.route) return known
     known.route = route
-    if (markOf(route) === known.mark) return known
+    if (marksOf(routes, route) === known.mark) return known
     leaving.add(known)
     known.runner.retire()
     const fresh = make(key, job)

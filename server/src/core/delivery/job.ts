@@ -25,6 +25,8 @@ export interface Job {
   direction: number
   /** the message's, or the deliveries' own: all of a job have the same */
   envelopeFrom: string
+  /** the message's own, also where another stands on the envelope (SRS, VERP) */
+  mailFrom: string
   /** whom we had it from; null: our own */
   client: ClientFacts | null
   acceptedAt: number
@@ -96,6 +98,7 @@ export function jobsOfIncoming(
     routeId: list[0]!.routeId,
     direction: incoming.direction,
     envelopeFrom: list[0]!.sender ?? incoming.envelopeFrom,
+    mailFrom: incoming.envelopeFrom,
     client: clientOf(incoming),
     acceptedAt: incoming.receivedAt,
     size: incoming.size,
@@ -150,6 +153,7 @@ export function jobsOfClaims(
       routeId: first.routeId,
       direction: first.direction,
       envelopeFrom: first.envelopeFrom,
+      mailFrom: first.mailFrom,
       client: clientOf(first),
       acceptedAt: first.acceptedAt.getTime(),
       size: first.size,
@@ -168,7 +172,7 @@ export function jobsOfClaims(
         held: c.held,
         wasUnsure: c.wasUnsure,
         unsureBefore: c.unsureBefore,
-        cleared: c.reason === 'released-by-admin',
+        cleared: c.isReleased,
       })),
       hasWaited: hasWaited(first),
       ...how,

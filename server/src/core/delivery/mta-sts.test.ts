@@ -4,7 +4,7 @@ import { fakeClock, type FakeClock } from '../../../testkit/fake-clock.ts'
 import { silentLog } from '../../platform/log.ts'
 import type { Policy } from '../../protocols/mta-sts/policy.ts'
 import { RouteKind } from '../../platform/codes.ts'
-import { routeSettingsSchema, type Route } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route } from '../directory/index.ts'
 import { createPolicies, type KeptPolicy } from './mta-sts.ts'
 import { findTargets } from './targets.ts'
 
@@ -128,6 +128,7 @@ const mx: Route = {
   secretSealed: null,
   clientTlsSealed: null,
   reachSealed: null,
+  switching: automatic,
   offers: {},
   offer: null,
   wayBack: 1,

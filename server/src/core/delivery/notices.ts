@@ -39,7 +39,7 @@ export interface NoticeDeps {
 }
 
 export interface Notice {
-  action: 'failed' | 'delayed' | 'relayed'
+  action: 'failed' | 'delayed' | 'relayed' | 'delivered'
   /** when it happened; with the delivery and the action it makes the message id */
   at: Date
   /** RFC 3463 */

@@ -9,7 +9,11 @@ import { createQuietEnd } from './quiet-end.ts'
 const good: AttemptResult = { deliveryId: 'd', outcome: AttemptOutcome.delivered, evidence: EvidenceKind.good }
 const down: AttemptResult = { deliveryId: 'd', outcome: AttemptOutcome.deferred, evidence: EvidenceKind.timeout }
 const job = (messageId: string, ...people: string[]): Job =>
-  ({ messageId, routeId: 'route', recipients: people.map((personId) => ({ personId, address: '' })) }) as unknown as Job
+  ({
+    messageId,
+    routeId: 'route',
+    recipients: people.map((personId) => ({ personId, address: '', deliveryId: `${messageId} ${personId}` })),
+  }) as unknown as Job
 
 function stage(mostAtOnce = 8) {
   const clock = fakeClock()
@@ -84,4 +88,45 @@ test('taken back is what has not begun; after a while without, it begins slowly 
   end.push(job('n1', 'p1'))
   end.push(job('n2', 'p2'))
   expect(underWay()).toEqual(['n1'])
+})
+
+const failed = (messageId: string, person: string): AttemptResult => ({ ...down, deliveryId: `${messageId} ${person}` })
+
+test('what failed with the route is tried again before the rest of its people; others go on; after minutes so does the rest', async () => {
+  const { clock, end, sent, finish } = stage()
+  for (const [id, person] of [
+    ['a1', 'alice'],
+    ['a2', 'alice'],
+    ['b1', 'bob'],
+    ['a3', 'alice'],
+  ] as const)
+    end.push(job(id, person))
+  await finish('a1', failed('a1', 'alice'))
+  expect(sent).toEqual(['a1', 'b1'])
+  await finish('b1')
+  expect(sent).toEqual(['a1', 'b1'])
+  // New mail goes behind it too, and so does the retry itself, to the head of the line.
+  expect(end.isBehind(job('new', 'alice'))).toBe(true)
+  expect(end.isBehind(job('new', 'bob'))).toBe(false)
+  expect(end.isBehind(job('a1', 'alice'))).toBe(true)
+  end.push(job('a1', 'alice'))
+  await finish('a1')
+  await finish('a2')
+  expect(sent).toEqual(['a1', 'b1', 'a1', 'a2', 'a3'])
+  await finish('a3', failed('a3', 'alice'))
+  end.push(job('a4', 'alice'))
+  await clock.advance(299_000)
+  expect(sent.at(-1)).toBe('a3')
+  await clock.advance(2_000)
+  expect(sent.at(-1)).toBe('a4')
+})
+
+test('what failed and was taken back with its line holds nobody up any more', async () => {
+  const { end, sent, finish } = stage()
+  end.push(job('a1', 'alice'))
+  end.push(job('a2', 'alice'))
+  await finish('a1', failed('a1', 'alice'))
+  expect(end.takeBack('route').map(({ messageId }) => messageId)).toEqual(['a2'])
+  end.push(job('a2', 'alice'))
+  expect(sent).toEqual(['a1', 'a2'])
 })

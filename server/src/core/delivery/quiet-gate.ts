@@ -64,13 +64,13 @@ export function createQuietGate(deps: {
 
   function heldBy(job: Job, { address, personId, cleared }: JobRecipient): HeldBy | null {
     if (cleared) return null
-    const { organisationId, routeId, envelopeFrom, headerFrom, subject, facts } = job
+    const { organisationId, routeId, mailFrom, headerFrom, subject, facts } = job
     return quiet.holds({
       organisationId,
       routeId,
       personId,
       recipient: address,
-      envelopeFrom,
+      envelopeFrom: mailFrom,
       headerFrom,
       subject,
       priority: facts.priority,

@@ -1,7 +1,8 @@
 /**
  * Notices of success (RFC 3461 section 5.2.2): a sender who asked for one (NOTIFY=SUCCESS) and whose mail went on to a server
- * that sends none hears from us that it was handed over, and that nobody will say more. Where the next server speaks DSN, it
- * is asked to, and we keep quiet (section 5.2.1). Aligned senders only (promise 9); once, whatever happens.
+ * that sends none hears from us: that it lies in the mailbox, where the next server is the one that keeps it (LMTP, which has
+ * no DSN: RFC 2033), else that it was handed over, and that nobody will say more. Where the next server speaks DSN, it is
+ * asked to, and we keep quiet (section 5.2.1). Aligned senders only (promise 9); once, whatever happens.
  */
 import { listRelayed, noteRelayed, type RelayedDelivery } from '../../store/relayed.ts'
 import { createPatience, type NoticeDeps, type Notices } from './notices.ts'
@@ -14,21 +15,41 @@ export function createRelayed(deps: NoticeDeps, notices: Notices): { run: () => 
 
   async function tell(one: RelayedDelivery): Promise<boolean> {
     if (one.envelopeFrom === '' || !(await notices.isAligned(one))) return false
-    return notices.send(one, {
-      action: 'relayed',
+    const common = {
       at: one.finishedAt,
       status: one.enhanced?.startsWith('2') ? one.enhanced : '2.0.0',
       diagnostic: null,
       willRetryUntil: null,
-      subject: 'Your message was handed over',
-      text: ({ recipient, subject }) => [
-        'Your message',
-        `  "${subject}"`,
-        `for ${recipient} was handed over to the recipient's mail system${one.host ? ` (${one.host})` : ''}, which took it.`,
-        '',
-        'That system sends no confirmations, so you will not hear whether it reached the mailbox.',
-      ],
-    })
+    }
+    const host = one.host ? ` (${one.host})` : ''
+    return notices.send(
+      one,
+      one.inMailbox
+        ? {
+            ...common,
+            action: 'delivered',
+            subject: 'Your message was delivered',
+            text: ({ recipient, subject }) => [
+              'Your message',
+              `  "${subject}"`,
+              `was delivered to the mailbox of ${recipient}${host}.`,
+              '',
+              'Whether anybody has read it is not known.',
+            ],
+          }
+        : {
+            ...common,
+            action: 'relayed',
+            subject: 'Your message was handed over',
+            text: ({ recipient, subject }) => [
+              'Your message',
+              `  "${subject}"`,
+              `for ${recipient} was handed over to the recipient's mail system${host}, which took it.`,
+              '',
+              'That system sends no confirmations, so you will not hear whether it reached the mailbox.',
+            ],
+          },
+    )
   }
 
   return {

@@ -12,6 +12,8 @@ export interface TargetList {
   targets: RankedTarget[]
   /** instead of targets: the domain takes no mail (5xx) or cannot be looked up just now */
   refusal?: { code: number; enhanced: string; text: string; failure: 'dns' | null }
+  /** none of them is as the domain itself demands (MTA-STS, DANE): no other way is taken round that */
+  isDemanded?: boolean
 }
 
 export interface AttemptReport {

@@ -14,6 +14,7 @@ const job: Job = {
   routeId: '00000000-0000-7000-8000-000000000003',
   direction: 1,
   envelopeFrom: 'a@outside.test',
+  mailFrom: 'a@outside.test',
   client: null,
   acceptedAt: 0,
   size: 1,

@@ -1,4 +1,7 @@
-/** Which hosts a transaction may go to: the route's own, or the MX of the recipient's domain. hosts.ts puts them in order. */
+/**
+ * Which hosts a transaction may go to: the route's own, or the MX of the recipient's domain, and behind them those of the
+ * route's second exit. hosts.ts puts them in order.
+ */
 import { SmtpFailure, type SmtpTarget } from '../../clients/smtp/result.ts'
 import { isAuthenticated } from '../../clients/smtp/target.ts'
 import { RouteKind } from '../../platform/codes.ts'
@@ -29,17 +32,33 @@ async function allProved(targets: RankedTarget[], world: World): Promise<TargetL
   return found.length > 0 ? { targets: found } : none(unused)
 }
 
+/** Behind every priority that a route or a DNS can name (16 bits). */
+const SECOND = 100_000
+
 interface TargetsOf {
   openSecret: OpenSecret
+  /** by which it leaves while the route is shut */
+  secondExit?: Route | undefined
   world: World
   /** what the sender said about TLS on the way */
   tls?: MessageFacts['tls']
 }
 
 export async function findTargets(route: Route | undefined, domain: string, how: TargetsOf): Promise<TargetList> {
-  const found = await hostsOf(route, domain, how)
+  const found = await withSecondExit(await hostsOf(route, domain, how), route, how)
   if (how.tls !== 'required' || route?.settings.requireTlsTrusted) return found
   return keptInTls(found)
+}
+
+/** What the other domain demands of its hosts, or says of itself, is no reason to go another way. */
+async function withSecondExit(first: TargetList, route: Route | undefined, how: TargetsOf): Promise<TargetList> {
+  const exit = how.secondExit
+  const isFinal = first.refusal !== undefined && (first.refusal.failure !== 'dns' || first.isDemanded === true)
+  if (exit === undefined || route === undefined || isFinal) return first
+  const second = await ownHosts(exit, how)
+  if (second.targets.length === 0) return first
+  const behind = second.targets.map((target) => ({ ...target, priority: target.priority + SECOND }))
+  return { targets: [...first.targets, ...behind] }
 }
 
 /** RFC 8689 section 4.2.1: only whose certificate is checked, and who offers the same (session.ts looks). */
@@ -70,38 +89,42 @@ async function hostsOf(
         failure: 'dns',
       },
     }
-  const { settings } = route
-  const origin = settings.sourceAddresses.length > 0 ? { localAddresses: settings.sourceAddresses } : {}
-  if (route.kind !== RouteKind.mx) {
-    const login: Partial<SmtpTarget> =
-      settings.username === undefined
-        ? {}
-        : {
-            username: settings.username,
-            ...(route.secretSealed ? { password: openSecret('secret_sealed', route.secretSealed, route.routeId) } : {}),
-          }
-    const trust = trustOf(route, openSecret)
-    const targets = settings.hosts.map(({ host, port, priority }) => ({
-      host,
-      port,
-      priority,
-      protocol: settings.protocol,
-      ...trust,
-      ...origin,
-      ...(settings.clientAddress === 'none' ? {} : { clientAddress: settings.clientAddress }),
-      ...login,
-    }))
-    return allProved(targets, world)
-  }
+  if (route.kind !== RouteKind.mx) return ownHosts(route, { openSecret, world })
   const answer = await world.lookUpMx(domain)
   if (answer.kind === 'none')
     return { targets: [], refusal: { code: 556, enhanced: answer.enhanced, text: answer.text, failure: null } }
   if (answer.kind === 'later')
     return { targets: [], refusal: { code: 0, enhanced: '4.4.3', text: answer.text, failure: 'dns' } }
   const { targets, unused } = await worldTargets(world, domain, answer.hosts, {
-    own: settings.tls,
+    own: route.settings.tls,
     isTlsOptional: tls === 'optional',
   })
-  if (targets.length === 0) return none(unused)
-  return { targets: targets.map((target) => ({ ...target, ...origin })) }
+  if (targets.length === 0) return { ...none(unused), isDemanded: true }
+  return { targets: targets.map((target) => ({ ...target, ...originOf(route) })) }
+}
+
+const originOf = ({ settings }: Route): Pick<SmtpTarget, 'localAddresses'> =>
+  settings.sourceAddresses.length > 0 ? { localAddresses: settings.sourceAddresses } : {}
+
+function ownHosts(route: Route, { openSecret, world }: Pick<TargetsOf, 'openSecret' | 'world'>): Promise<TargetList> {
+  const { settings } = route
+  const login: Partial<SmtpTarget> =
+    settings.username === undefined
+      ? {}
+      : {
+          username: settings.username,
+          ...(route.secretSealed ? { password: openSecret('secret_sealed', route.secretSealed, route.routeId) } : {}),
+        }
+  const trust = trustOf(route, openSecret)
+  const targets = settings.hosts.map(({ host, port, priority }) => ({
+    host,
+    port,
+    priority,
+    protocol: settings.protocol,
+    ...trust,
+    ...originOf(route),
+    ...(settings.clientAddress === 'none' ? {} : { clientAddress: settings.clientAddress }),
+    ...login,
+  }))
+  return allProved(targets, world)
 }

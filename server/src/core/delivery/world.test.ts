@@ -6,7 +6,7 @@ import { RouteKind } from '../../platform/codes.ts'
 import type { MxHost } from '../../clients/dns/mx.ts'
 import type { TlsaAnswer } from '../../clients/dns/tlsa.ts'
 import type { Policy } from '../../protocols/mta-sts/policy.ts'
-import { routeSettingsSchema, type Route, type RouteSettings } from '../directory/index.ts'
+import { automatic, routeSettingsSchema, type Route, type RouteSettings } from '../directory/index.ts'
 import { startNextHop } from '../../../testkit/next-hop.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { MessageFacts } from '../queue/index.ts'
@@ -74,6 +74,7 @@ async function look({
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
+    switching: automatic,
     offers: {},
     offer: null,
     wayBack: 1,

@@ -10,18 +10,24 @@ import type { Database, DedicatedSql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { addressesOfPerson, domainByName, readGeneration, upsertKnown } from '../../store/directory.ts'
-import type { DomainRow, PersonAddress } from '../../store/directory.ts'
+import { addressesOfPerson, domainByName, readGeneration, upsertKnown, writeCallout } from '../../store/directory.ts'
+import type { DomainRow, Learned, PersonAddress } from '../../store/directory.ts'
 import { openHints } from '../../store/hints.ts'
 import { foldAddress, foldDomain, splitAddress } from './fold.ts'
 import { boundedCache } from './generations.ts'
 import type { Expansion } from './expand.ts'
-import { lookUp, type Expansions } from './lookup.ts'
-import type { Directory, Recipient } from './recipient.ts'
+import { lookUp, USUAL_AGES, type Expansions } from './lookup.ts'
+import { RefusedThere, type AnswerAges, type Directory, type Recipient } from './recipient.ts'
 
 /** Answers that learning can change (450, park) are asked again after this. */
 const UNSURE_FOR_MS = 2_000
 const RELEARN_AFTER_MS = 3_600_000
+const MOST_ANSWERS = 10_000
+
+function standsFor(error: WireError): number {
+  if (error instanceof RefusedThere) return error.lastsMs
+  return error.code === 'recipient-unverified' ? UNSURE_FOR_MS : Infinity
+}
 
 export interface AcceptedRecipient {
   organisationId: Id
@@ -42,6 +48,8 @@ export interface LiveDirectory extends Directory {
   }): Promise<{ address: string; domainId: Id } | null>
   /** Notes recipients a primary has accepted. Off the hot path; those of routes that take everybody are left out. */
   learn(accepted: readonly AcceptedRecipient[]): Promise<void>
+  /** Notes what a mail system said when it was asked about an address (folded), of a bounded number for each domain. */
+  noteAnswer(said: Learned, written: string): Promise<void>
   /** Drops every cached answer of this process if the directory has changed. */
   refresh(): Promise<void>
   start(): Promise<void>
@@ -54,12 +62,14 @@ export interface DirectoryDeps {
   log: Log
   /** most answers kept of each kind */
   cacheSize?: number
+  /** how long the answers of mail systems count, and how many of each kind are kept for a domain */
+  ages?: AnswerAges
+  mostAnswers?: number
   pollMs?: number
 }
 
 interface Refusal {
-  code: WireError['code']
-  detail: string | undefined
+  error: WireError
   /** monotonic; Infinity = as long as the generation stands */
   until: number
 }
@@ -70,7 +80,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
   const answers = boundedCache<Recipient>(size)
   // Strangers have a cache of their own: a flood of guesses does not push out the people.
   const refusals = boundedCache<Refusal>(size)
-  const parked = boundedCache<{ recipient: Recipient; until: number }>(Math.ceil(size / 10))
+  const passing = boundedCache<{ recipient: Recipient; until: number }>(size)
   const domains = boundedCache<Promise<DomainRow | null>>(20_000)
   const expansions = boundedCache<Promise<Expansion>>(Math.ceil(size / 10))
   const learned = boundedCache<number>(size)
@@ -87,7 +97,7 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
     drops++
     answers.clear()
     refusals.clear()
-    parked.clear()
+    passing.clear()
     // What a route that took everybody said was not stored; when it refuses again, it is told anew.
     learned.clear()
     domains.clear()
@@ -118,20 +128,22 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
 
   async function ask(address: string, startedAt: number): Promise<Recipient> {
     try {
-      const recipient = Object.freeze(await lookUp(db, address, findDomain, lasting(startedAt)))
+      const recipient = Object.freeze(
+        await lookUp(db, address, findDomain, lasting(startedAt), deps.ages ?? USUAL_AGES),
+      )
       if (startedAt === drops) {
         // What stands for others is kept by one spelling: many of them, with thousands of members each, would be much.
         const isKept = !(recipient.redirect ?? recipient.list) || address === recipient.folded
-        if (recipient.standing !== 'known') parked.set(address, { recipient, until: clock.monotonic() + UNSURE_FOR_MS })
+        const lastsMs = recipient.standing === 'known' ? recipient.lastsMs : UNSURE_FOR_MS
+        if (lastsMs !== undefined) passing.set(address, { recipient, until: clock.monotonic() + lastsMs })
         else if (isKept) answers.set(address, recipient)
       }
       return recipient
     } catch (error) {
       if (startedAt === drops && error instanceof WireError)
         refusals.set(address, {
-          code: error.code,
-          detail: error.detail,
-          until: error.code === 'recipient-unverified' ? clock.monotonic() + UNSURE_FOR_MS : Infinity,
+          error,
+          until: clock.monotonic() + standsFor(error),
         })
       throw error
     } finally {
@@ -143,8 +155,8 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
     const cached = answers.get(address)
     if (cached) return Promise.resolve(cached)
     const refusal = refusals.get(address)
-    if (refusal && refusal.until > clock.monotonic()) return Promise.reject(new WireError(refusal.code, refusal.detail))
-    const lot = parked.get(address)
+    if (refusal && refusal.until > clock.monotonic()) return Promise.reject(refusal.error)
+    const lot = passing.get(address)
     if (lot && lot.until > clock.monotonic()) return Promise.resolve(lot.recipient)
     const shared = underWay.get(address)
     if (shared) return shared
@@ -227,8 +239,15 @@ export function createDirectory(deps: DirectoryDeps): LiveDirectory {
         learned.set(row.address, now + RELEARN_AFTER_MS)
         for (const written of [row.address, ...row.written]) {
           refusals.delete(written)
-          parked.delete(written)
+          passing.delete(written)
         }
+      }
+    },
+    async noteAnswer(said, written) {
+      await writeCallout(db, said, deps.mostAnswers ?? MOST_ANSWERS)
+      for (const one of [said.address, written]) {
+        refusals.delete(one)
+        passing.delete(one)
       }
     },
     async start() {

@@ -1,13 +1,15 @@
 /** The directory: which organisation, person and route an address means (promises 6 and 7). */
 export { createDirectory } from './directory.ts'
 export type { AcceptedRecipient, DirectoryDeps, LiveDirectory } from './directory.ts'
-export { foldAddress } from './fold.ts'
+export { foldAddress, foldDomain } from './fold.ts'
 export { inTheWorld } from './expand.ts'
-export type { Directory, MailingList, OwnDomain, Recipient, Redirected } from './recipient.ts'
+export { RefusedThere, Unverified } from './recipient.ts'
+export type { AnswerAges, Directory, MailingList, OwnDomain, Recipient, Redirected, Unlisted } from './recipient.ts'
 export { routeSettingsSchema } from './route-settings.ts'
 export type { RouteSettings } from './route-settings.ts'
 export { reachPasswordsSchema } from './reach-settings.ts'
 export type { ReachProbe } from './reach-settings.ts'
+export { automatic, leaves, type Leave, type Switching } from './switching.ts'
 export { bumpDirectory } from '../../store/directory.ts'
 export type { PersonAddress } from '../../store/directory.ts'
 export { isFrom, outboundSourceSchema, overlaps, parseNetwork } from './outbound-source.ts'
@@ -19,7 +21,7 @@ export {
   type SourceClient,
   type SystemAccount,
 } from './source-book.ts'
-export { createRouteBook, type Route, type RouteBook } from './route-book.ts'
+export { createRouteBook, exitsAmong, type Route, type RouteBook } from './route-book.ts'
 export { ApplyError, applyDeclaration } from './model/apply.ts'
 export type { Applied, ApplyDeps } from './model/apply.ts'
 export type { PlanItem } from './model/diff.ts'

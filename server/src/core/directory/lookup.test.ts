@@ -54,8 +54,8 @@ test('strangers: complete list 550, incomplete 450 or park, learned taken, share
         domain('shared.test', { kind: 2, otherRouteId: 'other' }),
       ],
       known: [
-        { address: 'bob@later.test', routeId: 'learned', known: true },
-        { address: 'no@later.test', routeId: 'learned', known: false },
+        { address: 'bob@later.test', routeId: 'learned', known: true, source: 1, ageMs: 0 },
+        { address: 'no@later.test', routeId: 'learned', known: false, source: 2, ageMs: 0 },
       ],
     }),
   )

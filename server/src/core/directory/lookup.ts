@@ -6,23 +6,34 @@
  *   3. the domain's catch-all;
  *   4. shared domain: strangers go to the other route;
  *   5. complete list: unknown-recipient (550);
- *   6. an address the primary has accepted before, if it does not take everybody: taken;
- *   7. nobody can say: 450, or taken and parked (promise 7: never 550).
+ *   6. an address the primary has accepted before, or said when asked that it has, if it does not take everybody: taken;
+ *      one it refused when it was asked lately: 550;
+ *   7. nobody can say: 450, or taken and parked (promise 7: never 550). core/callouts may ask.
  * Route: the person's, else the group's, else the domain's. Without any route the answer is temporary, never 550.
  */
-import { DomainKind, UnknownPolicy } from '../../platform/codes.ts'
+import { DomainKind, KnownSource, UnknownPolicy } from '../../platform/codes.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import { domainByName, findAddresses, findKnown, oldestDomain } from '../../store/directory.ts'
-import type { AddressRow, DomainRow, ListRow, RedirectRow } from '../../store/directory.ts'
+import type { AddressRow, DomainRow, KnownRow, ListRow, RedirectRow } from '../../store/directory.ts'
 import { expand, inTheWorld, type Expansion, type Targets } from './expand.ts'
 import { foldAddress, localCandidates, splitAddress } from './fold.ts'
 import type { SplitAddress } from './fold.ts'
-import type { MailingList, Recipient } from './recipient.ts'
+import {
+  RefusedThere,
+  Unverified,
+  type AnswerAges,
+  type MailingList,
+  type Recipient,
+  type Unlisted,
+} from './recipient.ts'
 
 /** More links than this in a chain of alias domains is a mistake; the rest of the chain is not looked at. */
 const LONGEST_CHAIN = 8
+
+/** Where nothing else is set: what is known changes seldom, and who is new today should not wait long. */
+export const USUAL_AGES: AnswerAges = { knownMs: 7 * 86_400_000, unknownMs: 3_600_000 }
 
 /** How a domain is found: through the cache of directory.ts, or straight from the store. */
 export type FindDomain = (name: string) => Promise<DomainRow | null>
@@ -44,8 +55,9 @@ export async function lookUp(
   address: string,
   findDomain: FindDomain = (name) => domainByName(sql, name),
   expansions: Expansions = new Map<string, Promise<Expansion>>(),
+  ages = USUAL_AGES,
 ): Promise<Recipient> {
-  const ask: Ask = { sql, findDomain, findRows: (addresses) => findAddresses(sql, addresses) }
+  const ask: Ask = { sql, ages, findDomain, findRows: (addresses) => findAddresses(sql, addresses) }
   const { recipient, redirect } = await findEntry(ask, address, false)
   if (redirect === null) return recipient
   const known = expansions.get(redirect.id)
@@ -98,6 +110,7 @@ function listOf({ id, address }: RedirectRow, list: ListRow, to: readonly Recipi
 /** What a look-up asks. */
 interface Ask {
   sql: Sql
+  ages: AnswerAges
   findDomain: FindDomain
   findRows(addresses: readonly string[]): Promise<AddressRow[]>
 }
@@ -207,25 +220,52 @@ interface Stranger {
 async function stranger(ask: Ask, asked: Stranger): Promise<Entry> {
   const { domain } = asked
   const caught = asked.split.local === 'postmaster' || domain.catchAll === null ? null : await catchAll(ask, domain)
-  return caught ?? { recipient: await unlisted(ask.sql, asked), redirect: null }
+  return caught ?? { recipient: await unlisted(ask, asked), redirect: null }
 }
 
-async function unlisted(sql: Sql, asked: Stranger): Promise<Recipient> {
-  const { domain, base, chain, locals } = asked
+async function unlisted(ask: Ask, asked: Stranger): Promise<Recipient> {
+  const { domain, base } = asked
   if (asked.split.local === 'postmaster') return withoutPerson(domain, domain.routeId, base, 'known')
   if (domain.kind === DomainKind.shared && domain.otherRouteId !== null)
     return withoutPerson(domain, domain.otherRouteId, base, 'known')
   if (domain.complete) throw new WireError('unknown-recipient')
   if (asked.vouched) return withoutPerson(domain, domain.routeId, base, 'known')
+  return learnedOrNot(ask, asked)
+}
+
+/** The list is not complete: what is known by mail that was delivered, or by asking. */
+async function learnedOrNot({ sql, ages }: Ask, asked: Stranger): Promise<Recipient> {
+  const { domain, base, chain, locals } = asked
   const known = await findKnown(
     sql,
     domain.organisationId,
     chain.flatMap((each) => locals.map((local) => `${local}@${each.name}`)),
   )
-  const learned = known.find((row) => row.known)
-  if (learned) return withoutPerson(domain, domain.routeId ?? learned.routeId, base, 'known')
-  if (domain.unknownPolicy === UnknownPolicy.park) return withoutPerson(domain, domain.routeId, base, 'park')
-  throw new WireError('recipient-unverified')
+  const mayAsk = domain.callouts && domain.acceptsAll !== true && domain.routeId !== null
+  const learned = learnedFrom(known)
+  const left = ages.knownMs - (learned?.ageMs ?? 0)
+  if (learned && (!mayAsk || learned.source === KnownSource.delivered))
+    return withoutPerson(domain, domain.routeId ?? learned.routeId, base, 'known')
+  if (learned && left > 0) return { ...withoutPerson(domain, domain.routeId, base, 'known'), lastsMs: left }
+  const name = `${locals[0]!}@${chain[0]!.name}`
+  const refused = known.find((row) => !row.known && row.address === name && row.routeId === domain.routeId)
+  if (mayAsk && !learned && refused && refused.ageMs < ages.unknownMs)
+    throw new RefusedThere(ages.unknownMs - refused.ageMs)
+  const stale = learned ? true : refused ? false : null
+  const open: Unlisted | null = mayAsk
+    ? { recipient: withoutPerson(domain, domain.routeId, base, 'known'), asked: name, stale }
+    : null
+  if (domain.unknownPolicy === UnknownPolicy.park) {
+    const parked = withoutPerson(domain, domain.routeId, base, 'park')
+    return open ? { ...parked, unlisted: open } : parked
+  }
+  throw open ? new Unverified(open) : new WireError('recipient-unverified')
+}
+
+/** Of several spellings: where mail was delivered, else what was said last. */
+function learnedFrom(known: readonly KnownRow[]): KnownRow | undefined {
+  const good = known.filter((row) => row.known)
+  return good.find(({ source }) => source === KnownSource.delivered) ?? good.sort((a, b) => a.ageMs - b.ageMs)[0]
 }
 
 /** Whoever is behind the catch-all address: mail to anybody unknown goes to them, under their own address. */

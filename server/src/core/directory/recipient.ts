@@ -1,4 +1,5 @@
 /** What the directory knows about an address: the answer every RCPT and every routing decision starts from. */
+import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 
 export interface Recipient {
@@ -23,8 +24,46 @@ export interface Recipient {
   redirect?: Redirected
   /** it is a list: a posting goes to its members, as a message of its own */
   list?: MailingList
+  /** set where it is taken only because nobody can say */
+  unlisted?: Unlisted
+  /** so long this answer stands; left out: as long as the directory does */
+  lastsMs?: number
   /** it takes notices about what a list has sent, and nothing else: they are counted, and go nowhere */
   bounceOf?: { list: string; member: string }
+}
+
+/** At a domain whose list is not complete, whose mail system may be asked: nobody here knows the address. */
+export interface Unlisted {
+  /** as it is taken where it is known there */
+  recipient: Recipient
+  /** folded as written: an answer is kept under it */
+  asked: string
+  /** what it said long ago; null: never asked */
+  stale: boolean | null
+}
+
+/** Nobody can say just now (450); `unlisted`: but somebody may be asked. */
+export class Unverified extends WireError {
+  readonly unlisted: Unlisted
+  constructor(unlisted: Unlisted) {
+    super('recipient-unverified')
+    this.unlisted = unlisted
+  }
+}
+
+/** Its mail system said so lately (550). */
+export class RefusedThere extends WireError {
+  readonly lastsMs: number
+  constructor(lastsMs: number) {
+    super('unknown-recipient')
+    this.lastsMs = lastsMs
+  }
+}
+
+/** How long an answer of a mail system counts by itself. */
+export interface AnswerAges {
+  knownMs: number
+  unknownMs: number
 }
 
 export interface MailingList {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseNetwork } from './outbound-source.ts'
 import { reachSettings } from './reach-settings.ts'
+import { switchingSchema } from './switching.ts'
 
 const seconds = (value: number, meaning: string) => z.number().min(0.05).max(604_800).default(value).describe(meaning)
 
@@ -73,6 +74,14 @@ export const routeSettingsSchema = z.strictObject({
     .describe(
       'Addresses of this machine to send from, at most one of each family: where each organisation has its own. Hosts of another family are not tried.',
     ),
+  secondExit: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'For ways to the outside: the name of a route of kind smarthost by which mail leaves while none of the hosts of this one takes it; with that route’s TLS, sign-in and source addresses, and this one’s limits.',
+    ),
   connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
   messagesPerConnection: z
     .number()
@@ -102,6 +111,7 @@ export const routeSettingsSchema = z.strictObject({
     .describe(
       'How soon a failing system counts as down. quick: after 1.5 s of failures, back after 2 s of successes, a probe every 1 s (for trying out). balanced: 20 s, 15 s, 12 s. patient: 180 s, 120 s, 60 s.',
     ),
+  switching: switchingSchema,
   probe: z
     .strictObject({
       enabled: z.boolean().default(true).describe('false: only real deliveries tell how it is.'),

@@ -1,11 +1,12 @@
 /**
  * RCPT (RFC 5321 section 4.1.1.3): who the address is, and whether this client may write to it now. Mostly answered from
- * memory and at once; one of an organisation's own systems may write to the world, and is not counted (rates.ts).
+ * memory and at once; where only a domain's mail system can say, it is asked (core/callouts); one of an organisation's own systems may write to the world, and is not counted (rates.ts).
  */
 import { within, type Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
-import type { Directory, Recipient, RouteBook } from '../directory/index.ts'
+import type { Callouts } from '../callouts/index.ts'
+import { Unverified, type Directory, type Recipient, type RouteBook } from '../directory/index.ts'
 import { mayBeReturned, type ReturnPaths } from '../routing/index.ts'
 import type { MxEnvelope } from './door.ts'
 import { takenByRoute } from './mirror.ts'
@@ -19,6 +20,8 @@ export interface AdmissionDeps {
   directory: Directory
   routes: Pick<RouteBook, 'get'>
   returnPaths: Pick<ReturnPaths, 'returned'>
+  /** left out: nobody is asked */
+  callouts?: Pick<Callouts, 'whois'>
   outbound: Pick<Outbound, 'isListed' | 'isOwn' | 'vouches' | 'checkRecipient'>
   /** left out: nothing is counted */
   rates?: Rates
@@ -32,9 +35,14 @@ export function admit(deps: AdmissionDeps, address: string, envelope: MxEnvelope
   const isListed = deps.outbound.isListed(envelope)
   const known = isListed ? null : deps.directory.known(address)
   if (known) return somebody(deps, envelope, known)
-  const asked = inTime(
+  const asked = verified(
     deps,
-    mayBeReturned(address) ? back(deps, address, envelope, isListed) : ask(deps, address, envelope, isListed),
+    envelope,
+    isListed,
+    inTime(
+      deps,
+      mayBeReturned(address) ? back(deps, address, envelope, isListed) : ask(deps, address, envelope, isListed),
+    ),
   )
   if (isListed) return asked.then((one) => taken(deps, envelope, one))
   return asked.then(
@@ -49,6 +57,29 @@ const ask = (
   envelope: MxEnvelope,
   isListed: boolean,
 ): Promise<Recipient> => (isListed ? outbound.checkRecipient(address, envelope) : directory.resolve(address))
+
+/** Where nobody here knows the address and its mail system may be asked, it decides. */
+async function verified(
+  { callouts, rates }: AdmissionDeps,
+  envelope: MxEnvelope,
+  isListed: boolean,
+  asked: Promise<Recipient>,
+): Promise<Recipient> {
+  const [found, error] = await asked.then(
+    (one) => [one, null] as const,
+    (reason: unknown) => [null, reason] as const,
+  )
+  const unlisted = found ? found.unlisted : error instanceof Unverified ? error.unlisted : undefined
+  if (callouts && unlisted) {
+    const said = await callouts.whois(unlisted, () => isListed || !rates || rates.mayAsk(envelope))
+    if (said === 'known') return unlisted.recipient
+    if (said === 'unknown') throw new WireError('unknown-recipient')
+    // Parked is what nobody could say; whoever asks too much comes again.
+    if (said === 'limited') throw new WireError('recipient-unverified')
+  }
+  if (found) return found
+  throw error
+}
 
 /** It looks like an address of ours that notices come back to. */
 const back = async (

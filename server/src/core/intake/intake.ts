@@ -18,6 +18,7 @@ import { newId, type Id } from '../../platform/ids.ts'
 import { listFields } from '../../protocols/mime/list-fields.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import type { Addressee } from '../continuity/index.ts'
+import type { Callouts } from '../callouts/index.ts'
 import type { Watch } from '../delivery/index.ts'
 import type { Directory, MailingList, Recipient, RouteBook } from '../directory/index.ts'
 import type { ListBounces } from '../lists/index.ts'
@@ -50,6 +51,8 @@ export interface IntakeDeps {
   sign: Sign
   /** left out: everything is taken */
   rates?: Rates
+  /** left out: no mail system is asked about strangers */
+  callouts?: Pick<Callouts, 'whois'>
   /** throws WireError while the disk is at its reserve (promise 13) */
   checkDisk(): void
 }

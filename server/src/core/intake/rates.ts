@@ -21,6 +21,8 @@ export interface Rates {
   known(envelope: Sender): void
   /** The recipient is nobody. Throws unknown-in-row where that was said too often. */
   unknown(envelope: Sender): void
+  /** A stranger's mail system is about to be asked on behalf of this client; false: that was often enough. */
+  mayAsk(envelope: Sender): boolean
   /** A message was accepted for them. */
   accepted(envelope: Sender, recipients: readonly { recipient: Mailbox }[]): void
 }
@@ -35,12 +37,13 @@ const HOUR_MS = 3_600_000
 const ROW_MS = 600_000
 const MOST_KEYS = 20_000
 
-export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'] }): Rates {
+export function createRates(deps: { clock: Clock; config: Config['smtp']['rates']; asksPerNetwork?: number }): Rates {
   const { clock, config } = deps
   const messages = createTable(clock, config.messagesPerNetwork)
   const recipients = createTable(clock, config.recipientsPerNetwork)
   const senders = createTable(clock, config.recipientsPerSender)
   const mailboxes = createTable(clock, config.messagesPerMailbox)
+  const asks = createTable(clock, deps.asksPerNetwork ?? 0)
   const rows = new Map<string, { count: number; at: number }>()
   const isExempt = matchNetworks(config.exempt)
   const networkOf = createNetworkOf(config)
@@ -80,6 +83,13 @@ export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'
       const count = row && now - row.at < ROW_MS ? row.count + 1 : 1
       put(rows, key, { count, at: now })
       if (count > config.unknownInRow) throw new WireError('unknown-in-row')
+    },
+    mayAsk({ clientIp }) {
+      const network = placeOf(clientIp)
+      if (network === null) return true
+      if (asks.isFull(network)) return false
+      asks.add(network, 1)
+      return true
     },
     accepted({ clientIp, from }, all) {
       const network = placeOf(clientIp)

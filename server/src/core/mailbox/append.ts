@@ -1,7 +1,7 @@
 /**
  * A message that a person puts into the own mailbox: a draft, an imported message. Durable when it returns; it streams, so
- * that nothing large is held here. What a client appends to Sent after it was sent is there already (sent-twice.ts): that
- * copy gets the keywords of the append and is the answer.
+ * that nothing large is held here. What a client appends to Sent after it was sent is there already, and so is what it sends
+ * after it was appended (sent-twice.ts): that copy gets the new one's keywords and is the answer.
  */
 import { createHash } from 'node:crypto'
 import { CopySource, Direction, StandardFolder } from '../../platform/codes.ts'
@@ -28,8 +28,8 @@ export interface Appended {
   messageId: Id
   threadId: Id
   size: number
-  /** it was there before */
-  existed: boolean
+  /** it was there before: the same message put there by somebody else, or what `already` named */
+  existed: 'twin' | 'already' | false
 }
 
 export interface AppendDeps {
@@ -64,7 +64,8 @@ export async function appendMessage(deps: AppendDeps, owner: MailOwner, wish: Ap
   const limit = deps.config.storage
   const room = await roomLeft(db, owner, limit, 'message')
   const bytes = within(wish.bytes, room, () => overQuota(limit))
-  const mayBeTwin = wish.source === 'imported' && wish.folderNo === StandardFolder.sent
+  // Whoever is first: the client that puts it there, or its submission.
+  const mayBeTwin = wish.source !== 'draft' && wish.folderNo === StandardFolder.sent
   const received = await receive(deps.bodies.open(owner.organisationId, messageId), bytes, mayBeTwin)
   const { header, size, sha256, body, digest, abort } = received
   const copyId = newId(wish.receivedAt)
@@ -94,7 +95,14 @@ export async function appendMessage(deps: AppendDeps, owner: MailOwner, wish: Ap
     await countOwnContent(sql, owner, copyId, size)
     return { copyId, messageId, threadId, size, existed: false }
   }
-  const about = { folderNo: wish.folderNo, messageId: message.messageIdHeader ?? '', size, now: clock.now() }
+  const isSubmitted = wish.source === 'sent'
+  const about = {
+    folderNo: wish.folderNo,
+    messageId: message.messageIdHeader ?? '',
+    size,
+    now: clock.now(),
+    isSubmitted,
+  }
   const twins = digest === null || about.messageId === '' ? null : twinsOf(deps, owner, { ...about, digest })
   const placed = await place(deps, owner, wish, { insert, twins }).catch((error: unknown) => {
     if (isOverQuota(error)) abort()
@@ -120,8 +128,12 @@ async function place(
       deps.db.transaction(async (sql) => {
         if ((await lockFolders(sql, owner, [wish.folderNo])).length === 0) return { placed: null }
         const now = twins ? await twins.candidates(sql) : []
-        const there = now.find(({ copyId }) => copyId === twin)?.copyId ?? (await wish.already?.(sql)) ?? null
-        if (there !== null) return { placed: await standsFor(sql, deps, owner, { copyId: there, wish }) }
+        const same = now.find(({ copyId }) => copyId === twin)?.copyId
+        const there = same ?? (await wish.already?.(sql)) ?? null
+        if (there !== null) {
+          const placed = await standsFor(sql, deps, owner, { copyId: there, wish })
+          return { placed: { ...placed, existed: same ? 'twin' : 'already' } as const }
+        }
         if (now.some(({ copyId }) => !known.some((one) => one.copyId === copyId))) return null
         return { placed: await insert(sql) }
       }),
@@ -135,12 +147,12 @@ async function standsFor(
   deps: AppendDeps,
   owner: MailOwner,
   { copyId, wish }: { copyId: Id; wish: AppendWish },
-): Promise<Appended> {
+): Promise<Omit<Appended, 'existed'>> {
   const keywords = { kind: 'patch', add: wish.keywords, remove: [] } as const
   // Under its folder's lock already, so that it is where it was.
   await applyOpsIn(sql, deps.owed, owner, [{ copyId, keywords }], 1)
   const { messageId, threadId, size } = (await readEmails(sql, owner, [copyId]))[0]!
-  return { copyId, messageId, threadId, size, existed: true }
+  return { copyId, messageId, threadId, size }
 }
 
 interface Received {

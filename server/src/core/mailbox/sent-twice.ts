@@ -1,11 +1,12 @@
 /**
- * Mail clients put what they have just sent into Sent themselves, where their submission put it already. Such a message is
- * known by its Message-ID and its content, and the copy that is there stands for it.
+ * Mail clients put what they send into Sent themselves, where their submission puts it too: some after it, some before. Such
+ * a message is known by its Message-ID and its content, and the copy that is there stands for it.
  *
  * The content is the header without the fields that servers add or take away and without its folding, and the body
  * without the line ends behind it. What differs in anything else is a message of its own.
  */
 import { createHash, type Hash } from 'node:crypto'
+import { CopySource } from '../../platform/codes.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
@@ -110,10 +111,14 @@ async function digestOf(
 export function twinsOf(
   deps: { db: Database; blobs: BlobStore },
   owner: MailOwner,
-  message: { folderNo: number; messageId: string; size: number; digest: string; now: number },
+  message: { folderNo: number; messageId: string; size: number; digest: string; now: number; isSubmitted: boolean },
 ): Twins {
   return {
-    candidates: (sql) => copiesByMessageId(sql, owner, { ...message, since: message.now - RECOGNISED_MS }),
+    async candidates(sql) {
+      const all = await copiesByMessageId(sql, owner, { ...message, since: message.now - RECOGNISED_MS })
+      // What somebody sends once more, to others, is a message of its own; only a client's own copy stands for it.
+      return message.isSubmitted ? all.filter(({ source }) => source === CopySource.imported) : all
+    },
     async same(candidates) {
       for (const one of candidates) if ((await digestOf(deps, owner, one)) === message.digest) return one.copyId
       return null

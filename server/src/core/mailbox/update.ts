@@ -4,7 +4,8 @@
  * destroyed) cancels what is owed, moved out of Trash makes it owed again (promise 10), in the same commit.
  */
 import { FolderRole, Flag } from '../../platform/codes.ts'
-import { classifyDbError, type Database, type Sql } from '../../platform/db/database.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
+import { repeating as repeatingWhat } from '../../platform/db/repeat.ts'
 import type { Id } from '../../platform/ids.ts'
 import { listFolders, lockFolders, type FolderRow } from '../../store/folders.ts'
 import {
@@ -32,7 +33,6 @@ export interface EmailOp {
 
 export type OpResult = 'done' | 'not-found' | 'no-folder' | 'too-many-keywords' | 'was-sent'
 
-const TRIES = 6
 /** From this try on all folders are locked: whoever moves the same mail all the time is waited for, not raced. */
 const LOCKS_ALL_FROM = 3
 class Moved extends Error {
@@ -41,17 +41,9 @@ class Moved extends Error {
   }
 }
 
-/** Repeats what lost against another transaction; anything else is the caller's. `run` is told which try it is. */
-export async function repeating<T>(run: (tries: number) => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await run(tries)
-    } catch (error) {
-      const again = error instanceof Moved || classifyDbError(error) === 'repeat'
-      if (!again || tries >= TRIES) throw error
-    }
-  }
-}
+/** Repeats what lost against another transaction, or came too late; anything else is the caller's. */
+export const repeating = <T>(run: (tries: number) => Promise<T>): Promise<T> =>
+  repeatingWhat(run, (error) => error instanceof Moved)
 
 export function applyOps(
   db: Database,

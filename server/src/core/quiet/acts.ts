@@ -1,11 +1,12 @@
 /**
  * What people do to windows: set one, take it away, let what it holds go early, keep it open for longer. Each is one
  * transaction with its audit row, after which all that is held is looked at anew: what nothing holds any more goes out, in
- * order and paced, the rest is put back.
+ * order and paced, the rest is put back. Locks in the order of platform/db/repeat.ts.
  */
 import { QuietTarget } from '../../platform/codes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
+import { inOneOrder } from '../../platform/db/repeat.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import {
@@ -79,7 +80,7 @@ export async function setWindow(
   const { organisationId } = wish
   const problem = windowProblem(wish)
   if (problem !== null) throw new WireError('bad-request', problem)
-  return db.transaction(async (sql) => {
+  return inOneOrder(db, async (sql) => {
     await beginQuietChange(sql)
     if (windowId !== null && !(await windowById(sql, organisationId, windowId))) throw new WireError('not-found')
     if (windowId === null && (await countWindows(sql, organisationId)) >= MOST_WINDOWS)
@@ -89,19 +90,19 @@ export async function setWindow(
       throw new WireError('conflict', `name: there is a window "${wish.name}" already`)
     const id = windowId ?? newId(clock.now())
     await putWindow(sql, wish, id, wish)
+    await replanHeld(sql, organisationId)
     await audit(sql, wish, 'quiet-set', id, {
       name: wish.name,
       for: wish.target,
       ...(wish.targetId ? { id: wish.targetId } : {}),
       plan: JSON.stringify(wish.plan),
     })
-    await replanHeld(sql, organisationId)
     return id
   })
 }
 
 export async function dropWindow({ db }: Deps, one: Whose & { windowId: Id }): Promise<void> {
-  await db.transaction(async (sql) => {
+  await inOneOrder(db, async (sql) => {
     await beginQuietChange(sql)
     const window = await windowById(sql, one.organisationId, one.windowId)
     if (!window) throw new WireError('not-found')
@@ -125,7 +126,7 @@ async function open(
 
 /** What it holds goes now, unless another window holds it too; the next time it opens as planned. */
 export async function releaseWindow({ db }: Deps, one: Whose & { windowId: Id }): Promise<void> {
-  await db.transaction(async (sql) => {
+  await inOneOrder(db, async (sql) => {
     await beginQuietChange(sql)
     const { window, until, planned } = await open(sql, one)
     if (until === null) throw new WireError('conflict', `"${window.name}" is not open now, so it holds nothing`)
@@ -146,7 +147,7 @@ export async function releaseWindow({ db }: Deps, one: Whose & { windowId: Id })
 
 /** It stays open until then; where it is closed, it is open from now on. */
 export async function extendWindow({ db }: Deps, one: Whose & { windowId: Id; until: Date }): Promise<void> {
-  await db.transaction(async (sql) => {
+  await inOneOrder(db, async (sql) => {
     await beginQuietChange(sql)
     const { window, now, until } = await open(sql, one)
     const wanted = one.until.getTime()
@@ -166,7 +167,7 @@ export async function extendWindow({ db }: Deps, one: Whose & { windowId: Id; un
 /** One message to one recipient goes now, whatever is planned. */
 export async function releaseDelivery({ db }: Deps, one: Whose & { deliveryId: Id }): Promise<void> {
   const { organisationId, actor, deliveryId } = one
-  await db.transaction(async (sql) => {
+  await inOneOrder(db, async (sql) => {
     if (!(await releaseHeld(sql, organisationId, deliveryId)))
       throw new WireError('conflict', 'it is not held by a quiet time, or not any more')
     await appendAudit(sql, {

@@ -3,7 +3,8 @@
  * pages takes (submission.ts), so that own addresses, hidden recipients, signatures, holds and hourly limits are the same.
  *
  * Promises: after `finish` the message has left and lies in Sent once, with its Bcc, as the author wrote it, or waits for
- * its time in Drafts (releases.ts); when it throws, it has not left, and what was put there for it is taken out again. A client that did not hear our 250 and
+ * its time in Drafts (releases.ts); when it throws, it has not left, and what was put there for it is taken out again (what
+ * the client has put there itself stays). A client that did not hear our 250 and
  * sends the same bytes to the same people again within REPEATED_MS gets 250 and nothing leaves twice: its copy in Sent is
  * found, in whatever process, and the way from it remembers what has left (tries.ts). What was cut off between the copy
  * and the sending is found in the same way, and sent then.
@@ -83,9 +84,9 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
 
   /**
    * The author's copy in Sent, in Drafts of what is held: the one of an earlier try, or of one in another process (who
-   * puts something into a folder does so alone, over all of them), or a new one.
+   * puts something into a folder does so alone, over all of them), the one that the client has put there itself, or a new one.
    */
-  async function keep(owner: MailOwner, came: Came, filling: Filling): Promise<Id> {
+  async function keep(owner: MailOwner, came: Came, filling: Filling): Promise<{ copyId: Id; isClients: boolean }> {
     const { completion } = came
     const append = () =>
       mailbox.appendToFolder(owner, {
@@ -103,7 +104,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
       appended = await append()
     }
     if (!appended) throw new Error('a person has no folder Sent')
-    return appended.copyId
+    return { copyId: appended.copyId, isClients: appended.existed === 'twin' }
   }
 
   /** The copy of an earlier try; null: there is none. */
@@ -148,7 +149,9 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
       held: hold !== null,
       digest: envelopeDigest({ from, to }),
     }
-    const copyId = (await earlier(db, owner, what)) ?? (await keep(owner, what, filling))
+    const before = await earlier(db, owner, what)
+    const { copyId, isClients } =
+      before === null ? await keep(owner, what, filling) : { copyId: before, isClients: false }
     // The way from here takes room of its own, and reads the bytes where they are stored.
     came.release()
     try {
@@ -162,7 +165,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
       })
       return { queueId: messageId }
     } catch (error) {
-      await takeBack(owner, copyId)
+      if (!isClients) await takeBack(owner, copyId)
       if (error instanceof WireError && error.code === 'not-found')
         throw new WireError('conflict', 'it was taken out of Sent while it was being sent', { cause: error })
       throw error

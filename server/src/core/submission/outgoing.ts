@@ -36,6 +36,9 @@ const AUTHOR_HEADERS = ['resent-from', 'resent-sender']
 /** A list that we cannot read to its end may hold anybody; nobody writes with so many others. */
 const MOST_AUTHORS = 10
 const HIDDEN = ['bcc', 'resent-bcc']
+/** What a client notes in its own copy: the one in Sent may be what is sent (core/mailbox sent-twice.ts). */
+const CLIENTS_OWN =
+  /^(?:fcc|x-identity-key|x-account-key|x-mozilla-(?:status2?|keys|draft-info|external-attachment-url))$/
 /** Said by servers on the way, and believed: RFC 5321 section 4.4, and our own marks of loops, repeats and returns. */
 const SERVERS_OWN = ['return-path', 'holdfast-trace', 'holdfast-resent', 'x-holdfast-returned']
 
@@ -175,6 +178,7 @@ export function prepareOutgoing(original: Buffer, wish: OutgoingWish): Outgoing 
     bytes,
     (name, value) =>
       HIDDEN.includes(name) ||
+      CLIENTS_OWN.test(name) ||
       SERVERS_OWN.includes(name) ||
       (name === 'authentication-results' && isOwnVerdict(value(), hostname)),
   )

@@ -50,3 +50,41 @@ test.each(['', 'Message-ID: <a@corp.test>\r\n'])('two doors, the same bytes at o
     expect(await count('message WHERE direction = 2')).toBe(before.left + 1)
   }
 })
+
+/** What a client appends, in the words of its own. */
+const appended = (text: string) =>
+  it.mailbox.appendToFolder(it.owner('alice'), {
+    folderNo: 3,
+    keywords: ['$seen', 'todo'],
+    bytes: [Buffer.from(text)],
+    receivedAt: Date.now(),
+    source: 'imported',
+  })
+const letter = (id: string, header = ''): string =>
+  `Date: Fri, 27 Nov 2026 09:00:00 +0000\r\nFrom: alice@corp.test\r\nTo: bob@corp.test\r\nMessage-ID: <${id}@corp.test>\r\n${header}Subject: ${id}\r\n\r\nonce\r\n`
+
+test('a client that puts its copy into Sent and then sends: one lies there, with its Bcc, and none of its notes leaves', async () => {
+  const sent = await count('placement WHERE folder_no = 3 AND tombstone IS NULL')
+  const mine = await appended(
+    letter('first', 'Bcc: hidden@elsewhere.test\r\nX-Mozilla-Status: 0001\r\nFcc: imap://x/Sent\r\n'),
+  )
+  const left = await send(door(), letter('first'))
+  expect(await send(door(), letter('first'))).toBe(left)
+  expect(await count('placement WHERE folder_no = 3 AND tombstone IS NULL')).toBe(sent + 1)
+  const [row] = await it.fresh.db.query<{ bytes: Buffer; copyId: string }>(
+    `SELECT b.bytes, s.copy_id AS "copyId" FROM submission s JOIN body b ON b.body_id = s.message_id WHERE s.message_id = $1`,
+    [left],
+  )
+  expect(row!.copyId).toBe(mine!.copyId)
+  expect(row!.bytes.toString()).toBe(letter('first'))
+  expect(await appended(letter('first'))).toMatchObject({ copyId: mine!.copyId, existed: 'twin' })
+})
+
+test('what cannot be sent: the copy that the client has put into Sent itself stays', async () => {
+  const mine = await appended(letter('refused', 'Bcc: hidden@elsewhere.test\r\n'))
+  const sink = door().begin(it.owner('alice'), { from: 'alice@corp.test', to: ['nobody@corp.test'], smtputf8: false })
+  await sink.write(Buffer.from(letter('refused')))
+  await expect(sink.finish()).rejects.toMatchObject({ code: 'unknown-recipient' })
+  const { rows } = await it.mailbox.emails(it.owner('alice'), [mine!.copyId])
+  expect(rows.map(({ folderNo }) => folderNo)).toEqual([3])
+})

@@ -223,6 +223,32 @@ export const configSchema = z.strictObject({
       answerWithin: seconds(2, 'Without an answer from the database the sender gets 451 after this time.'),
     })
     .prefault({}),
+  callouts: z
+    .strictObject({
+      knownDays: z
+        .number()
+        .min(0.01)
+        .max(365)
+        .default(7)
+        .describe(
+          'Days that an address counts as known after its mail system said so when it was asked; then it is asked again, and while it cannot be, the address stays known.',
+        ),
+      unknownMinutes: z
+        .number()
+        .min(0)
+        .max(10_080)
+        .default(60)
+        .describe('Minutes that an address is refused (550) after its mail system refused it; then it is asked again.'),
+      perDomain: count(10_000, 'Most answers kept for one domain, of known addresses and of refused ones each.'),
+      atOnce: count(3, 'Connections at once to one route, by each process.'),
+      perMinute: count(
+        120,
+        'Questions to one route in a minute, by each process; strangers above it are put off (450).',
+      ),
+      perNetwork: hourly(300, "Questions on behalf of one client's network (as in smtp.rates)"),
+      answerWithin: seconds(8, 'Without an answer within this time it is unknown whether there is such an address.'),
+    })
+    .prefault({}),
   submission: z
     .strictObject({
       maxHold: z

@@ -148,6 +148,7 @@ const bodies: Partial<Record<string, object>> = {
   changeQuiet: night,
   extendQuiet: { until: '2026-11-30T06:00:00Z' },
   pinRoute: { pin: null, reason: 'matrix', version: 999_999 },
+  answerRoute: { direction: 'away' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
   changePassword: { current: 'not this one', next: 'nor this one here' },
@@ -158,6 +159,7 @@ const pathOf = (path: string): string =>
     .replace(':route', org.routeId)
     .replace(':event', newId(0))
     .replace(':window', newId(0))
+    .replace(':alarm', newId(0))
     .replace(':delivery', newId(0))
     .replace(':message', message)
 

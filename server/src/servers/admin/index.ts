@@ -5,6 +5,7 @@ import { contract } from './contract/index.ts'
 import { openApi } from './contract/openapi.ts'
 import type { AdminDeps, Handlers } from './handler.ts'
 import { mount } from './handler.ts'
+import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
 import { mailHandlers } from './routes/mail.ts'
@@ -12,7 +13,13 @@ import { quietHandlers } from './routes/quiet.ts'
 
 export type { AdminDeps } from './handler.ts'
 
-const handlers: Handlers<OperationId> = { ...accountHandlers, ...boardHandlers, ...mailHandlers, ...quietHandlers }
+const handlers: Handlers<OperationId> = {
+  ...accountHandlers,
+  ...boardHandlers,
+  ...mailHandlers,
+  ...quietHandlers,
+  ...alarmHandlers,
+}
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {
   return async (root) => {

@@ -1,6 +1,7 @@
 /** The control panel's scenes, one chunk. */
 import './admin.css'
 
+export { AlarmsScene } from './alarms.tsx'
 export { AuditScene, PeopleScene } from './people-audit.tsx'
 export { BoardScene } from './board.tsx'
 export { AdminFrame, AdminHome } from './frame.tsx'

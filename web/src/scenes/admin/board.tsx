@@ -106,6 +106,19 @@ export function RouteCard({ org, route, change }: { org: string; route: RouteBoa
             <TimeText at={route.blind.since} form="seconds" />
           </Notice>
         )}
+        {route.question && (
+          <Notice tone="warn">
+            <strong>
+              {t(route.question.policy === 'ask' ? 'board.asks' : 'board.would', {
+                mode: sentence(t, 'mode', route.question.to),
+              })}
+            </strong>{' '}
+            {engineText(t, route.question.detail, i18n.language)} <TimeText at={route.question.since} form="seconds" />{' '}
+            <Link to="/admin/$org/alarms" params={{ org }}>
+              {t('admin.alarms')}
+            </Link>
+          </Notice>
+        )}
         {route.pin && (
           <Notice tone="warn">
             <strong>{t('board.pinned', { kind: sentence(t, 'mode', route.pin.kind) })}</strong>{' '}

@@ -8,9 +8,10 @@ import { organisationsQuery, sessionQuery } from '../../data/queries.ts'
 import { EmptyState, ErrorState, LoadingState } from '../../ui/states.tsx'
 import { Shell } from '../shell.tsx'
 
-const pages = ['board', 'queue', 'parking', 'returns', 'quiet', 'trace', 'people', 'audit'] as const
+const pages = ['board', 'alarms', 'queue', 'parking', 'returns', 'quiet', 'trace', 'people', 'audit'] as const
 const needs = {
   board: 'board:see',
+  alarms: 'board:see',
   queue: 'queue:see',
   parking: 'parking:see',
   returns: 'returns:see',

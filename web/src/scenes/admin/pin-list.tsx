@@ -58,9 +58,7 @@ export function PinList({ org, maySwitch }: { org: string; maySwitch: boolean })
           ))}
         </ul>
       )}
-      {changing !== null && (
-        <TargetSwitch key={changing} org={org} pin={chosen} close={() => setChanging(null)} />
-      )}
+      {changing !== null && <TargetSwitch key={changing} org={org} pin={chosen} close={() => setChanging(null)} />}
     </section>
   )
 }

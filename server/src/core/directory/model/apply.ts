@@ -15,8 +15,10 @@ import { ensureModes } from '../../../store/modes.ts'
 import * as store from '../../../store/model.ts'
 import * as standIns from '../../../store/stand-ins.ts'
 import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
-import { appendAudit, canonicalJson } from '../../audit/index.ts'
+import { inOneOrder } from '../../../platform/db/repeat.ts'
+import { appendAudit, canonicalJson, type AuditEntry } from '../../audit/index.ts'
 import type { Current, Desired } from './desired.ts'
+import { auditItems } from './audit-items.ts'
 import { desiredOf } from './desired.ts'
 import type { PlanItem } from './diff.ts'
 import { changedFields, compare } from './diff.ts'
@@ -68,20 +70,26 @@ export class ApplyError extends Error {
 }
 
 class DryRun extends Error {}
+const nothing = (): Applied => ({ items: [], invitations: [], dns: [], changed: false })
 
 export async function applyDeclaration(
   deps: ApplyDeps,
   declaration: Declaration,
   how: { dryRun: boolean; prune: boolean },
 ): Promise<Applied> {
-  const result: Applied = { items: [], invitations: [], dns: [], changed: false }
-  const touched: Id[] = []
+  let result: Applied = nothing()
   try {
-    await deps.db.transaction(async (sql) => {
+    await inOneOrder(deps.db, async (sql) => {
+      const touched: Id[] = []
+      const audits: AuditEntry[] = []
+      result = nothing()
       await store.lockModel(sql)
       for (const [index, organisation] of declaration.organisations.entries())
-        touched.push(await applyOrganisation(sql, deps, { organisation, path: `organisations.${index}`, how, result }))
-      if (declaration.quietTimes) touched.push(await applyProviders(sql, deps, declaration.quietTimes, { how, result }))
+        touched.push(
+          await applyOrganisation(sql, deps, { organisation, path: `organisations.${index}`, how, result, audits }),
+        )
+      if (declaration.quietTimes)
+        touched.push(await applyProviders(sql, deps, declaration.quietTimes, { how, result, audits }))
       result.changed =
         result.items.some((item) => item.act === 'create' || item.act === 'change' || item.act === 'remove') ||
         result.invitations.length > 0
@@ -92,6 +100,8 @@ export async function applyDeclaration(
       // Windows may be others now, or groups have other people: what is held is looked at anew.
       await beginQuietChange(sql)
       for (const organisationId of touched) await replanHeld(sql, organisationId)
+      audits.sort((a, b) => (a.organisationId < b.organisationId ? -1 : 1))
+      for (const entry of audits) await appendAudit(sql, entry)
     })
   } catch (error) {
     if (error instanceof ApplyError) throw new ApplyError(nameProblems(error.problems, declaration))
@@ -105,6 +115,8 @@ interface Work {
   path: string
   how: { dryRun: boolean; prune: boolean }
   result: Applied
+  /** written at the very end: each holds the head of its chain until then */
+  audits: AuditEntry[]
 }
 
 /** The provider's own quiet times, over all organisations. */
@@ -112,7 +124,7 @@ async function applyProviders(
   sql: Sql,
   deps: ApplyDeps,
   declared: NonNullable<Declaration['quietTimes']>,
-  { how, result }: Pick<Work, 'how' | 'result'>,
+  { how, result, audits }: Pick<Work, 'how' | 'result' | 'audits'>,
 ): Promise<Id> {
   const plan = await planQuietTimes(sql, {
     organisationId: NIL_ID,
@@ -128,7 +140,7 @@ async function applyProviders(
   result.items.push(...plan.items)
   if (how.dryRun) return NIL_ID
   await plan.carryOut()
-  await auditItems(sql, { organisationId: NIL_ID, subject: 'installation', actor: deps.actor }, plan.items, 0)
+  auditItems(audits, { organisationId: NIL_ID, subject: 'installation', actor: deps.actor }, plan.items, 0)
   return NIL_ID
 }
 
@@ -221,7 +233,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   await quiet.carryOut()
   await deps.placeWaiting(sql, organisationId)
   const about = { organisationId, subject: `organisation:${organisationId}`, actor: deps.actor }
-  await auditItems(sql, about, items, firstPasswords.length)
+  auditItems(work.audits, about, items, firstPasswords.length)
   return organisationId
 }
 
@@ -415,28 +427,4 @@ async function newPasswords(
     }
   })
   return Promise.all(rows)
-}
-
-async function auditItems(
-  sql: Sql,
-  about: { organisationId: Id; subject: string; actor: string },
-  items: PlanItem[],
-  passwords: number,
-): Promise<void> {
-  const done = items.filter((item) => item.act !== 'leave' && item.act !== 'keep')
-  if (done.length === 0 && passwords === 0) return
-  await appendAudit(sql, {
-    ...about,
-    action: 'applied',
-    detail: {
-      // The first ones by name; thousands of people do not make a page of audit.
-      changes: done
-        .slice(0, 100)
-        .map((item) =>
-          `${item.act} ${item.thing} ${item.name}${item.detail === '' ? '' : `: ${item.detail}`}`.slice(0, 300),
-        ),
-      total: done.length,
-      passwords,
-    },
-  })
 }

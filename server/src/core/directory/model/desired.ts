@@ -89,6 +89,7 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
         declared.outboundRoute === undefined
           ? (current.organisation?.outboundRouteId ?? null)
           : routeId(declared.outboundRoute),
+      alarmsTo: declared.alarmsTo ?? current.organisation?.alarmsTo ?? [],
       outboundSources: tools.sources.sources,
       outboundVerifiers: tools.sources.verifiers,
       filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
@@ -217,8 +218,10 @@ function domainsOf(
       routeId: routeId(domain.route),
       complete: domain.recipientsComplete,
       unknownPolicy: UnknownPolicy[domain.unknown],
+      callouts: domain.callouts === 'auto',
       warnAfterHours: domain.warnAfterHours ?? null,
       mtaSts: domain.mtaSts ?? null,
+      switching: domain.switching ?? null,
       ...key,
       ...scopesOf(domain.scopes),
     }

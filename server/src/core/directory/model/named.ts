@@ -30,6 +30,8 @@ export function* unknownNames(organisation: DeclaredOrganisation, path: string, 
     ]
   }
   yield* known('route', routes, organisation.outboundRoute, `${path}.outboundRoute`)
+  for (const [i, { settings }] of organisation.routes.entries())
+    yield* known('route', routes, settings.secondExit, `${path}.routes.${i}.settings.secondExit`)
   for (const [i, { route, otherRoute, aliasOf }] of organisation.domains.entries()) {
     const at = `${path}.domains.${i}`
     yield* known('route', routes, route, `${at}.route`)

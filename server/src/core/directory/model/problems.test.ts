@@ -22,6 +22,19 @@ const check = (more: object) => {
 
 test('a good file has no problems', () => expect(check({})).toEqual([]))
 
+test.each([
+  ['primary', 'primary', 'is for ways to the outside'],
+  ['smarthost', 'outside', 'names the route itself'],
+  ['smarthost', 'primary', 'is not a smarthost'],
+  ['smarthost', 'primry', 'did you mean "primary"?'],
+])('of a %s, the second exit "%s" %s', (kind, secondExit, text) => {
+  const outside = { name: 'outside', kind, settings: { ...good.routes[0]!.settings, secondExit } }
+  expect(check({ routes: [...good.routes, outside] })).toContainEqual({
+    path: 'organisations[harbour].routes[outside].settings.secondExit',
+    text: expect.stringContaining(text),
+  })
+})
+
 test.each(['none', 'opportunistic', 'required'])('a username with tls %s is no contradiction', (tls) => {
   const settings = { ...good.routes[0]!.settings, username: 'relay', tls }
   expect(check({ routes: [{ name: 'primary', settings, password: 'x' }] })).toEqual([])

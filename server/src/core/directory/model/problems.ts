@@ -77,8 +77,11 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
   for (const [index, organisation] of declaration.organisations.entries()) {
     const path = `organisations.${index}`
     yield* slugs(organisation.slug, `${path}.slug`)
-    for (const [i, domain] of organisation.domains.entries())
+    for (const [i, domain] of organisation.domains.entries()) {
       yield* domains(foldDomain(domain.name)!, `${path}.domains.${i}.name`)
+      if (domain.kind === 'aliasOf' && domain.switching !== undefined)
+        yield { path: `${path}.domains.${i}.switching`, text: 'belongs to the domain it is an alias of' }
+    }
     for (const [i, person] of organisation.people.entries()) {
       for (const [j, address] of person.addresses.entries())
         yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
@@ -159,6 +162,22 @@ function* trust({ kind, settings, ...route }: DeclaredOrganisation['routes'][num
     yield at('clientCertificateFile', 'nobody would see it: it is for hosts of the route, over TLS')
 }
 
+/** The other way out, where the first is shut. */
+function* secondExit(
+  organisation: DeclaredOrganisation,
+  { kind, name, settings }: DeclaredOrganisation['routes'][number],
+  path: string,
+) {
+  if (settings.secondExit === undefined) return
+  const at = (text: string): Problem => ({ path: `${path}.settings.secondExit`, text })
+  if (kind === 'primary') yield at('is for ways to the outside; a primary has hosts of several priorities')
+  if (settings.secondExit === name) yield at('names the route itself')
+  const exit = organisation.routes.find((one) => one.name === settings.secondExit && one.name !== name)
+  if (exit && exit.kind !== 'smarthost') yield at(`"${exit.name}" is not a smarthost`)
+  if (exit && exit.settings.clientAddress !== settings.clientAddress)
+    yield at(`"${exit.name}" wants to know the client in another way (clientAddress)`)
+}
+
 /** A probe that signs in needs a password, and a password a probe. */
 function* reach({ kind, settings, reachPasswords }: DeclaredOrganisation['routes'][number], path: string) {
   if (kind !== 'primary' && settings.reach.length > 0)
@@ -189,6 +208,7 @@ function* contradictions(organisation: DeclaredOrganisation, path: string): Gene
     yield* signIn(route, `${path}.routes.${i}`)
     yield* trust(route, `${path}.routes.${i}`)
     yield* reach(route, `${path}.routes.${i}`)
+    yield* secondExit(organisation, route, `${path}.routes.${i}`)
     if (route.kind === 'mx' && route.settings.clientAddress !== 'none')
       yield {
         path: `${path}.routes.${i}.settings.clientAddress`,

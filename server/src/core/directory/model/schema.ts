@@ -10,6 +10,7 @@ import { isMxName } from '../../../protocols/mta-sts/policy.ts'
 import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
+import { domainSwitchingSchema } from '../switching.ts'
 import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
 const text = (most: number) =>
@@ -78,6 +79,12 @@ export const domainSchema = z.strictObject({
     .enum(['later', 'park'])
     .default('later')
     .describe('Strangers nobody can vouch for: 450, or taken and parked for an admin.'),
+  callouts: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'auto: where the list is not complete, the mail system of the domain is asked about a stranger (RCPT, no message), and its answer is kept. off: never.',
+    ),
   catchAll: address.optional().describe('Address that gets the mail of unknown recipients.'),
   subaddressSeparator: text(1).default('+').describe('alice+news is alice; empty for none.'),
   warnAfterHours: z
@@ -117,6 +124,7 @@ export const domainSchema = z.strictObject({
     .describe(
       'MTA-STS policy (RFC 8461) that is served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt, by the web listener behind its TLS proxy; its DNS record is printed.',
     ),
+  switching: domainSwitchingSchema,
   scopes,
 })
 
@@ -218,6 +226,13 @@ export const organisationSchema = z.strictObject({
     .optional()
     .describe('How many days the rolling copy is kept; 14 for a new organisation, left out it stays.'),
   scopes,
+  alarmsTo: z
+    .array(address)
+    .max(20)
+    .optional()
+    .describe(
+      'Addresses that are told by mail when something needs a person: a question whether to switch, an emergency, our own trouble. At least one of them should be outside its own domains, where mail arrives while its system is down. [] for none; left out they stay.',
+    ),
   routes: z.array(routeSchema).max(1000).default([]),
   outboundRoute: label(100).optional().describe('Name of the route mail to the outside takes; left out it stays.'),
   outboundSources: z

@@ -1,5 +1,6 @@
 /** Organisations, the board of routes, pins, returns and their ledger. */
 import { z } from 'zod'
+import { leaves } from '../../../core/directory/index.ts'
 import { AttemptOutcome, EvidenceKind, Mode, Pin, PinTarget, RouteKind } from '../../../platform/codes.ts'
 import { organisation, returnProgress } from './account.ts'
 import { operation } from './operation.ts'
@@ -56,6 +57,18 @@ export const routeBoard = name(
     ),
     /** Holdfast cannot see how the route is, so its mode stays */
     blind: z.strictObject({ since: time, why: z.string() }).nullable(),
+    /** what the engine may do by itself, the domains that use the route counted in */
+    switching: z.strictObject({ away: z.enum(leaves), home: z.enum(leaves) }),
+    /** what it would do, and asks for (ask) or only shows (byHand) */
+    question: z
+      .strictObject({
+        direction: z.enum(['away', 'home']),
+        to: wordsOf(Mode),
+        policy: z.enum(['ask', 'byHand']),
+        since: time,
+        detail: z.string(),
+      })
+      .nullable(),
     /** it takes mail for anybody (a made-up recipient was taken): nothing is learned from it */
     acceptsAll: z.strictObject({ since: time, askedAt: time }).nullable(),
     /** people whose mailbox fails while the route takes their colleagues' mail, those in trouble the longest first */

@@ -1,11 +1,18 @@
 /** The contract of /api/v1: all operations, as data. */
 import type { Operation } from './operation.ts'
+import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
 import { mailOperations } from './mail.ts'
 import { quietOperations } from './quiet.ts'
 
-export const contract = { ...accountOperations, ...boardOperations, ...mailOperations, ...quietOperations }
+export const contract = {
+  ...accountOperations,
+  ...boardOperations,
+  ...mailOperations,
+  ...quietOperations,
+  ...alarmOperations,
+}
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)
 export type { Operation } from './operation.ts'

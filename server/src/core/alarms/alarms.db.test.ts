@@ -1,0 +1,162 @@
+/**
+ * A dead primary under `ask`: the engine asks and does not switch, the alarm stands once however many find it, a letter goes
+ * to the address outside, one answer switches, and the return is asked for again. Letters have a pace.
+ */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
+import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { EvidenceKind, Mode } from '../../platform/codes.ts'
+import { newId } from '../../platform/ids.ts'
+import { silentLog } from '../../platform/log.ts'
+import { addEvidence } from '../../store/evidence.ts'
+import { modesOf } from '../../store/modes.ts'
+import { readAudit } from '../audit/index.ts'
+import { createContinuity, type Continuity } from '../continuity/index.ts'
+import { createRouteBook } from '../directory/index.ts'
+import type { Incoming } from '../queue/index.ts'
+import { acknowledgeAlarm, alarmsPage, createAlarmTeller, endAlarm, raiseAlarm, type AlarmTeller } from './index.ts'
+
+let fresh: FreshDatabase
+let org: MadeOrganisation
+let letters: { to: string; text: string }[]
+const stops: (() => Promise<void> | void)[] = []
+const OUTSIDE = 'admin@elsewhere.example'
+
+beforeEach(async () => {
+  fresh = await freshDatabase({ poolSize: 8 })
+  letters = []
+  const switching = { away: 'ask', home: 'ask' }
+  org = await makeOrganisation(fresh.db, {
+    route: { hosts: [{ host: '192.0.2.1' }], sensitivity: 'quick', switching, probe: { enabled: false } },
+  })
+  await fresh.db.query('UPDATE organisation SET alarms_to = $2 WHERE organisation_id = $1', [
+    org.organisationId,
+    JSON.stringify([OUTSIDE]),
+  ])
+})
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+  await fresh.drop()
+})
+
+async function node(): Promise<Continuity> {
+  const deps = { db: fresh.db, clock: systemClock, log: silentLog }
+  const routes = createRouteBook(deps)
+  await routes.start()
+  const continuity = createContinuity({ ...deps, nodeId: newId(Date.now()), routes, helo: 'holdfast.test' })
+  stops.push(
+    () => routes.stop(),
+    () => continuity.judge.stop(),
+  )
+  return continuity
+}
+
+/** The queue: what is accepted is a letter. */
+function teller(): AlarmTeller {
+  return createAlarmTeller({
+    db: fresh.db,
+    clock: systemClock,
+    log: silentLog,
+    config: { hostname: 'holdfast.test', publicUrl: 'https://mail.corp.test' },
+    routing: {
+      outbound: (_input: unknown, addresses: string[]) =>
+        Promise.resolve({
+          deliveries: addresses.map((recipient) => ({ recipient })),
+          copies: [],
+          refused: [],
+          postings: [],
+        }),
+    } as never,
+    ownId: { header: () => '' } as never,
+    accept: {
+      accept: (incoming: Incoming) => {
+        const text = incoming.body.kind === 'row' ? incoming.body.bytes.toString().replaceAll('=\r\n', '') : ''
+        letters.push({ to: incoming.deliveries[0]!.recipient, text })
+        return Promise.resolve()
+      },
+    } as never,
+  })
+}
+
+const alarms = () => alarmsPage(fresh.db, org.organisationId, { after: null, limit: 50 })
+const standing = async () => (await alarms()).filter(({ endedAt }) => endedAt === null)
+const mode = async () => (await modesOf(fresh.db, [org.routeId]))[0]!.mode
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function feed(judge: Continuity['judge'], kind: EvidenceKind, until: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 30 && !(await until()); i++) {
+    await addEvidence(fresh.db, [{ ...org, kind, probe: '', seen: 3, lastText: 'connection refused' }])
+    await judge.tick()
+    await sleep(500)
+  }
+  expect(await until()).toBe(true)
+}
+
+test('asked, told once, answered, home again after one more answer', async () => {
+  const a = await node()
+  const b = await node()
+  const tells = teller()
+  await a.board.refresh()
+  await feed(a.judge, EvidenceKind.connectRefused, async () => (await standing()).length === 1)
+  expect(await mode()).toBe(Mode.suspect)
+  await b.judge.tick()
+  await feed(a.judge, EvidenceKind.connectRefused, async () => (await standing()).length === 1)
+  expect((await alarms()).map(({ kind }) => kind)).toEqual(['ask-away'])
+  await Promise.all([tells.run(), teller().run()])
+  await tells.run()
+  expect(letters).toHaveLength(1)
+  expect(letters[0]!.to).toBe(OUTSIDE)
+  expect(letters[0]!.text).toContain(`https://mail.corp.test/admin/${org.organisationId}/alarms`)
+  expect(letters[0]!.text).toContain('connection refused')
+
+  // The other direction is not asked; this one is, and by whichever process it is answered.
+  await expect(b.pins.answer({ ...org, direction: 'home', actor: 'cli:x' })).rejects.toMatchObject({ code: 'conflict' })
+  await b.pins.answer({ ...org, direction: 'away', actor: 'cli:x' })
+  expect(await mode()).toBe(Mode.emergency)
+  expect((await standing()).map(({ kind }) => kind)).toEqual(['emergency'])
+  await expect(a.pins.answer({ ...org, direction: 'away', actor: 'cli:x' })).rejects.toMatchObject({ code: 'conflict' })
+  await sleep(1100)
+  await feed(a.judge, EvidenceKind.good, async () => (await standing()).some(({ kind }) => kind === 'ask-home'))
+  expect(await mode()).toBe(Mode.emergency)
+  await a.pins.answer({ ...org, direction: 'home', actor: 'person:y' })
+  expect(await mode()).toBe(Mode.recovering)
+  await a.judge.tell(org, { kind: 'drained' })
+  expect(await mode()).toBe(Mode.normal)
+  expect(await standing()).toEqual([])
+  const audit = await readAudit(fresh.db, org.organisationId, null, 100)
+  const switched = audit.filter(({ action }) => action === 'mode-changed').map(({ actor }) => actor)
+  expect(switched.reverse()).toEqual(['engine', 'cli:x', 'person:y', 'engine'])
+  expect(audit.filter(({ action }) => action === 'switch-asked')).toHaveLength(2)
+}, 60_000)
+
+test('a cause that comes and goes sends a handful of letters, and none that is over before it is told', async () => {
+  const tells = teller()
+  const cause = { organisationId: org.organisationId, kind: 'emergency' as const, subject: `route:${org.routeId}` }
+  for (let i = 0; i < 50; i++) {
+    await fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: { detail: `${i}` }, now: Date.now() }))
+    await tells.run()
+    await fresh.db.transaction((sql) => endAlarm(sql, cause))
+    await tells.run()
+  }
+  expect(letters.length).toBeGreaterThan(1)
+  expect(letters.length).toBeLessThanOrEqual(4)
+})
+
+test('acknowledged: no more reminders; again and again it is one alarm', async () => {
+  const cause = { organisationId: org.organisationId, kind: 'ask-home' as const, subject: `route:${org.routeId}` }
+  const raise = () =>
+    fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: { detail: 'x' }, now: Date.now() }))
+  await Promise.all([raise(), raise(), raise()])
+  const [alarm] = await alarms()
+  expect(await alarms()).toHaveLength(1)
+  const tells = teller()
+  await tells.run()
+  const due = () => fresh.db.query('UPDATE alarm SET tell_at = now() WHERE tell_at IS NOT NULL RETURNING 1')
+  expect(await due()).toHaveLength(1)
+  await tells.run()
+  expect(letters.map(({ text }) => /Subject: .*Reminder/.test(text))).toEqual([false, true])
+  await acknowledgeAlarm(fresh.db, { organisationId: org.organisationId, alarmId: alarm!.alarmId, actor: 'person:y' })
+  expect(await due()).toHaveLength(0)
+  expect((await alarms())[0]).toMatchObject({ acknowledgedBy: 'person:y', endedAt: null, told: 2 })
+})

@@ -1,0 +1,192 @@
+/**
+ * Tells of alarms by mail, to the addresses that the organisation's file names (alarmsTo), through our own queue like any
+ * notice of ours: whatever becomes of the route there, a letter to an address elsewhere goes out, and is kept until it does.
+ * From the null sender: nobody answers an alarm, and a bounce would be one more.
+ *
+ * A due alarm is claimed for a while, so that one process tells it; the letter's id is derived from alarm, number and address,
+ * so that a crash between its commit and the note makes the same letter again, which is seen.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock, Timer } from '../../platform/clock.ts'
+import { Direction } from '../../platform/codes.ts'
+import type { Config } from '../../platform/config/config.ts'
+import type { Database } from '../../platform/db/database.ts'
+import { firstIdAt, type Id } from '../../platform/ids.ts'
+import type { Log } from '../../platform/log.ts'
+import { buildMessage } from '../../protocols/mime/build.ts'
+import { claimAlarms, localeOf, noteTold, putOff, sweepAlarms, type DueAlarm } from '../../store/alarms.ts'
+import { messageExists } from '../../store/bounces.ts'
+import { foldAddress } from '../directory/index.ts'
+import type { Accept, Incoming } from '../queue/index.ts'
+import type { OwnId, Routing } from '../routing/index.ts'
+import { letterLocale, letterOf } from './letter.ts'
+import { againAfter, isEnough, PUT_OFF_SECONDS } from './pace.ts'
+
+export interface AlarmTeller {
+  /** Tells what is due; how many alarms were told of. */
+  run(): Promise<number>
+  start(): void
+  stop(): void
+}
+
+const EVERY_MS = 2_000
+const LEASE_SECONDS = 60
+const AT_ONCE = 20
+const KEEP_DAYS = 365
+const SWEEP_EVERY = 1_800
+
+export function createAlarmTeller(deps: {
+  db: Database
+  clock: Clock
+  log: Log
+  config: Pick<Config, 'hostname' | 'publicUrl'>
+  accept: Accept
+  routing: Routing
+  ownId: OwnId
+}): AlarmTeller {
+  const { db, clock, log, config } = deps
+  let timer: Timer | null = null
+  let running = false
+  let rounds = 0
+
+  const linkOf = ({ organisationId }: DueAlarm): string =>
+    config.publicUrl === '' ? '' : `${config.publicUrl.replace(/\/$/, '')}/admin/${organisationId}/alarms`
+
+  async function bytesOf(alarm: DueAlarm, address: string, messageId: Id): Promise<{ bytes: Buffer; subject: string }> {
+    const { facts } = alarm
+    const text = (key: string): string => (typeof facts[key] === 'string' ? facts[key] : '')
+    const locale = letterLocale(await localeOf(db, alarm.organisationId, foldAddress(address) ?? address))
+    const { subject, lines } = letterOf(
+      {
+        kind: alarm.kind,
+        organisation: alarm.organisationName,
+        route: alarm.routeName ?? text('route'),
+        probe: text('probe'),
+        detail: text('detail'),
+        days: typeof facts.days === 'number' ? facts.days : null,
+        openedAt: alarm.openedAt,
+        endedAt: alarm.endedAt,
+        told: alarm.told,
+        link: linkOf(alarm),
+      },
+      locale,
+    )
+    const bytes = await buildMessage({
+      from: [{ name: 'Holdfast', email: `mailer-daemon@${config.hostname}` }],
+      sender: [],
+      replyTo: [],
+      to: [{ name: null, email: address }],
+      cc: [],
+      bcc: [],
+      subject,
+      date: new Date(clock.now()),
+      messageId: `${messageId}@${config.hostname}`,
+      inReplyTo: [],
+      references: [],
+      // RFC 3834 section 5: no out-of-office answers.
+      headers: [{ name: 'Auto-Submitted', value: 'auto-generated' }],
+      body: {
+        type: 'text/plain; charset=utf-8',
+        content: `${lines.join('\r\n')}\r\n`,
+        disposition: null,
+        name: null,
+        cid: null,
+        language: [locale],
+        location: null,
+        headers: [],
+        subParts: [],
+      },
+    })
+    return { bytes, subject }
+  }
+
+  /** False: there is no way to that address. */
+  async function send(alarm: DueAlarm, address: string): Promise<boolean> {
+    const { organisationId, outboundRouteId } = alarm
+    const messageId = letterId(alarm, address)
+    if (await messageExists(db, organisationId, messageId)) return true
+    const receivedAt = clock.now()
+    const input = { receivedAt, threadRoot: null, organisationId, outboundRouteId, author: null }
+    const routed = await deps.routing.outbound(input, [address])
+    if (routed.deliveries.length === 0) {
+      const { error } = routed.refused[0] ?? { error: 'it stands for a list' }
+      log.warn({ address, err: String(error) }, 'there is no way to an address of alarmsTo')
+      return false
+    }
+    const { bytes, subject } = await bytesOf(alarm, address, messageId)
+    const incoming: Incoming = {
+      organisationId,
+      messageId,
+      receivedAt,
+      direction: Direction.dsn,
+      envelopeFrom: '',
+      size: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest(),
+      body: { kind: 'row', bytes },
+      prefix: Buffer.from(deps.ownId.header(organisationId, messageId, [foldAddress(address) ?? address])),
+      headerFrom: `mailer-daemon@${config.hostname}`,
+      subject,
+      messageIdHeader: `<${messageId}@${config.hostname}>`,
+      inReplyTo: null,
+      headerDate: receivedAt,
+      clientIp: null,
+      helo: null,
+      tls: null,
+      facts: {},
+      deliveries: routed.deliveries,
+      copies: routed.copies,
+    }
+    await deps.accept.accept(incoming)
+    return true
+  }
+
+  /** True: it was told. */
+  async function tell(alarm: DueAlarm): Promise<boolean> {
+    const { organisationId, alarmId, kind, told } = alarm
+    const isOver = alarm.endedAt !== null
+    // Nobody is named: it stays on the page, and whoever is named later is told then.
+    if (alarm.alarmsTo.length === 0 || isEnough(alarm)) {
+      await putOff(db, organisationId, alarmId, isOver ? null : PUT_OFF_SECONDS)
+      return false
+    }
+    for (const address of alarm.alarmsTo) await send(alarm, address)
+    await noteTold(db, { organisationId, alarmId, againSeconds: againAfter(kind, told + 1, isOver) })
+    return true
+  }
+
+  async function run(): Promise<number> {
+    let count = 0
+    for (const alarm of await claimAlarms(db, AT_ONCE, LEASE_SECONDS))
+      try {
+        if (await tell(alarm)) count++
+      } catch (error) {
+        log.warn({ err: String(error), alarm: alarm.alarmId }, 'an alarm could not be told; it is repeated')
+      }
+    if (rounds++ % SWEEP_EVERY === 0) await sweepAlarms(db, KEEP_DAYS)
+    return count
+  }
+
+  return {
+    run,
+    start() {
+      timer = clock.every(EVERY_MS, () => {
+        if (running) return
+        running = true
+        run()
+          .catch((error: unknown) => log.warn({ err: String(error) }, 'alarms could not be told; it is repeated'))
+          .finally(() => {
+            running = false
+          })
+      })
+    },
+    stop: () => timer?.cancel(),
+  }
+}
+
+/** The same letter whoever makes it. */
+function letterId({ alarmId, told, endedAt, openedAt }: DueAlarm, address: string): Id {
+  const hex = createHash('sha256')
+    .update(`alarm ${alarmId} ${told} ${endedAt === null ? 'stands' : 'is over'} ${address}`)
+    .digest('hex')
+  return `${firstIdAt((endedAt ?? openedAt).getTime()).slice(0, 14)}7${hex.slice(0, 3)}-8${hex.slice(3, 6)}-${hex.slice(6, 18)}`
+}
