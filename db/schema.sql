@@ -295,6 +295,22 @@ CREATE TABLE list_bounce (
   FOREIGN KEY (organisation_id, list_id) REFERENCES mailing_list(organisation_id, list_id) ON DELETE CASCADE
 );
 
+CREATE TABLE mailbox_trouble (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  route_id uuid NOT NULL,
+  failures integer NOT NULL,
+  first_at timestamp with time zone DEFAULT now() NOT NULL,
+  last_at timestamp with time zone DEFAULT now() NOT NULL,
+  last_text text,
+  first_delivery uuid NOT NULL,
+  is_mailbox boolean NOT NULL,
+  since timestamp with time zone,
+  tries integer DEFAULT 0 NOT NULL,
+  next_try timestamp with time zone,
+  PRIMARY KEY (organisation_id, person_id)
+);
+
 CREATE TABLE mailing_list (
   organisation_id uuid NOT NULL,
   list_id uuid NOT NULL,
@@ -337,6 +353,19 @@ CREATE TABLE message (
   tls text,
   facts jsonb DEFAULT '{}'::jsonb NOT NULL,
   PRIMARY KEY (organisation_id, message_id)
+);
+
+CREATE TABLE mode_pin (
+  organisation_id uuid NOT NULL,
+  target smallint NOT NULL,
+  target_id uuid NOT NULL,
+  pin smallint NOT NULL,
+  pin_reason text NOT NULL,
+  pin_author text NOT NULL,
+  pin_until timestamp with time zone,
+  since timestamp with time zone DEFAULT now() NOT NULL,
+  version bigint NOT NULL,
+  PRIMARY KEY (organisation_id, target, target_id)
 );
 
 CREATE TABLE mta_sts_policy (
@@ -511,17 +540,6 @@ CREATE TABLE person_group (
   PRIMARY KEY (organisation_id, group_id),
   FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id),
   FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
-);
-
-CREATE TABLE person_mode (
-  organisation_id uuid NOT NULL,
-  person_id uuid NOT NULL,
-  pin smallint NOT NULL,
-  pin_reason text NOT NULL,
-  pin_author text NOT NULL,
-  pin_until timestamp with time zone,
-  since timestamp with time zone DEFAULT now() NOT NULL,
-  PRIMARY KEY (organisation_id, person_id)
 );
 
 CREATE TABLE person_notice (

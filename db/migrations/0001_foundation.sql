@@ -675,15 +675,38 @@ CREATE TABLE route_mode (
   PRIMARY KEY (organisation_id, route_id)
 ) WITH (fillfactor = 50);  -- the judge's lease of every route moves every few seconds: room for HOT updates
 
--- A person's own mode (pins; partial outages come with the engine). No row = the route's.
-CREATE TABLE person_mode (
+-- What admins pinned besides routes: a whole organisation, a domain, a group, a person. No row = what is wider decides;
+-- which pin counts where several reach: core/continuity/pin-order.ts.
+CREATE TABLE mode_pin (
   organisation_id  uuid        NOT NULL,
-  person_id        uuid        NOT NULL,
-  pin              smallint    NOT NULL,
+  target           smallint    NOT NULL,              -- codes.ts PinTarget
+  target_id        uuid        NOT NULL,              -- of an organisation: its own id
+  pin              smallint    NOT NULL,              -- codes.ts Pin
   pin_reason       text        NOT NULL,
   pin_author       text        NOT NULL,
   pin_until        timestamptz,
   since            timestamptz NOT NULL DEFAULT now(),
+  -- the microsecond of this act: whoever changes a pin says which one they saw
+  version          bigint      NOT NULL,
+  PRIMARY KEY (organisation_id, target, target_id)
+);
+
+-- People whose mailbox at the primary fails while their colleagues' take mail (core/continuity/mailbox-rule.ts). Only those
+-- with failures have a row; it goes with their next success. `since`: from then on their mail waits, one may try at a time.
+CREATE TABLE mailbox_trouble (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  failures         integer     NOT NULL,
+  first_at         timestamptz NOT NULL DEFAULT now(),
+  last_at          timestamptz NOT NULL DEFAULT now(),
+  last_text        text,
+  -- The delivery that failed first, and whether it is the mailbox that was refused or more than this one message failed.
+  first_delivery   uuid        NOT NULL,
+  is_mailbox       boolean     NOT NULL,
+  since            timestamptz,
+  tries            integer     NOT NULL DEFAULT 0,
+  next_try         timestamptz,
   PRIMARY KEY (organisation_id, person_id)
 );
 

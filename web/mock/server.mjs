@@ -245,6 +245,21 @@ const route = () => ({
   reports: mode === 'normal' ? null : { signed: 3, claimed: 11, needed: 5, lastAt: ago(0.4) },
   blind: mode === 'suspect' ? { since: ago(1), why: 'probe: connect ENETUNREACH (our own trouble)' } : null,
   acceptsAll: { since: ago(3000), askedAt: ago(3) },
+  mailboxes:
+    mode === 'normal'
+      ? {
+          isPart: true,
+          failing: 2,
+          people: ['bob@example.com', 'bernadette.von.lichtenstein-hohenfels@example.com'].map((name, at) => ({
+            personId: `p${at}`,
+            name,
+            since: ago(12 + at),
+            failures: 5,
+            lastText: '<user> Temporary internal error',
+            nextTryAt: ago(-2),
+          })),
+        }
+      : { isPart: false, failing: 0, people: [] },
   returnEvent: progress() && { id: 'v1', startedAt: ago(2), unsure: 2, refused: 0, cancelled: 1, ...progress() },
 })
 const notices = () => [
@@ -473,7 +488,7 @@ const api = {
     mode,
     since: ago(28),
     pin: null,
-    cause: 'evidence-worse',
+    cause: process.env.HOLDFAST_MOCK_CAUSE ?? 'evidence-worse',
     primaryName: 'mail.example.com',
     waitingHere: 12,
     parkedHere: mode === 'normal' ? 2 : 0,
@@ -510,10 +525,42 @@ const api = {
       hosts: [],
       reach: [],
       acceptsAll: null,
+      mailboxes: { isPart: false, failing: 0, people: [] },
       returnEvent: null,
       cause: 'first-seen',
     },
   ],
+  'GET /organisations/o1/pins': () => ({
+    pins: [
+      {
+        target: 'domain',
+        targetId: 'd1',
+        name: 'example.com',
+        kind: 'hold',
+        reason: 'broken into',
+        author: 'Op',
+        since: ago(30),
+        until: null,
+        version: 3,
+      },
+      {
+        target: 'person',
+        targetId: 'p1',
+        name: 'bernadette.von.lichtenstein-hohenfels@example.com',
+        kind: 'emergency',
+        reason: 'her account moves this afternoon',
+        author: 'Op',
+        since: ago(5),
+        until: ago(-90),
+        version: 4,
+      },
+    ],
+    targets: [
+      { target: 'organisation', id: 'o1', name: 'Example' },
+      { target: 'domain', id: 'd1', name: 'example.com' },
+      { target: 'group', id: 'g1', name: 'Office' },
+    ],
+  }),
   'POST /organisations/o1/routes/r1/pin': ({ pin }) => ((mode = pin ?? 'normal'), route()),
   'GET /organisations/o1/quiet': () => quiet(),
   'GET /organisations/o1/quiet-held': () =>
@@ -687,7 +734,10 @@ const api = {
         protected: true,
         source: 'manual',
         lastSignInAt: at ? null : ago(5),
-        mode: null,
+        mode: at ? 'emergency' : 'hold',
+        decided: at
+          ? { by: 'mailbox', reason: '451 4.2.0 Temporary internal error', author: null, until: null }
+          : { by: 'domain', reason: 'broken into', author: 'Op', until: ago(-90) },
       })),
     ),
   'GET /organisations/o1/stand-ins': () =>

@@ -72,6 +72,10 @@ export type Mode = Values<typeof Mode>
 export const Pin = { emergency: 1, normal: 2, hold: 3 } as const
 export type Pin = Values<typeof Pin>
 
+/** What can be pinned besides a route, the widest first. */
+export const PinTarget = { organisation: 1, domain: 2, group: 3, person: 4 } as const
+export type PinTarget = Values<typeof PinTarget>
+
 export const EvidenceKind = {
   /** a delivery ended well, or a probe was answered well */
   good: 1,
@@ -162,6 +166,7 @@ export const reasons = [
   'pinned-normal',
   'pinned-hold',
   'pin-removed',
+  'mailbox-fails',
   // a person said yes to what the engine asked
   'switch-agreed',
   'first-seen',

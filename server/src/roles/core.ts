@@ -192,6 +192,7 @@ export function buildCore(base: Foundation): Core {
     nodeId,
     routes,
     board,
+    mailboxes: continuity.mailboxes,
     quiet,
     evidence: continuity.evidence,
     directory,

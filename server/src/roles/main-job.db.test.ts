@@ -168,7 +168,7 @@ test('to the world by MX: delivered by a DNS answer, null MX is final, and our o
       threadRoot: null,
       organisationId: org.organisationId,
       outboundRouteId: org.outboundRouteId,
-      author: { personId: alice.personId, routeId: org.routeId },
+      author: { organisationId: org.organisationId, personId: alice.personId, routeId: org.routeId, address: '' },
     },
     ['x@outside.test', 'y@deaf.test'],
   )

@@ -154,9 +154,10 @@ test('to another organisation here: by the way out like anybody, with its copy i
   expect(await one.count('parking')).toBe(0)
 
   await list([here])
-  await one.server.core.continuity.pins.pinPerson({
+  await one.server.core.continuity.pins.pinTarget({
     organisationId: one.org.organisationId,
-    personId: one.org.people.alice!.personId,
+    target: 'person',
+    targetId: one.org.people.alice!.personId,
     pin: 'hold',
     reason: 'stolen',
     actor: 'operator:boss',
@@ -181,9 +182,10 @@ test('a primary that sends back what it got from us: parked at once, not counted
 
 test('a hold over the author keeps what goes out until an admin lets it go', async () => {
   await list([here])
-  await one.server.core.continuity.pins.pinPerson({
+  await one.server.core.continuity.pins.pinTarget({
     organisationId: one.org.organisationId,
-    personId: one.org.people.alice!.personId,
+    target: 'person',
+    targetId: one.org.people.alice!.personId,
     pin: 'hold',
     reason: 'stolen',
     actor: 'operator:boss',

@@ -308,9 +308,15 @@ export const corruptions: readonly Corruption[] = [
     sql: 'UPDATE return_event SET finished_at = now()',
   },
   {
-    expected: 'person-mode-person',
-    text: 'a mode of nobody',
-    sql: 'UPDATE person_mode SET person_id = organisation_id',
+    expected: 'pin-target',
+    text: 'a pin of nobody',
+    sql: 'UPDATE mode_pin SET target_id = organisation_id',
+  },
+  { expected: 'pin-words', text: 'a pin nobody knows', sql: 'UPDATE mode_pin SET pin = 9' },
+  {
+    expected: 'mailbox-person',
+    text: 'a mailbox of nobody',
+    sql: 'UPDATE mailbox_trouble SET person_id = organisation_id',
   },
   {
     expected: 'ledger-event',

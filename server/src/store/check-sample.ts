@@ -171,8 +171,12 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
   )
   const [alice, bob, carol] = (await insertPeople(sql, o, routeId, id)) as [Person, Person, Person]
   await sql.query(
-    `INSERT INTO person_mode (organisation_id, person_id, pin, pin_reason, pin_author) VALUES ($1, $2, 1, 'sample', 'sample')`,
+    `INSERT INTO mode_pin (organisation_id, target, target_id, pin, pin_reason, pin_author, version) VALUES ($1, 4, $2, 1, 'sample', 'sample', 1)`,
     [o, bob.personId],
+  )
+  await sql.query(
+    `INSERT INTO mailbox_trouble (organisation_id, person_id, route_id, failures, first_delivery, is_mailbox) VALUES ($1, $2, $3, 1, $1, true)`,
+    [o, carol.personId, routeId],
   )
 
   const rows: AcceptRow[] = []

@@ -11,6 +11,7 @@ import {
   Mode,
   OwedState,
   Pin,
+  PinTarget,
   UndoStatus,
 } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
@@ -147,8 +148,17 @@ const queries = {
   'mode-event': `SELECT m.organisation_id o, 'mode of ' || m.route_id s, 'its return ' || m.return_event_id || ' is missing, finished, or of another route' d FROM route_mode m
     LEFT JOIN return_event e USING (organisation_id, return_event_id)
     WHERE m.return_event_id IS NOT NULL AND (e.route_id IS DISTINCT FROM m.route_id OR e.finished_at IS NOT NULL)`,
-  'person-mode-person': `SELECT m.organisation_id o, 'mode of person ' || m.person_id s, 'no such person' d FROM person_mode m
-    WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = m.organisation_id AND p.person_id = m.person_id)`,
+  'pin-target': `SELECT m.organisation_id o, 'pin ' || m.target || ' of ' || m.target_id s, 'nothing of this organisation is pinned by it' d FROM mode_pin m
+    WHERE NOT CASE m.target WHEN ${PinTarget.organisation} THEN m.target_id = m.organisation_id
+      WHEN ${PinTarget.domain} THEN EXISTS (SELECT FROM domain x WHERE x.organisation_id = m.organisation_id AND x.domain_id = m.target_id)
+      WHEN ${PinTarget.group} THEN EXISTS (SELECT FROM person_group x WHERE x.organisation_id = m.organisation_id AND x.group_id = m.target_id)
+      WHEN ${PinTarget.person} THEN EXISTS (SELECT FROM person x WHERE x.organisation_id = m.organisation_id AND x.person_id = m.target_id)
+      ELSE false END`,
+  'pin-words': `SELECT organisation_id o, 'pin ' || target || ' of ' || target_id s, format('pin %s (%s, by %s)', pin, pin_reason, pin_author) d FROM mode_pin
+    WHERE pin NOT IN (${words(Pin)}) OR pin_reason = '' OR pin_author = ''`,
+  'mailbox-person': `SELECT t.organisation_id o, 'failing mailbox of ' || t.person_id s, 'no such person or route' d FROM mailbox_trouble t
+    WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = t.organisation_id AND p.person_id = t.person_id)
+      OR NOT EXISTS (SELECT FROM route r WHERE r.organisation_id = t.organisation_id AND r.route_id = t.route_id)`,
   'ledger-event': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'return ' || l.return_event_id || ' is missing or of another route' d FROM ledger l
     LEFT JOIN return_event e USING (organisation_id, return_event_id) WHERE l.return_event_id IS NOT NULL AND e.route_id IS DISTINCT FROM l.route_id`,
   'ledger-delivery': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'delivery ' || l.delivery_id || ' is missing or of another message' d FROM ledger l

@@ -5,7 +5,7 @@ import { makeOrganisation, type MadeOrganisation } from '../../testkit/factories
 import { AttemptOutcome, DeliveryState } from '../platform/codes.ts'
 import { newId, type Id } from '../platform/ids.ts'
 import type { Sql } from '../platform/db/database.ts'
-import { CLAIM_WALK, claimDue, type ClaimWalk, expireLeases, giveBack, renewLeases } from './claims.ts'
+import { CLAIM_WALK, claimDue, type ClaimWalk, expireLeases, giveBack, openPassage, renewLeases } from './claims.ts'
 import { beat } from './nodes.ts'
 import { writeOutcomes, type OutcomeRow } from './outcomes.ts'
 
@@ -188,6 +188,8 @@ async function crowd(personId: Id, count: number, due: number): Promise<void> {
 }
 const ids = (claims: { deliveryId: Id }[]): Id[] => claims.map((one) => one.deliveryId)
 
+const waits = (personId: Id) => ({ ...openPassage, waitPersons: [personId] })
+
 test('mail of pinned people, however much, neither is taken nor stands in the way of others', async () => {
   const pinned = newId(Date.now())
   const [front] = await deliveries(1, { due: -100 })
@@ -196,7 +198,7 @@ test('mail of pinned people, however much, neither is taken nor stands in the wa
   await crowd(pinned, 2.5 * CLAIM_WALK, -70)
   const [newest] = await deliveries(1, { due: -1 })
   const walk: ClaimWalk = new Map()
-  const past = () => claimDue(fresh.db, { ...wish(), limits: [50], except: [pinned], walk })
+  const past = () => claimDue(fresh.db, { ...wish(), limits: [50], pins: waits(pinned), walk })
   expect(new Set(ids(await past()))).toEqual(new Set([front, newest]))
   const later: Id[] = []
   for (let i = 0; i < 5; i++) later.push(...ids(await past()))
@@ -206,7 +208,7 @@ test('mail of pinned people, however much, neither is taken nor stands in the wa
   for (let i = 0; i < 6 && later.length < 2; i++) later.push(...ids(await past()))
   expect(later).toEqual([middle, again])
   // Without the pin it is taken as any other.
-  expect(await claimDue(fresh.db, { ...wish(), limits: [50], except: [], walk })).toHaveLength(50)
+  expect(await claimDue(fresh.db, { ...wish(), limits: [50], pins: openPassage, walk })).toHaveLength(50)
 })
 
 test('the limit of a claim passes nobody over, whatever comes in at the other end', async () => {
@@ -218,7 +220,7 @@ test('the limit of a claim passes nobody over, whatever comes in at the other en
   const got: Id[] = []
   for (let i = 0; i < 4; i++) {
     await deliveries(2, { due: -1 })
-    got.push(...ids(await claimDue(fresh.db, { ...wish(), limits: [2], except: [pinned], walk })))
+    got.push(...ids(await claimDue(fresh.db, { ...wish(), limits: [2], pins: waits(pinned), walk })))
   }
   expect(got).toEqual(expect.arrayContaining(waiting))
 })
@@ -238,7 +240,7 @@ test('a claim past pinned people reads a bounded part of what waits', async () =
       return fresh.db.query(text, values)
     },
   }
-  await claimDue(counting, { ...wish(), limits: [50], except: [pinned], walk })
+  await claimDue(counting, { ...wish(), limits: [50], pins: waits(pinned), walk })
   expect(read).toBeGreaterThan(0)
   expect(read).toBeLessThan(3 * CLAIM_WALK)
 })
@@ -281,9 +283,9 @@ test("people who wait by hand are passed over and stand in nobody else's way", a
   await deliveries(3, { due: -100 })
   const [other] = await deliveries(1, { due: -1 })
   await fresh.db.query('UPDATE delivery SET person_id = NULL WHERE delivery_id = $1', [other!])
-  const except = [org.people.alice!.personId]
+  const pins = waits(org.people.alice!.personId)
   const want = { routeIds: [org.routeId], limits: [2], nodeId: node, leaseSeconds: 60 }
-  expect((await claimDue(fresh.db, { ...want, except })).map((one) => one.deliveryId)).toEqual([other])
+  expect((await claimDue(fresh.db, { ...want, pins })).map((one) => one.deliveryId)).toEqual([other])
 })
 
 test('a lease that ran out during a return is a row of the ledger too', async () => {

@@ -4,10 +4,11 @@
  * separate due table was no faster; one claim over all routes lets a deep one starve the rest.
  */
 import { AttemptOutcome, DeliveryState } from '../platform/codes.ts'
-import { boolArray, int4Array, uuidArray } from '../platform/db/binary.ts'
+import { boolArray, int4Array, textArray, uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { NIL_ID, type Id } from '../platform/ids.ts'
 import { BEAT, DEAD_AFTER_SECONDS } from './nodes.ts'
+import { domainOf } from './pins.ts'
 
 /** A delivery that is leased to us, with what the transaction needs of its message. */
 export interface ClaimedDelivery {
@@ -76,11 +77,55 @@ export interface ClaimWish {
   limits: number[]
   nodeId: Id
   leaseSeconds: number
-  /** people pinned by hand, whose mail waits among the due */
-  except?: readonly Id[]
-  /** what the last claim left behind; kept by whoever claims with `except` again and again */
+  /** whose mail waits among the due, or goes though its route is closed */
+  pins?: Passage
+  /** of these only the mail of those who go */
+  closed?: ReadonlySet<Id>
+  /** what the last claim left behind; kept by whoever claims with `pins` again and again */
   walk?: ClaimWalk
 }
+
+/**
+ * Whose mail waits or goes whatever its route does: a domain on hold, then the people, then other pinned domains. (Of
+ * core/continuity/pin-order.ts what is narrower than a route, and a domain's hold. A route's or an organisation's is the
+ * route's being open or not, and a route on hold is not asked at all.)
+ */
+export interface Passage {
+  waitPersons: Id[]
+  goPersons: Id[]
+  holdDomains: string[]
+  waitDomains: string[]
+  goDomains: string[]
+  /** what becomes of everybody else's; a claim for many routes says it for each */
+  others: boolean
+}
+
+export const openPassage: Passage = {
+  waitPersons: [],
+  goPersons: [],
+  holdDomains: [],
+  waitDomains: [],
+  goDomains: [],
+  others: true,
+}
+
+export const isOpenPassage = ({ others, ...lists }: Passage): boolean =>
+  others && Object.values(lists).every((list) => list.length === 0)
+
+/** SQL: may this delivery pass? Its parameters (passageValues) begin with `first`; `open`: what its route says. */
+export const passes = (first: number, open = `$${first + 5}::bool`): string => `CASE
+    WHEN person_id IN (SELECT unnest($${first}::uuid[])) THEN false
+    WHEN ${domainOf('recipient')} IN (SELECT unnest($${first + 2}::text[])) THEN false
+    WHEN person_id IN (SELECT unnest($${first + 1}::uuid[])) THEN true
+    WHEN ${domainOf('recipient')} IN (SELECT unnest($${first + 3}::text[])) THEN false
+    WHEN ${domainOf('recipient')} IN (SELECT unnest($${first + 4}::text[])) THEN true
+    ELSE ${open} END`
+export const passageValues = (pins: Passage): (Buffer | boolean)[] => [
+  uuidArray(pins.waitPersons),
+  uuidArray(pins.goPersons),
+  ...[pins.holdDomains, pins.waitDomains, pins.goDomains].map((domains) => textArray(domains)),
+  pins.others,
+]
 
 /** Per route the last key of the due index that a claim has looked at on its way past the mail of pinned people. */
 export type ClaimWalk = Map<Id, WalkKey>
@@ -97,11 +142,11 @@ const TAKE = `UPDATE delivery d SET state = ${DeliveryState.leased}, lease = $3,
   RETURNING ${CLAIM_COLUMNS}`
 
 /**
- * Up to `limits[i]` due deliveries of `routeIds[i]`, leased to `nodeId` for `leaseSeconds`, oldest due first; none of
- * `except`. Call it within byKey (by-key.ts).
+ * Up to `limits[i]` due deliveries of `routeIds[i]`, leased to `nodeId` for `leaseSeconds`, oldest due first, as `pins` let
+ * pass. Call it within byKey (by-key.ts).
  */
 export async function claimDue(sql: Sql, want: ClaimWish): Promise<ClaimedDelivery[]> {
-  if (want.except !== undefined && want.except.length > 0) return claimPast(sql, { ...want, except: want.except })
+  if (want.pins !== undefined && !isOpenPassage(want.pins)) return claimPast(sql, { ...want, pins: want.pins })
   return sql.query<ClaimedDelivery>(
     `WITH due AS MATERIALIZED (
        SELECT q.* FROM unnest($1::uuid[], $2::int[]) AS r(route_id, most)
@@ -124,26 +169,26 @@ const CLAIM_NEWEST = 200
  * and round: nobody's mail is passed over. What has just become due lies at the other end; its newest rows are looked
  * at each time, so that ordinary mail does not wait for the round.
  */
-async function claimPast(sql: Sql, want: ClaimWish & { except: readonly Id[] }): Promise<ClaimedDelivery[]> {
+async function claimPast(sql: Sql, want: ClaimWish & { pins: Passage }): Promise<ClaimedDelivery[]> {
   const walk = want.walk ?? new Map<Id, WalkKey>()
   const from = want.routeIds.map((routeId) => walk.get(routeId) ?? FRONT)
   const ends = await walkEnds(sql, want.routeIds, from)
   const to = want.routeIds.map((routeId) => ends.get(routeId) ?? BACK)
   const rows = await sql.query<ClaimedDelivery & { isBeyond: boolean }>(
     `WITH due AS MATERIALIZED (
-       SELECT q.* FROM unnest($1::uuid[], $2::int[], $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::uuid[])
-         AS r(route_id, most, from_at, from_id, to_at, to_id)
+       SELECT q.* FROM unnest($1::uuid[], $2::int[], $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::uuid[], $5::bool[])
+         AS r(route_id, most, from_at, from_id, to_at, to_id, is_open)
        CROSS JOIN LATERAL (
          SELECT x.*, s.is_beyond FROM (
            SELECT * FROM (
-             (SELECT organisation_id, delivery_id, person_id, next_attempt, false AS is_beyond FROM delivery
+             (SELECT organisation_id, delivery_id, person_id, recipient, next_attempt, false AS is_beyond FROM delivery
               WHERE ${DUE} AND (next_attempt, delivery_id) > (r.from_at, r.from_id)
                 AND (next_attempt, delivery_id) <= (r.to_at, r.to_id))
              UNION ALL
-             (SELECT organisation_id, delivery_id, person_id, next_attempt, true FROM delivery
+             (SELECT organisation_id, delivery_id, person_id, recipient, next_attempt, true FROM delivery
               WHERE ${DUE} AND (next_attempt, delivery_id) > (r.to_at, r.to_id)
               ORDER BY next_attempt DESC, delivery_id DESC LIMIT ${CLAIM_NEWEST})) AS looked
-           WHERE person_id IS NULL OR person_id <> ALL ($5::uuid[])
+           WHERE ${passes(10, 'r.is_open')}
            ORDER BY next_attempt, delivery_id) AS s
          CROSS JOIN LATERAL (
            SELECT organisation_id, delivery_id, state AS was FROM delivery
@@ -156,8 +201,9 @@ async function claimPast(sql: Sql, want: ClaimWish & { except: readonly Id[] }):
       want.limits,
       want.nodeId,
       want.leaseSeconds,
-      uuidArray(want.except),
+      boolArray(want.routeIds.map((routeId) => !want.closed?.has(routeId))),
       ...[from, to].flatMap((keys) => [keys.map((key) => key.at), keys.map((key) => key.deliveryId)]),
+      ...passageValues(want.pins).slice(0, -1),
     ],
     'claim-past',
   )
@@ -187,6 +233,29 @@ async function walkEnds(sql: Sql, routeIds: Id[], from: WalkKey[]): Promise<Clai
     'claim-walk-ends',
   )
   return new Map(rows.map(({ routeId, at, deliveryId }) => [routeId, { at, deliveryId }]))
+}
+
+/** So often one message may fail a mailbox before the next one tries: it may be the message. */
+const MOST_TRIES_OF_ONE = 6
+
+/** The oldest open delivery of a person whose mailbox fails, leased, whatever its back-off is; null: there is none, or one is under way. */
+export async function claimTry(
+  sql: Sql,
+  want: { organisationId: Id; personId: Id; routeId: Id; nodeId: Id; leaseSeconds: number },
+): Promise<ClaimedDelivery | null> {
+  const rows = await sql.query<ClaimedDelivery>(
+    `WITH due AS MATERIALIZED (
+       SELECT organisation_id, delivery_id, state AS was FROM delivery
+       WHERE organisation_id = $1 AND person_id = $2 AND state < 10 AND route_id = $5
+         AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}) AND reason IS DISTINCT FROM 'quiet-time'
+         AND NOT EXISTS (SELECT FROM delivery l WHERE l.organisation_id = $1 AND l.person_id = $2 AND l.state < 10
+           AND l.state = ${DeliveryState.leased} AND l.route_id = $5)
+       ORDER BY attempts >= ${MOST_TRIES_OF_ONE}, delivery_id LIMIT 1 FOR UPDATE SKIP LOCKED
+     ) ${TAKE}`,
+    [want.organisationId, want.personId, want.nodeId, want.leaseSeconds, want.routeId],
+    'claim-try',
+  )
+  return rows[0] ?? null
 }
 
 /** The holder is still at it: every lease of this node among these gets a new end. */

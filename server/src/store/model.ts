@@ -6,6 +6,7 @@
 import { uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
+import { dropPinsOf } from './pins.ts'
 
 export interface ScopeColumns {
   filtering: boolean | null
@@ -368,7 +369,8 @@ export async function removePeople(
     'UPDATE person SET disabled_at = coalesce(disabled_at, now()), upn = NULL, private_sealed = NULL WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])',
     [organisationId, ids],
   )
-  for (const table of ['folder', 'person_mode', 'reach_report', 'person'])
+  await dropPinsOf(sql, organisationId, gone)
+  for (const table of ['folder', 'reach_report', 'mailbox_trouble', 'person'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])`, [
       organisationId,
       gone,
@@ -381,6 +383,7 @@ export async function removeGroups(sql: Sql, organisationId: Id, groups: readonl
     organisationId,
     ids,
   ])
+  await dropPinsOf(sql, organisationId, ids)
   await sql.query('DELETE FROM person_group WHERE organisation_id = $1 AND group_id = ANY($2::uuid[])', [
     organisationId,
     ids,
@@ -392,9 +395,11 @@ export async function removeDomains(sql: Sql, organisationId: Id, domains: reado
     'UPDATE domain SET alias_of_domain_id = NULL WHERE organisation_id = $1 AND alias_of_domain_id = ANY($2::uuid[])',
     [organisationId, uuidArray(domains)],
   )
+  const ids = uuidArray(domains)
+  await dropPinsOf(sql, organisationId, ids)
   await sql.query('DELETE FROM domain WHERE organisation_id = $1 AND domain_id = ANY($2::uuid[])', [
     organisationId,
-    uuidArray(domains),
+    ids,
   ])
 }
 

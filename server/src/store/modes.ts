@@ -1,5 +1,5 @@
 /**
- * Tables route_mode and person_mode. One setter (writeMode) with a version check: two processes that step from the same
+ * Table route_mode. One setter (writeMode) with a version check: two processes that step from the same
  * version cannot both win. A switch is one row here; what it means for deliveries is read at each attempt, never stored
  * in their states (markHeld only says that they belong to the return).
  */
@@ -60,56 +60,6 @@ export async function ensureModes(sql: Sql): Promise<{ routeId: Id }[]> {
      ON CONFLICT DO NOTHING RETURNING route_id AS "routeId"`,
     [],
     'modes-ensure',
-  )
-}
-
-export interface PersonPin {
-  organisationId: Id
-  personId: Id
-  pin: number
-  pinReason: string
-  pinAuthor: string
-  pinUntil: Date | null
-  since: Date
-}
-
-/** Pins of persons that still hold; one whose time is over counts no more and is swept by removeExpiredPersonPins. */
-export async function personPins(sql: Sql): Promise<PersonPin[]> {
-  return sql.query<PersonPin>(
-    `SELECT organisation_id AS "organisationId", person_id AS "personId", pin, pin_reason AS "pinReason",
-       pin_author AS "pinAuthor", pin_until AS "pinUntil", since
-     FROM person_mode WHERE pin_until IS NULL OR pin_until > now()`,
-    [],
-    'person-pins',
-  )
-}
-
-export async function removeExpiredPersonPins(sql: Sql): Promise<{ organisationId: Id; personId: Id }[]> {
-  return sql.query(
-    `DELETE FROM person_mode WHERE pin_until <= now()
-     RETURNING organisation_id AS "organisationId", person_id AS "personId"`,
-    [],
-    'person-pins-expire',
-  )
-}
-
-export async function setPersonPin(
-  sql: Sql,
-  pin: Omit<PersonPin, 'since' | 'pin'> & { pin: number | null },
-): Promise<void> {
-  if (pin.pin === null) {
-    await sql.query('DELETE FROM person_mode WHERE organisation_id = $1 AND person_id = $2', [
-      pin.organisationId,
-      pin.personId,
-    ])
-    return
-  }
-  await sql.query(
-    `INSERT INTO person_mode (organisation_id, person_id, pin, pin_reason, pin_author, pin_until)
-     VALUES ($1, $2, $3, $4, $5, $6)
-     ON CONFLICT (organisation_id, person_id) DO UPDATE SET pin = excluded.pin, pin_reason = excluded.pin_reason,
-       pin_author = excluded.pin_author, pin_until = excluded.pin_until, since = now()`,
-    [pin.organisationId, pin.personId, pin.pin, pin.pinReason, pin.pinAuthor, pin.pinUntil],
   )
 }
 

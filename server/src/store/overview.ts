@@ -1,6 +1,8 @@
 /** What pages show about an organisation besides its mail and its routes: people, one's own standing. */
+import { Mode } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
+import { DECISION } from './pins.ts'
 
 export interface OrganisationRow {
   id: Id
@@ -33,6 +35,11 @@ export interface PersonRow {
   source: number
   lastSignInAt: Date | null
   mode: number | null
+  /** core/continuity/pin-order.ts Decider, and what is said of it there */
+  decidedBy: string | null
+  decidedWhy: string | null
+  decidedAuthor: string | null
+  decidedUntil: Date | null
 }
 
 /** People in the order they were made. */
@@ -45,14 +52,15 @@ export function listPeople(
 ): Promise<PersonRow[]> {
   return sql.query<PersonRow>(
     `SELECT p.person_id AS id, p.name, a.addresses, p.role, p.source, c.last_used_at AS "lastSignInAt",
-            coalesce(p.scope_emergency, g.scope_emergency, d.scope_emergency, o.scope_emergency) AS protected, rm.mode
+            coalesce(p.scope_emergency, g.scope_emergency, d.scope_emergency, o.scope_emergency) AS protected,
+            w.mode, w.by AS "decidedBy", w.reason AS "decidedWhy", w.author AS "decidedAuthor", w.until AS "decidedUntil"
      FROM person p JOIN organisation o ON o.organisation_id = p.organisation_id
      LEFT JOIN person_group g ON g.organisation_id = p.organisation_id AND g.group_id = p.group_id
      LEFT JOIN LATERAL (SELECT coalesce(array_agg(display ORDER BY is_primary DESC, address), '{}') AS addresses,
                                (array_agg(domain_id ORDER BY is_primary DESC, address))[1] AS domain_id
                         FROM address WHERE organisation_id = p.organisation_id AND person_id = p.person_id) a ON true
      LEFT JOIN domain d ON d.organisation_id = p.organisation_id AND d.domain_id = a.domain_id
-     LEFT JOIN route_mode rm ON rm.organisation_id = p.organisation_id AND rm.route_id = coalesce(p.route_id, g.route_id, d.route_id)
+     LEFT JOIN LATERAL (${DECISION({ organisation: 'p.organisation_id', person: 'p.person_id', address: 'a.addresses[1]', route: 'coalesce(p.route_id, g.route_id, d.route_id)' })}) w ON true
      LEFT JOIN credential c ON c.subject_id = p.person_id AND c.kind = 1
      WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.person_id > $2)
        AND ($3::text IS NULL OR p.name ILIKE $3 OR EXISTS (SELECT FROM address x WHERE x.organisation_id = p.organisation_id
@@ -79,12 +87,12 @@ export interface StandingRow {
   now: Date
 }
 
-/** A person's own: the mode of their route (their own pin counted in), what waits for them, what they sent that is not home. */
+/** A person's own: the mode that counts for them (pins counted in), what waits for them, what they sent that is not home. */
 export async function personStanding(sql: Sql, organisationId: Id, personId: Id): Promise<StandingRow | null> {
   const rows = await sql.query<StandingRow>(
-    `SELECT coalesce(CASE pm.pin WHEN 1 THEN 3 WHEN 2 THEN 1 WHEN 3 THEN 7 END, rm.mode, 1) AS mode,
-            coalesce(pm.since, rm.since, now()) AS since, coalesce(pm.pin, rm.pin) AS pin,
-            CASE WHEN pm.pin IS NULL THEN coalesce(rm.cause, 'first-seen') ELSE (ARRAY['pinned-emergency', 'pinned-normal', 'pinned-hold'])[pm.pin] END AS cause,
+    `SELECT coalesce(pm.mode, ${Mode.normal}) AS mode, coalesce(pm.since, now()) AS since, pm.pin,
+            CASE WHEN pm.by = 'mailbox' THEN 'mailbox-fails' WHEN pm.pin IS NULL OR pm.by = 'route' THEN coalesce(rm.cause, 'first-seen')
+              ELSE (ARRAY['pinned-emergency', 'pinned-normal', 'pinned-hold'])[pm.pin] END AS cause,
             coalesce(r.name, '') AS "primaryName", w.waiting AS "waitingHere", s.sent AS "sentHere",
             k.parked AS "parkedHere",
             coalesce(l.home, 0) AS home, w.held AS pending, e.return_event_id IS NOT NULL AS returning, now() AS now
@@ -94,7 +102,7 @@ export async function personStanding(sql: Sql, organisationId: Id, personId: Id)
      LEFT JOIN domain d ON d.organisation_id = p.organisation_id AND d.domain_id = a.domain_id
      LEFT JOIN route r ON r.organisation_id = p.organisation_id AND r.route_id = coalesce(p.route_id, g.route_id, d.route_id)
      LEFT JOIN route_mode rm ON rm.organisation_id = p.organisation_id AND rm.route_id = r.route_id
-     LEFT JOIN person_mode pm ON pm.organisation_id = p.organisation_id AND pm.person_id = p.person_id AND (pm.pin_until IS NULL OR pm.pin_until > now())
+     LEFT JOIN LATERAL (${DECISION({ organisation: 'p.organisation_id', person: 'p.person_id', address: 'a.address', route: 'r.route_id' })}) pm ON true
      LEFT JOIN return_event e ON e.organisation_id = p.organisation_id AND e.return_event_id = rm.return_event_id
        AND e.recovering_at IS NOT NULL AND e.finished_at IS NULL
      LEFT JOIN LATERAL (SELECT count(*) AS waiting, count(*) FILTER (WHERE held) AS held FROM delivery x

@@ -2,10 +2,11 @@
  * The queue as pages show it, and what an admin may do to one delivery. Lists are keyset pages by delivery_id (ordered by
  * time); acts change one row under conditions and say whether they did, so that two admins cannot both win.
  */
-import { DeliveryState, Direction, DsnSent, Mode, Pin, RouteKind } from '../platform/codes.ts'
+import { DeliveryState, Direction, DsnSent, Mode } from '../platform/codes.ts'
 import type { Sql, SqlValue } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { wholeReply } from './outcomes.ts'
+import { DECISION } from './pins.ts'
 
 export interface QueueRow {
   deliveryId: Id
@@ -20,7 +21,7 @@ export interface QueueRow {
   acceptedAt: Date
   size: number
   route: string | null
-  /** the mode (codes.ts Mode) of its route, or of its person's own pin, that makes it wait, and since when */
+  /** the mode (codes.ts Mode) that makes it wait: its route's, a pin's, a failing mailbox's, and since when */
   waitMode: number | null
   waitSince: Date | null
   /** Quiet Time holds it: the window's name, and until when */
@@ -37,26 +38,20 @@ export const shownReply = (reply: string): string =>
   `CASE WHEN m.direction = ${Direction.notice} THEN regexp_replace(${reply}, '[^\\s<>]+@[^\\s<>]+', '…@…', 'g') ELSE ${reply} END`
 
 export const QUEUE_COLUMNS = `d.delivery_id AS "deliveryId", d.message_id AS "messageId", ${shownRecipient('m', 'd')} AS recipient, m.envelope_from AS "from",
-  m.subject, d.state, CASE WHEN w.mode IS NULL THEN d.reason ELSE 'route-closed' END AS reason, d.attempts,
+  m.subject, d.state, CASE WHEN w.mode IS NULL THEN d.reason WHEN w.by = 'mailbox' THEN 'mailbox-fails' ELSE 'route-closed' END AS reason, d.attempts,
   CASE WHEN w.mode IS NULL AND d.state IN (0, 2, 3) THEN d.next_attempt END AS "nextAttemptAt",
   d.accepted_at AS "acceptedAt", m.size, r.name AS route, w.mode AS "waitMode", w.since AS "waitSince", qh.window_name AS "quietWindow", qh.until AS "quietUntil"`
 
 /**
  * Where QUEUE_COLUMNS come from, beside the delivery `d`. `w` says what core/continuity decides when work is claimed: a
- * primary whose mode lets mail wait, or a person whose own pin does. Its time of the next attempt is then no promise and
+ * primary whose mode lets mail wait, a pin, or a mailbox that fails. Its time of the next attempt is then no promise and
  * is not shown.
  */
 const QUEUE_JOINS = `JOIN message m ON m.organisation_id = d.organisation_id AND m.message_id = d.message_id
   LEFT JOIN route r ON r.organisation_id = d.organisation_id AND r.route_id = d.route_id
   LEFT JOIN LATERAL (
-    SELECT 1 AS rank, CASE pm.pin WHEN ${Pin.hold} THEN ${Mode.hold} ELSE ${Mode.emergency} END AS mode, pm.since
-    FROM person_mode pm WHERE pm.organisation_id = d.organisation_id AND pm.person_id = d.person_id
-      AND pm.pin IN (${Pin.emergency}, ${Pin.hold}) AND (pm.pin_until IS NULL OR pm.pin_until > now())
-    UNION ALL
-    SELECT 2, rm.mode, rm.since FROM route_mode rm
-    WHERE rm.organisation_id = d.organisation_id AND rm.route_id = d.route_id AND r.kind = ${RouteKind.primary}
-      AND rm.mode IN (${Mode.emergency}, ${Mode.recovering}, ${Mode.quiet}, ${Mode.hold})
-    ORDER BY 1 LIMIT 1
+    SELECT * FROM (${DECISION({ organisation: 'd.organisation_id', person: 'd.person_id', address: 'd.recipient', route: 'd.route_id' })}) x
+    WHERE x.mode IN (${Mode.emergency}, ${Mode.recovering}, ${Mode.quiet}, ${Mode.hold})
   ) w ON d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure})
   LEFT JOIN quiet_hold qh ON qh.organisation_id = d.organisation_id AND qh.delivery_id = d.delivery_id
     AND d.reason = 'quiet-time' AND d.state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure})`

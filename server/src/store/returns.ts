@@ -10,7 +10,7 @@ import { AttemptOutcome, DeliveryState, routeFaults } from '../platform/codes.ts
 import { uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { NIL_ID, type Id } from '../platform/ids.ts'
-import { CLAIM_COLUMNS, type ClaimedDelivery } from './claims.ts'
+import { CLAIM_COLUMNS, openPassage, passageValues, passes, type ClaimedDelivery, type Passage } from './claims.ts'
 
 interface EventKey {
   organisationId: Id
@@ -170,7 +170,7 @@ const CLAIM = `oldest AS (
       bool_and(state <> ${DeliveryState.leased} AND next_attempt <= now()) OVER w AS free
     FROM (
       SELECT organisation_id, delivery_id, state, next_attempt FROM delivery
-      WHERE organisation_id = p.organisation_id AND person_id = p.person_id AND state < 10 AND route_id = $1
+      WHERE organisation_id = p.organisation_id AND person_id = p.person_id AND state < 10 AND route_id = $1 AND ${passes(9)}
         AND (state = ${DeliveryState.leased} OR next_attempt <= now() OR ${ROUTE_FAULT})
       ORDER BY delivery_id LIMIT $8) q
     WINDOW w AS (ORDER BY delivery_id)) o
@@ -190,14 +190,14 @@ SELECT * FROM taken ORDER BY "deliveryId"`
 
 const BY_WINDOW = `WITH head AS MATERIALIZED (
   SELECT organisation_id, person_id FROM delivery
-  WHERE route_id = $1 AND ${DUE} AND person_id <> ALL ($6::uuid[]) ORDER BY next_attempt LIMIT $5
+  WHERE route_id = $1 AND ${DUE} AND person_id <> ALL ($6::uuid[]) AND ${passes(9)} ORDER BY next_attempt LIMIT $5
 ), ${FLYING}, persons AS (
   SELECT DISTINCT organisation_id, person_id FROM head
   WHERE person_id NOT IN (SELECT person_id FROM flying WHERE person_id IS NOT NULL)
 ), unknown AS MATERIALIZED (
   -- A window of their own: people who own the head of the queue do not hide those without a person.
   SELECT organisation_id, delivery_id, recipient FROM delivery
-  WHERE organisation_id = $7 AND person_id IS NULL AND route_id = $1 AND ${DUE} ORDER BY delivery_id LIMIT $5
+  WHERE organisation_id = $7 AND person_id IS NULL AND route_id = $1 AND ${DUE} AND ${passes(9)} ORDER BY delivery_id LIMIT $5
 ), strangers AS (
   SELECT DISTINCT ON (recipient) organisation_id, delivery_id FROM unknown
   WHERE recipient NOT IN (SELECT recipient FROM flying WHERE person_id IS NULL)
@@ -220,8 +220,10 @@ export interface ReturnClaim {
   depth?: number
   nodeId: Id
   leaseSeconds: number
-  /** people whose own pin makes their mail wait */
+  /** people whose turn it is not */
   except?: readonly Id[]
+  /** whose mail waits */
+  pins?: Passage
 }
 
 /** `place`: in the row of what its person is owed, from 1; a gap means that somebody else holds what was to come before. */
@@ -243,6 +245,7 @@ export async function claimOldestPerPerson(sql: Sql, want: ReturnClaim): Promise
       uuidArray(want.except ?? []),
       want.organisationId,
       want.depth ?? 1,
+      ...passageValues(want.pins ?? openPassage),
     ],
     'return-claim-window',
   )
@@ -281,6 +284,7 @@ export async function claimOfPersons(
       uuidArray(want.personIds),
       uuidArray(want.except ?? []),
       want.depth ?? 1,
+      ...passageValues(want.pins ?? openPassage),
     ],
     'return-claim-persons',
   )
@@ -295,13 +299,13 @@ export async function blameMessage(sql: Sql, organisationId: Id, deliveryId: Id)
   )
 }
 
-const NOT_WAITING = `(person_id IS NULL OR person_id <> ALL ($2::uuid[]))`
+const NOT_WAITING = passes(2)
 
 /** What keeps a return from being finished. A delivery in a back-off of its own (a full mailbox) does not. */
 export async function returnRest(
   sql: Sql,
   routeId: Id,
-  except: readonly Id[] = [],
+  pins: Passage = openPassage,
 ): Promise<{ due: boolean; underWay: boolean; routeFault: boolean }> {
   const rows = await sql.query<{ due: boolean; underWay: boolean; routeFault: boolean }>(
     `SELECT EXISTS (SELECT FROM delivery WHERE route_id = $1 AND ${DUE} AND ${NOT_WAITING}) AS due,
@@ -309,7 +313,7 @@ export async function returnRest(
        EXISTS (SELECT FROM delivery WHERE route_id = $1 AND state < 10 AND next_attempt > now() AND ${ROUTE_FAULT}
          AND ${NOT_WAITING})
          AS "routeFault"`,
-    [routeId, uuidArray(except)],
+    [routeId, ...passageValues(pins)],
     'return-rest',
   )
   return rows[0]!

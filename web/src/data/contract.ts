@@ -6,6 +6,8 @@ export type {
   AuditRow,
   HeldItem,
   LedgerItem,
+  ModePin,
+  ModePins,
   Organisation,
   ParkedItem,
   Person,

@@ -7,6 +7,7 @@ import type {
   AuditRow,
   HeldItem,
   LedgerItem,
+  ModePins,
   Organisation,
   Page,
   ParkedItem,
@@ -104,6 +105,13 @@ export const noticesQuery = (org: string) =>
   queryOptions({
     queryKey: ['org', org, 'notices'],
     queryFn: list<RouteNotices>(of(org, 'notices')),
+    refetchInterval: 5_000,
+  })
+
+export const pinsQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'pins'],
+    queryFn: ({ signal }) => api<ModePins>('GET', of(org, 'pins'), undefined, signal),
     refetchInterval: 5_000,
   })
 

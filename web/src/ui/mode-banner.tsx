@@ -30,11 +30,13 @@ export function Banner({ standing }: { standing: Standing }) {
   const back = standing.return && standing.return.pending > 0 ? standing.return : null
   const progress =
     back && t('banner.progress', { home: number(back.home, i18n.language), total: number(back.total, i18n.language) })
+  // One's own mailbox, while colleagues work: told apart from an outage of all.
+  const words = standing.cause === 'mailbox-fails' ? 'mailbox' : mode
   const what: ReactNode = (
     <Trans
       t={t}
       i18nKey={
-        standing.pin === 'emergency' && mode === 'emergency' ? 'banner.emergencyPinnedWhat' : `banner.${mode}What`
+        standing.pin === 'emergency' && mode === 'emergency' ? 'banner.emergencyPinnedWhat' : `banner.${words}What`
       }
       values={{ primary: primaryName }}
       components={{ when: <Since at={standing.since} /> }}
@@ -57,8 +59,8 @@ export function Banner({ standing }: { standing: Standing }) {
           </span>
         ) : (
           <>
-            <strong>{what}</strong> {t(`banner.${mode}Means`)}{' '}
-            <span className="banner-do">{(open || mode !== 'suspect') && t(`banner.${mode}Do`)}</span>
+            <strong>{what}</strong> {t(`banner.${words}Means`)}{' '}
+            <span className="banner-do">{(open || mode !== 'suspect') && t(`banner.${words}Do`)}</span>
           </>
         )}
         <Rest standing={standing} open={open} />

@@ -4,31 +4,40 @@
  * last modes stand.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { Mode, Pin, RouteKind, type Pin as PinNumber } from '../../platform/codes.ts'
+import { Mode, PinTarget, RouteKind, type Pin as PinNumber } from '../../platform/codes.ts'
 import type { Database, DedicatedSql } from '../../platform/db/database.ts'
 import { NIL_ID, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { openHints } from '../../store/hints.ts'
-import { allModes, ensureModes, personPins, type ModeRecord, type PersonPin } from '../../store/modes.ts'
+import type { Passage } from '../../store/claims.ts'
+import { allTroubles, type MailboxTrouble } from '../../store/mailbox-trouble.ts'
+import { allModes, ensureModes, type ModeRecord } from '../../store/modes.ts'
+import { allPins, peopleOfPinnedGroups } from '../../store/pins.ts'
 import { flowIn } from './mode-table.ts'
-import type { ModeBoard, RouteStanding } from './ports.ts'
+import { pinBook } from './pin-board.ts'
+import { canFailAlone, decide, type Decision } from './pin-order.ts'
+import type { Addressee, ModeBoard, RouteStanding } from './ports.ts'
 
 export interface LiveBoard extends ModeBoard {
   /** Reads everything again; whoever changed a mode in this process calls it after the commit. */
   refresh(): Promise<void>
   /** all routes, for pages and metrics */
   all(): Iterable<RouteStanding>
-  personPin(personId: Id): PinNumber | null
-  /** people whose own pin makes their mail wait, whatever the route does */
-  waitingPersons(organisationId: Id): Id[]
+  /** The mode that counts for somebody's mail, and who decided it. */
+  decision(whose: Addressee): Decision
+  /**
+   * For those of whom nothing narrower than their route speaks: a pin of its organisation counted in. `takes`: their mail
+   * goes, at once or by the return.
+   */
+  ofRoute(routeId: Id): Decision & { takes: boolean }
+  /** Something that people did, or a failing mailbox, keeps it back: neither the return nor a trial goes past that. */
+  isKeptBack(whose: Addressee): boolean
+  /** Whose mail waits or goes whatever its route does; `routeId`: and everybody else's on that route. */
+  passage(organisationIds: Iterable<Id>, routeId?: Id): Passage
+  /** people whose mailbox has failed since they were last well */
+  troubles(): readonly MailboxTrouble[]
   start(): Promise<void>
   stop(): Promise<void>
-}
-
-const pinnedMode: Record<PinNumber, Mode> = {
-  [Pin.emergency]: Mode.emergency,
-  [Pin.normal]: Mode.normal,
-  [Pin.hold]: Mode.hold,
 }
 
 export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; pollMs?: number }): LiveBoard {
@@ -36,7 +45,8 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
   const pollMs = deps.pollMs ?? 1000
   let standings = new Map<Id, RouteStanding>()
   let kinds = new Map<Id, number>()
-  let pins = new Map<Id, PersonPin>()
+  let troubles: readonly MailboxTrouble[] = []
+  let pins = pinBook([], [], [])
   const listeners: ((now: RouteStanding, before: RouteStanding | null) => void)[] = []
   let reading: Promise<void> | null = null
   let timer: Timer | null = null
@@ -46,11 +56,14 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
 
   async function read(): Promise<void> {
     await ensureModes(deps.db)
-    const [rows, persons] = await Promise.all([allModes(deps.db), personPins(deps.db)])
+    const [rows, pinned, failing] = await Promise.all([allModes(deps.db), allPins(deps.db), allTroubles(deps.db)])
+    const hasGroups = pinned.some(({ target }) => target === PinTarget.group)
+    const members = hasGroups ? await peopleOfPinnedGroups(deps.db) : []
     const before = standings
     standings = new Map(rows.map((row) => [row.routeId, standingOf(row)]))
     kinds = new Map(rows.map((row) => [row.routeId, row.kind]))
-    pins = new Map(persons.map((p) => [p.personId, p]))
+    pins = pinBook(pinned, members, failing)
+    troubles = failing
     for (const now of standings.values()) {
       const old = before.get(now.routeId) ?? null
       if (old?.version === now.version && old.returnEventId === now.returnEventId) continue
@@ -100,20 +113,38 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
     return standings.get(routeId) ?? unknownRoute(routeId)
   }
 
+  const isWayOut = (routeId: Id): boolean => (kinds.get(routeId) ?? RouteKind.primary) !== RouteKind.primary
+
+  function decision(whose: Addressee): Decision {
+    const { mode, pin } = standing(whose.routeId)
+    return decide({ ...pins.about(whose), route: { mode, isPinned: pin !== null } })
+  }
+  function ofRoute(routeId: Id): Decision & { takes: boolean } {
+    const { organisationId } = standing(routeId)
+    const found = decision({ organisationId, routeId, personId: null, address: '' })
+    return { ...found, takes: isWayOut(routeId) || passesIn(found.mode) }
+  }
+
   return {
     standing,
+    decision,
+    ofRoute,
+    isKeptBack(whose) {
+      const { mode, by } = decision(whose)
+      return by !== 'engine' && by !== 'route' && !passesIn(mode)
+    },
     all: () => standings.values(),
-    personPin: (personId) => (pins.get(personId)?.pin ?? null) as PinNumber | null,
-    waitingPersons: (organisationId) =>
-      [...pins.values()]
-        .filter((p) => p.organisationId === organisationId && p.pin !== Pin.normal)
-        .map((p) => p.personId),
-    flow(routeId, personId, traffic) {
-      const pin = personId === null ? undefined : pins.get(personId)?.pin
-      if (pin !== undefined) return flowIn(pinnedMode[pin as PinNumber], traffic)
-      // A way out has no mode.
-      if ((kinds.get(routeId) ?? RouteKind.primary) !== RouteKind.primary) return 'relay'
-      return flowIn(standing(routeId).mode, traffic)
+    passage: (organisationIds, routeId) => ({
+      ...pins.passage(new Set(organisationIds), (failing) => canFailAlone(standing(failing).mode)),
+      others: routeId === undefined || ofRoute(routeId).takes,
+    }),
+    troubles: () => troubles,
+    flow(whose, traffic) {
+      // A way out has no mode, and what goes to the world is nobody's mailbox; whoever sends by it may be held all the same.
+      if (!isWayOut(whose.routeId)) return flowIn(decision(whose).mode, traffic)
+      if (traffic === 'inboundProtected' || traffic === 'inboundOthers') return 'relay'
+      const { mode, by } = decision({ ...whose, routeId: NIL_ID })
+      return by === 'engine' ? 'relay' : flowIn(mode, traffic)
     },
     onChange: (run) => void listeners.push(run),
     refresh,
@@ -130,6 +161,9 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
     },
   }
 }
+
+/** Mail goes on in it, at once or by the return. */
+const passesIn = (mode: Mode): boolean => flowIn(mode, 'inboundOthers') !== 'wait'
 
 function standingOf(row: ModeRecord): RouteStanding {
   return {

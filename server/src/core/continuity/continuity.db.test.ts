@@ -9,7 +9,7 @@ import { reached, type ReachResult } from '../../clients/reach/result.ts'
 import type { ProbeResult } from '../../clients/smtp/probe.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { DeliveryState, EvidenceKind, Mode, Pin, RouteKind } from '../../platform/codes.ts'
-import { newId } from '../../platform/ids.ts'
+import { newId, type Id } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { addEvidence, evidenceOf } from '../../store/evidence.ts'
 import { modesOf } from '../../store/modes.ts'
@@ -81,6 +81,13 @@ afterEach(async () => {
 
 const modeOf = async (): Promise<number> => (await modesOf(fresh.db, [org.routeId]))[0]!.mode
 
+const of = (routeId: Id, personId: Id | null) => ({
+  organisationId: org.organisationId,
+  routeId,
+  personId,
+  address: 'alice@corp.test',
+})
+
 test('a primary dies and comes back: two processes agree, one judges, what is owed is marked, each step is audited', async () => {
   const [a, b] = [await node(), await node()]
   stops.push(
@@ -103,8 +110,8 @@ test('a primary dies and comes back: two processes agree, one judges, what is ow
     [a, b].every((n) => n.board.standing(org.routeId).mode === Mode.emergency),
   )
   expect(a.board.standing(org.routeId)).toEqual(b.board.standing(org.routeId))
-  expect(a.board.flow(org.routeId, null, 'inboundProtected')).toBe('wait')
-  expect(a.board.flow(org.outboundRouteId, null, 'fromPeople')).toBe('relay')
+  expect(a.board.flow(of(org.routeId, null), 'inboundProtected')).toBe('wait')
+  expect(a.board.flow(of(org.outboundRouteId, null), 'fromPeople')).toBe('relay')
   const rows = await fresh.db.query<{ id: string; state: number; held: boolean; due: boolean }>(
     'SELECT delivery_id AS id, state, held, next_attempt <= now() AS due FROM delivery',
   )
@@ -213,13 +220,20 @@ test('pins: win over evidence, end by themselves, need a reason, and are told to
   expect(audit.find((r) => r.action === 'pin-removed')).toMatchObject({ actor: 'engine' })
 
   const alice = org.people.alice!.personId
-  await a.pins.pinPerson({ ...org, personId: alice, pin: 'hold', reason: 'stolen', actor: 'operator:x' })
-  expect(a.board.flow(org.routeId, alice, 'fromPeople')).toBe('keep')
+  await a.pins.pinTarget({
+    ...org,
+    target: 'person',
+    targetId: alice,
+    pin: 'hold',
+    reason: 'stolen',
+    actor: 'operator:x',
+  })
+  expect(a.board.flow(of(org.routeId, alice), 'fromPeople')).toBe('keep')
   // also where the person's own mail goes by a way that has no mode
-  expect(a.board.flow(org.outboundRouteId, alice, 'fromPeople')).toBe('keep')
-  expect(a.board.flow(org.routeId, null, 'fromPeople')).toBe('relay')
-  await a.pins.pinPerson({ ...org, personId: alice, pin: null, reason: '', actor: 'operator:x' })
-  expect(a.board.flow(org.routeId, alice, 'fromPeople')).toBe('relay')
+  expect(a.board.flow(of(org.outboundRouteId, alice), 'fromPeople')).toBe('keep')
+  expect(a.board.flow(of(org.routeId, null), 'fromPeople')).toBe('relay')
+  await a.pins.pinTarget({ ...org, target: 'person', targetId: alice, pin: null, reason: '', actor: 'operator:x' })
+  expect(a.board.flow(of(org.routeId, alice), 'fromPeople')).toBe('relay')
 })
 
 test('a way out cannot be pinned, and nothing of the try is left', async () => {
@@ -325,7 +339,7 @@ test('people cannot reach their mail: its own emergency, mail goes on, each prob
   )
   signIn = reached('bad', 'no answer')
   await until('emergency', 9000, () => mode() === Mode.emergencyReach)
-  expect(a.board.flow(org.routeId, null, 'inboundProtected')).toBe('relay')
+  expect(a.board.flow(of(org.routeId, null), 'inboundProtected')).toBe('relay')
   const overview = (await a.overview(org.organisationId)).find(({ id }) => id === org.routeId)!
   expect(overview).toMatchObject({ mode: 'emergencyReach', cause: 'reach-lost' })
   expect(overview.detail).toContain('sign-in: no answer')

@@ -25,8 +25,10 @@ import { createJudge, type Judge } from './judge.ts'
 import { isBad, isOfBefore } from './observation.ts'
 import { createOverviews, type Overviews, type RouteOverview } from './overview.ts'
 import { createPauseWatch } from './pause.ts'
+import { createMailboxWatch, type Mailboxes } from './mailbox-watch.ts'
 import { createPins, type Pins } from './pins.ts'
 import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
+import { sensitivities } from './sensitivity.ts'
 import { createProbeAlarms } from './probe-alarms.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
 import { createReportDesk, type ReportDesk } from './report-desk.ts'
@@ -45,6 +47,7 @@ export interface Continuity {
   /** people say that they cannot reach their mail */
   reports: ReportDesk
   reportWatch: ReportWatch
+  mailboxes: Mailboxes
   overview(organisationId: Id): Promise<RouteOverview[]>
   returnNumbers: Overviews['returnNumbers']
   /** A notice about a canary has come. */
@@ -120,6 +123,15 @@ export function createContinuity(deps: {
     pause,
     sight,
     ...(deps.upkeep ? { upkeep: deps.upkeep } : {}),
+  })
+  const mailboxes = createMailboxWatch({
+    db,
+    clock,
+    log,
+    board,
+    numbersOf: (routeId) => sensitivities[routes.get(routeId)?.settings.sensitivity ?? 'balanced'],
+    nameOf: (routeId) => routes.get(routeId)?.name ?? routeId,
+    ...measured,
   })
   const answers: ((routeId: Id) => void)[] = []
   const hostTlsa: HostTlsa = deps.hostTlsa ?? (() => Promise.resolve({ kind: 'none' }))
@@ -206,6 +218,7 @@ export function createContinuity(deps: {
     pins: createPins({ db, judge, board }),
     reports: createReportDesk({ db: deps.db, clock, log, ...measured }),
     reportWatch,
+    mailboxes,
     overview: overviews.routes,
     returnNumbers: overviews.returnNumbers,
     canaryBack: createCanaryBack({ clock, log, routes, evidence }),
@@ -214,6 +227,7 @@ export function createContinuity(deps: {
       pause.start()
       await board.start()
       evidence.start()
+      mailboxes.start(judging)
       if (!judging) return
       sight.start()
       await judge.tick()
@@ -232,6 +246,7 @@ export function createContinuity(deps: {
       hosts.stop()
       sight.stop()
       await judge.stop()
+      await mailboxes.stop()
       await evidence.stop().catch(() => undefined)
       await board.stop()
       pause.stop()

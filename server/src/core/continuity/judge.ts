@@ -12,13 +12,13 @@ import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { canariesOf, evidenceOf, trimEvidence, type EvidenceRow } from '../../store/evidence.ts'
-import { claimJudgement, judgedBy, readMode, releaseJudgement, removeExpiredPersonPins } from '../../store/modes.ts'
-import { appendAudit } from '../audit/index.ts'
+import { claimJudgement, judgedBy, readMode, releaseJudgement } from '../../store/modes.ts'
 import type { RouteBook } from '../directory/index.ts'
 import type { LiveBoard } from './board.ts'
 import { canaryPlan, canaryWindow } from './canary.ts'
 import { step, stepChanges, type MachineEvent } from './machine.ts'
 import type { PauseWatch } from './pause.ts'
+import { endPins } from './pins.ts'
 import { isByFailure, isExpired, planStep, underLook, worsening, type Plan } from './plan.ts'
 import { windowFor, type HeardCount } from './reach.ts'
 import { heardProbes } from './reach-prober.ts'
@@ -180,16 +180,7 @@ export function createJudge(deps: {
 
   async function housekeeping(): Promise<void> {
     await trimEvidence(db, 24)
-    await db.transaction(async (sql) => {
-      for (const { organisationId, personId } of await removeExpiredPersonPins(sql))
-        await appendAudit(sql, {
-          organisationId,
-          actor: 'engine',
-          action: 'person-pin-removed',
-          subject: `person:${personId}`,
-          detail: { cause: 'expired' },
-        })
-    })
+    await db.transaction(endPins)
   }
 
   async function tick(): Promise<void> {

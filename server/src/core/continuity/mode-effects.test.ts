@@ -57,7 +57,7 @@ test.each(modes)('mail in mode %s goes as the table says', async (mode) => {
     },
     board: {
       standing: () => standing(mode),
-      flow: (_route, _person, traffic) => flowIn(Mode[mode], traffic),
+      flow: (_whose, traffic) => flowIn(Mode[mode], traffic),
       onChange: () => undefined,
     },
   })
@@ -68,7 +68,7 @@ test.each(modes)('mail in mode %s goes as the table says', async (mode) => {
   expect(inbound(false).deliveries).toMatchObject([fate[modeTable[mode].inboundOthers]])
   // visible here in every mode
   expect(inbound(true).copies).toMatchObject([{ folderNo: 1 }])
-  const author = { personId: newId(5), routeId: newId(4) }
+  const author = { organisationId, personId: newId(5), routeId: newId(4), address: 'a@corp.test' }
   const outbound = await routing.outbound({ ...input, organisationId, outboundRouteId: newId(6), author }, ['x@y.test'])
   expect(outbound.deliveries).toMatchObject([fate[modeTable[mode].fromPeople]])
 })

@@ -10,11 +10,13 @@ import { evidenceSummary, lastOfProbes } from '../../store/evidence.ts'
 import { hostStates, type HostState } from '../../store/route-hosts.ts'
 import { protectedPeople, reportCounts } from '../../store/reports.ts'
 import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
+import { allTroubles, type MailboxTrouble } from '../../store/mailbox-trouble.ts'
 import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
 import { sharedAnswers } from '../../platform/shared-answers.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { routeSettingsSchema } from '../directory/index.ts'
 import type { ReachProbe, RouteBook, Switching } from '../directory/index.ts'
+import { PART_OF_A_ROUTE } from './mailbox-rule.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
 import { hostName } from './host-watch.ts'
@@ -55,6 +57,19 @@ export interface RouteOverview {
   question: { direction: Direction; to: ModeName; policy: Question['leave']; since: string; detail: string } | null
   /** it takes mail for anybody: nothing is learned from it; when a made-up recipient was last asked about */
   acceptsAll: { since: string; askedAt: string } | null
+  /** people whose mailbox fails while the route takes others' mail (mailbox-rule.ts): the first of them, the longest first */
+  mailboxes: {
+    isPart: boolean
+    failing: number
+    people: {
+      personId: Id
+      name: string
+      since: string
+      failures: number
+      lastText: string | null
+      nextTryAt: string | null
+    }[]
+  }
   returnEvent: ({ id: Id; startedAt: string } & ReturnNumbers) | null
 }
 
@@ -104,12 +119,13 @@ async function routeOverviews(
   organisationId: Id,
   numbersOf: Overviews['returnNumbers'],
 ): Promise<RouteOverview[]> {
-  const [names, modes, evidence, events, hosts] = await Promise.all([
+  const [names, modes, evidence, events, hosts, troubles] = await Promise.all([
     routeOverview(db, organisationId),
     allModes(db),
     evidenceSummary(db, organisationId, 10),
     returnEvents(db, organisationId, { before: null, limit: 50 }),
     hostStates(db, organisationId),
+    allTroubles(db),
   ])
   const byRoute = new Map(modes.map((mode) => [mode.routeId, mode]))
   const reachOf = (routeId: Id): readonly ReachProbe[] => routes.get(routeId)?.settings.reach ?? []
@@ -177,10 +193,29 @@ async function routeOverviews(
         name.acceptsAllSince && name.acceptsAllAt
           ? { since: name.acceptsAllSince.toISOString(), askedAt: name.acceptsAllAt.toISOString() }
           : null,
+      mailboxes: mailboxesOf(troubles.filter((one) => one.routeId === name.routeId)),
       returnEvent: await openEvent(numbersOf, mode, events),
     })
   }
   return result
+}
+
+const MOST_SHOWN = 50
+
+function mailboxesOf(troubles: readonly MailboxTrouble[]): RouteOverview['mailboxes'] {
+  const people = troubles.flatMap(({ since, ...one }) => (since === null ? [] : { ...one, since }))
+  return {
+    isPart: people.length >= PART_OF_A_ROUTE,
+    failing: people.length,
+    people: people.slice(0, MOST_SHOWN).map(({ personId, name, since, failures, lastText, nextTry }) => ({
+      personId,
+      name,
+      since: since.toISOString(),
+      failures,
+      lastText,
+      nextTryAt: nextTry?.toISOString() ?? null,
+    })),
+  }
 }
 
 function questionOf(mode: ModeRecord): RouteOverview['question'] {

@@ -1,13 +1,14 @@
 /**
- * What people do to modes: pin a route or a person's own mode, and take the pin away. A pin needs a reason, may end by
- * itself, and is checked against the version the person looked at. Only a primary's route can be pinned: a way out has no
- * mode of its own.
+ * What people do to modes: pin a route, or everything of an organisation, a domain, a group or a person, and take the pin
+ * away. A pin needs a reason, may end by itself, and is checked against the version the person looked at. Which of several
+ * counts: pin-order.ts. Only a primary's route can be pinned: a way out has no mode of its own.
  */
-import { Pin, RouteKind } from '../../platform/codes.ts'
-import type { Database } from '../../platform/db/database.ts'
+import { Pin, PinTarget, RouteKind, wordOf } from '../../platform/codes.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
-import { readMode, setPersonPin } from '../../store/modes.ts'
+import { readMode } from '../../store/modes.ts'
+import { endExpiredPins, readPin, removePin, writePin, type PinRow } from '../../store/pins.ts'
 import { appendAudit } from '../audit/index.ts'
 import type { LiveBoard } from './board.ts'
 import type { Judge } from './judge.ts'
@@ -24,12 +25,14 @@ export interface PinRequest {
   until?: Date | null
   /** as in audit rows: 'person:<id>', 'operator:<name>', 'cli:<account>' */
   actor: string
+  /** what the person saw (0: no pin); absent for the command line, which acts on what is */
+  version?: number
 }
 
 export interface Pins {
-  /** `version`: what the person saw; absent for the command line, which acts on what is. */
-  pinRoute(request: PinRequest & { routeId: Id; version?: number }): Promise<void>
-  pinPerson(request: PinRequest & { personId: Id }): Promise<void>
+  pinRoute(request: PinRequest & { routeId: Id }): Promise<void>
+  /** The pin as it is then; null: there is none. */
+  pinTarget(request: PinRequest & { target: keyof typeof PinTarget; targetId: Id }): Promise<PinRow | null>
   /** Yes to what the engine asks, or what it only shows is done by hand: one click, in the person's name. */
   answer(request: { organisationId: Id; routeId: Id; direction: Direction; actor: string }): Promise<void>
 }
@@ -65,7 +68,9 @@ async function refuseWayOut(db: Database, request: { organisationId: Id; routeId
     )
 }
 
-export function createPins(deps: { db: Database; judge: Judge; board: LiveBoard }): Pins {
+const changed = (): WireError => new WireError('conflict', 'this pin has changed since you looked')
+
+export function createPins(deps: { db: Database; judge: Judge; board: Pick<LiveBoard, 'refresh'> }): Pins {
   return {
     async pinRoute(request) {
       const { reason, until } = checked(request)
@@ -90,27 +95,50 @@ export function createPins(deps: { db: Database; judge: Judge; board: LiveBoard 
         { actor, version: record.version },
       )
     },
-    async pinPerson(request) {
-      const { organisationId, personId, actor, pin } = request
+    async pinTarget(request) {
+      const { organisationId, actor, pin, version, target, targetId } = request
       const { reason, until } = checked(request)
-      await deps.db.transaction(async (sql) => {
-        await setPersonPin(sql, {
-          organisationId,
-          personId,
-          pin: pin === null ? null : Pin[pin],
-          pinReason: reason,
-          pinAuthor: actor,
-          pinUntil: until,
-        })
+      const key = { organisationId, target: PinTarget[target], targetId }
+      const after = await deps.db.transaction(async (sql) => {
+        const before = await readPin(sql, key)
+        if (pin === null) {
+          // Taken away already: as it was wanted, unless somebody else put another one there.
+          if (before === null && !version) return null
+          if (!(await removePin(sql, key, version))) throw changed()
+        } else {
+          if (!(await writePin(sql, { ...key, pin: Pin[pin], reason, author: actor, until, version }))) throw changed()
+        }
+        const now = await readPin(sql, key)
+        if (now !== null && now.name === null)
+          throw new WireError('not-found', `there is no such ${target} in this organisation`)
         await appendAudit(sql, {
           organisationId,
           actor,
-          action: pin === null ? 'person-pin-removed' : 'person-pin-set',
-          subject: `person:${personId}`,
-          detail: { pin: pin ?? 'none', reason, ...(until ? { until: until.toISOString() } : {}) },
+          action: pin === null ? 'pin-removed' : 'pin-set',
+          subject: `${target}:${targetId}`,
+          detail: {
+            pin: pin ?? 'none',
+            ...(before ? { before: wordOf(Pin, before.pin) } : {}),
+            reason,
+            ...(until ? { until: until.toISOString() } : {}),
+          },
         })
+        return now
       })
       await deps.board.refresh()
+      return after
     },
   }
+}
+
+/** Those whose time is over are taken away, each with its row in the audit; they count no more since it was over. */
+export async function endPins(sql: Sql): Promise<void> {
+  for (const { organisationId, target, targetId } of await endExpiredPins(sql))
+    await appendAudit(sql, {
+      organisationId,
+      actor: 'engine',
+      action: 'pin-removed',
+      subject: `${wordOf(PinTarget, target)}:${targetId}`,
+      detail: { cause: 'expired' },
+    })
 }

@@ -30,10 +30,20 @@ export type Flow =
 
 export type Traffic = 'inboundProtected' | 'inboundOthers' | 'fromPrimary' | 'fromPeople'
 
+/** Whose mail it is: a recipient, or an author. */
+export interface Addressee {
+  organisationId: Id
+  routeId: Id
+  /** null: nobody whom the directory knows as a person */
+  personId: Id | null
+  /** its domain may be pinned; '' where there is none */
+  address: string
+}
+
 export interface ModeBoard {
   standing(routeId: Id): RouteStanding
-  /** The flow for a delivery to this route, a person's own pin counted in. */
-  flow(routeId: Id, personId: Id | null, traffic: Traffic): Flow
+  /** The flow for somebody's mail, all pins that reach it counted in. */
+  flow(whose: Addressee, traffic: Traffic): Flow
   /** Called after a mode has changed, in this process, wherever the change was made. */
   onChange(listener: (now: RouteStanding, before: RouteStanding | null) => void): void
 }

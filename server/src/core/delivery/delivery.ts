@@ -7,19 +7,27 @@
  * them; if we die they run out and become unsure, because the body may have been sent.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { AttemptOutcome, BodyStore, EvidenceKind, Mode, Pin, RouteKind } from '../../platform/codes.ts'
+import { AttemptOutcome, BodyStore, EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
+import type { RecipientResult } from '../../clients/smtp/result.ts'
 import type { Config } from '../../platform/config/config.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { giveBack, type ClaimedDelivery } from '../../store/claims.ts'
-import { classifyAttempt, type EvidenceSink, type LiveBoard } from '../continuity/index.ts'
+import {
+  classifyAttempt,
+  speaksOfMailbox,
+  type Addressee,
+  type EvidenceSink,
+  type LiveBoard,
+  type Mailboxes,
+} from '../continuity/index.ts'
 import type { LiveDirectory, Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
 import { isNeverHeld, type QuietBook } from '../quiet/index.ts'
 import { createDestinations } from './destinations.ts'
-import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job } from './job.ts'
+import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job, type JobRecipient } from './job.ts'
 import { runInOrder } from './in-order.ts'
 import { createLeases } from './leases.ts'
 import { createMailboxFaults } from './one-mailbox.ts'
@@ -79,7 +87,8 @@ export interface DeliveryDeps extends OutgoingMailDeps {
   config: Pick<Config, 'delivery' | 'hostname'>
   nodeId: Id
   routes: RouteBook
-  board: Pick<LiveBoard, 'standing' | 'flow' | 'onChange' | 'personPin' | 'waitingPersons'>
+  board: Pick<LiveBoard, 'decision' | 'flow' | 'isKeptBack' | 'ofRoute' | 'onChange' | 'passage' | 'standing'>
+  mailboxes: Mailboxes
   quiet: Pick<QuietBook, 'isIdle' | 'holds' | 'generation'>
   evidence: EvidenceSink
   directory: Pick<LiveDirectory, 'learn'>
@@ -118,23 +127,26 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
   )
 
-  const isOpen = (routeId: Id, personId: Id | null = null): boolean =>
-    ['relay', 'attempt'].includes(board.flow(routeId, personId, personId ? 'inboundProtected' : 'inboundOthers'))
-
-  const isPinned = ({ personId }: { personId: Id | null }): boolean => {
-    const pin = personId === null ? null : board.personPin(personId)
-    return pin !== null && pin !== Pin.normal
-  }
+  const whose = ({ organisationId, routeId }: Job, { personId, address }: JobRecipient): Addressee => ({
+    organisationId,
+    routeId,
+    personId,
+    address,
+  })
+  const isOpenFor = (to: Addressee): boolean =>
+    ['relay', 'attempt'].includes(board.flow(to, to.personId ? 'inboundProtected' : 'inboundOthers'))
 
   /** Modes are read at each attempt: a switch between claim and attempt must not let mail slip through. */
   function mayGo(job: Job): boolean {
     if (stopped || !gate.may(job)) return false
-    const { mode, pin } = board.standing(job.routeId)
-    // A person who was pinned meanwhile: neither the return nor a trial goes past that.
-    if ((job.byReturn || job.isTrial) && job.recipients.some(isPinned)) return false
-    if (job.isTrial) return pin === null
-    if (job.byReturn) return mode === Mode.recovering || mode === Mode.normal
-    return job.recipients.every(({ personId }) => isOpen(job.routeId, personId))
+    const { mode } = board.standing(job.routeId)
+    return job.recipients.every((recipient) => {
+      const to = whose(job, recipient)
+      // Whoever was pinned meanwhile: neither the return nor a trial goes past that.
+      if (job.isTrial) return ['engine', 'mailbox'].includes(board.decision(to).by) || isOpenFor(to)
+      if (job.byReturn) return !board.isKeptBack(to) && (mode === Mode.recovering || mode === Mode.normal)
+      return isOpenFor(to)
+    })
   }
 
   const destinations = createDestinations({
@@ -169,12 +181,15 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       waits: route?.settings ?? DEFAULT_WAITS,
       isOld: clock.now() - job.acceptedAt > config.delivery.maxAge * 1000,
       random: Math.random,
-      isOneMailbox: (address) => isPrimary && mailboxFaults.failed(routeId, address),
+      isOneMailbox: (recipient) =>
+        isPrimary &&
+        (mailboxFaults.failed(routeId, recipient.address) || board.decision(whose(job, recipient)).by === 'mailbox'),
     })
     const told = new Set<EvidenceKind>()
     for (const { recipient, result, verdict, evidence: kind, isNews } of settled) {
       finished.inc({ outcome: result.outcome, reason: verdict.reason })
       if (isPrimary && result.outcome === 'delivered') mailboxFaults.taken(routeId, recipient.address)
+      if (isPrimary && recipient.personId !== null) heard(job, recipient.personId, recipient.deliveryId, result)
       if (isNews) learned.push({ organisationId, address: recipient.address, routeId, personId: null })
       // One transaction is one observation of each kind, however many recipients it had.
       if (kind === null || told.has(kind)) continue
@@ -217,12 +232,19 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     waiter(results, written)
   }
 
+  /** What became of a person's mail says something of their mailbox. */
+  function heard({ organisationId, routeId }: Job, personId: Id, deliveryId: Id, result: RecipientResult): void {
+    if (result.outcome === 'delivered') deps.mailboxes.taken({ organisationId, personId })
+    else if (result.outcome === 'deferred' && speaksOfMailbox(result))
+      deps.mailboxes.failed({ organisationId, personId, routeId, deliveryId, stage: result.stage, text: result.text })
+  }
+
   /** From here on its leases are renewed and its bytes count. */
   function hold(job: Job): void {
     room.take(job.routeId, jobBytes(job))
     for (const { deliveryId } of job.recipients) leases.hold({ deliveryId, organisationId: job.organisationId })
   }
-  /** Out of the commit or the queue: what Quiet Time holds goes back, what it held until now goes out at a pace. */
+  /** Out of the commit or the queue: what Quiet Time holds goes back, what waited until now goes out at a pace. */
   function enter(job: Job): void {
     const go = gate.asks(job) ? gate.part(job).go : job
     if (go === null) {
@@ -231,7 +253,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       return passThrough.untried(job.messageId)
     }
     hold(go)
-    if (go.wasQuiet || (quietEnd.isBehind(go) && !isNeverHeld({ ...go, envelopeFrom: go.mailFrom }))) quietEnd.push(go)
+    const isExempt = isNeverHeld({ ...go, envelopeFrom: go.mailFrom })
+    if (go.isTrial) destinations.push(go)
+    else if (go.hasWaited || (quietEnd.isBehind(go) && !isExempt)) quietEnd.push(go)
     else destinations.push(go)
   }
   const send = (job: Job): Promise<{ results: AttemptResult[]; stored: Promise<unknown> }> =>
@@ -301,7 +325,6 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const queue = createQueuePoll({
     ...deps,
     destinations: { keyOf: destinations.keyOf, load: (id) => destinations.load(id) + quietEnd.load(id) },
-    isOpen,
     hasRoom: (routeId) => room.has(routeId),
     push: enter,
   })
@@ -309,7 +332,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const takeBack = (routeId?: Id): Job[] => [...quietEnd.takeBack(routeId), ...destinations.takeBack(routeId)]
 
   board.onChange((now) => {
-    if (isOpen(now.routeId)) return queue.poke()
+    const { takes, mode } = board.ofRoute(now.routeId)
+    if (takes && mode !== Mode.recovering) return queue.poke()
     void handBack(takeBack(now.routeId)).catch(logged('giving back leases'))
     if (now.mode === Mode.emergency || now.mode === Mode.hold) destinations.cut(now.routeId)
   })

@@ -46,8 +46,8 @@ export interface Job {
   isTrial: boolean
   /** its bytes are in memory with another job of the message, which counts them */
   sharesBody?: boolean
-  /** Quiet Time held it until now */
-  wasQuiet: boolean
+  /** it was held back until now: Quiet Time, a pin, a mailbox that failed */
+  hasWaited: boolean
 }
 
 /** RFC 5321 section 4.5.3.1.8: a server must take at least this many recipients in one transaction. */
@@ -122,12 +122,13 @@ export function jobsOfIncoming(
     returnEventId: null,
     byReturn: false,
     isTrial: false,
-    wasQuiet: false,
+    hasWaited: false,
     ...(i > 0 ? { sharesBody: true } : {}),
   }))
 }
 
-const isQuiet = ({ reason }: Pick<ClaimedDelivery, 'reason'>): boolean => reason === 'quiet-time'
+const hasWaited = ({ reason, held }: Pick<ClaimedDelivery, 'reason' | 'held'>): boolean =>
+  held || reason === 'quiet-time'
 
 /**
  * The transactions of claimed work: deliveries of one message that go the same way share one, but for what is marked
@@ -141,7 +142,8 @@ export function jobsOfClaims(
   return [
     ...groups(
       claims,
-      (c) => `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held} ${isQuiet(c)} ${c.envelopeFrom}`,
+      (c) =>
+        `${c.messageId} ${keyOf(c.routeId, c.recipient)} ${c.wasUnsure} ${c.held} ${hasWaited(c)} ${c.envelopeFrom}`,
     ),
   ].map((list) => {
     const first = list[0]!
@@ -172,7 +174,7 @@ export function jobsOfClaims(
         unsureBefore: c.unsureBefore,
         cleared: c.isReleased,
       })),
-      wasQuiet: isQuiet(first),
+      hasWaited: hasWaited(first),
       ...how,
     }
   })

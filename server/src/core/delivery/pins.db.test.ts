@@ -14,6 +14,7 @@ import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
 import { insertBodyRow } from '../../store/bodies.ts'
+import { openPassage } from '../../store/claims.ts'
 import { claimOldestPerPerson } from '../../store/returns.ts'
 import { createRouteBook } from '../directory/index.ts'
 import { createDelivery, type Delivery } from './index.ts'
@@ -58,9 +59,15 @@ beforeEach(async () => {
       }),
       flow: () => 'paced',
       onChange: () => undefined,
-      personPin: (personId) => pinned.get(personId) ?? null,
-      waitingPersons: () => [...pinned.keys()],
+      decision: ({ personId }) =>
+        personId !== null && pinned.has(personId)
+          ? { mode: Mode.hold, by: 'person' }
+          : { mode: Mode.recovering, by: routePin === null ? 'engine' : 'route' },
+      isKeptBack: ({ personId }) => personId !== null && pinned.has(personId),
+      ofRoute: () => ({ mode: Mode.recovering, by: 'engine', takes: true }),
+      passage: () => ({ ...openPassage, waitPersons: [...pinned.keys()] }),
     },
+    mailboxes: { failed: () => undefined, taken: () => undefined, claimTries: () => Promise.resolve([]) },
     quiet: { isIdle: () => true, holds: () => null, generation: () => 0 },
     evidence: { report: () => undefined },
     directory: { learn: async () => undefined },

@@ -1,7 +1,8 @@
 /**
  * Asks the queue for what is due: every second, when somebody says so, and at once when a route that had more than was
  * taken has room again. Only open routes are asked, so that the mail of closed ones costs nothing; of a closed one without
- * probes one delivery at a time may try.
+ * probes one delivery at a time may try, and of one with people who are pinned to normal their mail goes. Of people whose
+ * mailbox fails one delivery at a time may try.
  */
 import type { Clock } from '../../platform/clock.ts'
 import { Mode, RouteKind } from '../../platform/codes.ts'
@@ -10,8 +11,8 @@ import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { byKey } from '../../store/by-key.ts'
-import { claimDue, type ClaimWalk } from '../../store/claims.ts'
-import type { LiveBoard } from '../continuity/index.ts'
+import { claimDue, type ClaimedDelivery, type ClaimWalk } from '../../store/claims.ts'
+import type { LiveBoard, Mailboxes } from '../continuity/index.ts'
 import type { RouteBook } from '../directory/index.ts'
 import type { Destinations } from './destinations.ts'
 import { jobsOfClaims, type Job } from './job.ts'
@@ -31,15 +32,16 @@ interface Deps {
   config: Pick<Config, 'delivery'>
   nodeId: Id
   routes: Pick<RouteBook, 'all'>
-  board: Pick<LiveBoard, 'standing' | 'waitingPersons'>
+  board: Pick<LiveBoard, 'ofRoute' | 'passage'>
+  mailboxes: Pick<Mailboxes, 'claimTries'>
   destinations: Pick<Destinations, 'load' | 'keyOf'>
-  isOpen(routeId: Id): boolean
   hasRoom(routeId: Id): boolean
   push(job: Job): void
 }
 
 /** Deliveries claimed at once, and under way at once where a route has many destinations. */
 const CLAIM_PER_ROUTE = 200
+const byAge = (one: ClaimedDelivery, other: ClaimedDelivery): number => (one.deliveryId < other.deliveryId ? -1 : 1)
 /** Without probes: so often one real delivery may try. */
 const TRIAL_MS = 15_000
 
@@ -57,27 +59,38 @@ export function createQueuePoll(deps: Deps): QueuePoll {
   async function poll(): Promise<void> {
     const asked: { routeId: Id; limit: number; isTrial: boolean }[] = []
     const organisations = new Set<Id>()
-    for (const { routeId, organisationId, kind, settings } of deps.routes.all()) {
-      organisations.add(organisationId)
+    for (const { organisationId } of deps.routes.all()) organisations.add(organisationId)
+    const pins = board.passage(organisations)
+    const isAnybodyFree = pins.goPersons.length + pins.goDomains.length > 0
+    const closed = new Set<Id>()
+    for (const { routeId, kind, settings } of deps.routes.all()) {
       // A way to the world has connections for each domain.
       const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
       const limit = most - destinations.load(routeId)
-      if (deps.isOpen(routeId)) {
+      const { mode, takes } = board.ofRoute(routeId)
+      // While a route recovers the return feeds it.
+      const isOpen = takes && mode !== Mode.recovering
+      const isPartlyOpen = isAnybodyFree && !takes && mode !== Mode.hold
+      const isTrial = !takes && mayTry(routeId, settings.probe.enabled)
+      if (isPartlyOpen && !isTrial) closed.add(routeId)
+      if (isOpen || (isPartlyOpen && !isTrial)) {
         if (limit > 0 && deps.hasRoom(routeId)) asked.push({ routeId, limit, isTrial: false })
         else hungry.set(routeId, most)
-      } else if (mayTry(routeId, settings.probe.enabled)) asked.push({ routeId, limit: 1, isTrial: true })
+      } else if (isTrial) asked.push({ routeId, limit: 1, isTrial: true })
     }
+    await tryMailboxes()
     if (asked.length === 0) return
     const wish = {
       routeIds: asked.map((one) => one.routeId),
       limits: asked.map((one) => one.limit),
       nodeId: deps.nodeId,
       leaseSeconds: deps.config.delivery.lease,
-      // People pinned by hand wait whatever their route does, and stand in nobody's way.
-      except: [...organisations].flatMap((organisationId) => board.waitingPersons(organisationId)),
+      pins,
+      closed,
       walk,
     }
-    const claims = await byKey(deps.db, (sql) => claimDue(sql, wish))
+    // In the order in which it came: what waited together goes in it.
+    const claims = (await byKey(deps.db, (sql) => claimDue(sql, wish))).sort(byAge)
     const taken = new Map<Id, number>()
     for (const { routeId } of claims) taken.set(routeId, (taken.get(routeId) ?? 0) + 1)
     const trials = new Set<Id>()
@@ -89,10 +102,16 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       deps.push(trials.has(job.routeId) ? { ...job, isTrial: true } : job)
   }
 
+  async function tryMailboxes(): Promise<void> {
+    const claims = await deps.mailboxes.claimTries(deps.nodeId, deps.config.delivery.lease)
+    for (const job of jobsOfClaims(claims, destinations.keyOf, { returnEventId: null, byReturn: false, isTrial: true }))
+      deps.push(job)
+  }
+
   /** One at a time, every 15 s, unless an admin pinned the mode. */
   function mayTry(routeId: Id, probed: boolean): boolean {
-    const standing = board.standing(routeId)
-    if (probed || standing.pin !== null || standing.mode !== Mode.emergency) return false
+    const { mode, by } = board.ofRoute(routeId)
+    if (probed || by !== 'engine' || mode !== Mode.emergency) return false
     const now = clock.monotonic()
     if (now - (trialAt.get(routeId) ?? -Infinity) < TRIAL_MS) return false
     trialAt.set(routeId, now)

@@ -38,7 +38,7 @@ const job: Job = {
   returnEventId: null,
   byReturn: false,
   isTrial: false,
-  wasQuiet: false,
+  hasWaited: false,
   subject: null,
   headerFrom: null,
 }

@@ -27,7 +27,7 @@ export interface RouteFacts {
   /** 0 to 1, spreads the next attempts */
   random(): number
   /** it failed for this recipient although others were taken: not the route's fault (one-mailbox.ts) */
-  isOneMailbox(address: string): boolean
+  isOneMailbox(recipient: JobRecipient): boolean
 }
 
 /** At these stages a failure may be one recipient's or one message's. */
@@ -57,7 +57,7 @@ export function settle(attempt: AttemptReport, route: RouteFacts): Settled[] {
             aboutClient: result.aboutClient,
           })
     const blamesHost = evidence !== null && isBad(evidence)
-    const isOne = blamesHost && afterRcpt.has(result.stage) && route.isOneMailbox(recipient.address)
+    const isOne = blamesHost && afterRcpt.has(result.stage) && route.isOneMailbox(recipient)
     const isUnconfirmed = !attempt.confirms && (recipient.notify & Notify.success) !== 0
     const reasonOf = (reason: Reason): Reason => {
       if (result.outcome === 'deferred' && blamesHost) return blamed(reason, isOne, result.stage)

@@ -17,6 +17,7 @@ import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { listFields } from '../../protocols/mime/list-fields.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
+import type { Addressee } from '../continuity/index.ts'
 import type { Callouts } from '../callouts/index.ts'
 import type { Watch } from '../delivery/index.ts'
 import type { Directory, MailingList, Recipient, RouteBook } from '../directory/index.ts'
@@ -166,7 +167,7 @@ function receive(
         const ofOut = isOut ? { author, signature } : { author: null, signature: null }
         return incomingOf(deps, share, bodies[i]!, { ...arrival, direction, forwarded, senderFrom, ...ofOut })
       })
-      if (author && 'organisationId' in author) copy = await keepSent(deps, unit, author, header)
+      if (author && 'rollingCopy' in author) copy = await keepSent(deps, unit, author, header)
       // One reply for several organisations: nobody's refusal is another's.
       if (unit.length === 1 && shares[0]!.list === null) watch = deps.watch(unit[0]!)
       const stored = await deps.accept.accept(...unit)
@@ -259,7 +260,7 @@ interface Arrival {
   forwarded: boolean
   /** where a redirect leads to the world */
   senderFrom: ((domain: string) => string) | null
-  author: Pick<Recipient, 'personId' | 'routeId'> | null
+  author: Addressee | null
   /** ours, as a header field */
   signature: Buffer | null
 }

@@ -14,7 +14,7 @@ import type { Log } from '../../platform/log.ts'
 import type { HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
 import { parseStructure } from '../../protocols/mime/index.ts'
 import { claimSentMark, dropSentMark, type SentMark } from '../../store/sent-marks.ts'
-import type { ModeBoard } from '../continuity/index.ts'
+import type { Addressee, ModeBoard } from '../continuity/index.ts'
 import type { Directory, Recipient, RouteBook, Source, SourceBook, SourceClient } from '../directory/index.ts'
 import { claimOf, sourceByHeader, type Claim } from './claim.ts'
 import type { MxEnvelope, MxRecipient, MxSink } from './door.ts'
@@ -42,14 +42,12 @@ export interface Outbound {
   ): MxSink
   /**
    * Who sent it: whose Sent folder gets a copy, and whose hold lets nothing out. Where it is nobody we know (a notice, what
-   * is forwarded, a scanner) and a primary of the organisation is on hold, it is that primary.
+   * is forwarded, a scanner) and a primary of the organisation (or the sender's domain) is on hold, it is that primary.
    */
-  authorOf(envelope: MxEnvelope, way: Way): Promise<Recipient | Author | null>
+  authorOf(envelope: MxEnvelope, way: Way): Promise<Recipient | Addressee | null>
   /** Whether this message makes the copy; null: another part of it has made it already. */
   claimCopy(author: Recipient, messageId: Id, header: Parts): Promise<CopyClaim | null>
 }
-
-type Author = Pick<Recipient, 'personId' | 'routeId'>
 
 /** What the parts of one message have in common, also where a program gives all its messages one Message-ID. */
 type Parts = Pick<HeaderFacts, 'messageId' | 'date' | 'subject'>
@@ -193,13 +191,13 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     async authorOf(envelope, { organisationId, isOwnSender }) {
       const author = isOwnSender ? await personOf(envelope.from) : null
       if (author?.organisationId === organisationId) return author
-      const held = [...deps.routes.all()].find(
-        (route) =>
-          route.organisationId === organisationId &&
-          route.kind === RouteKind.primary &&
-          deps.board.flow(route.routeId, null, 'fromPeople') === 'keep',
-      )
-      return held ? { personId: null, routeId: held.routeId } : null
+      const address = isOwnSender ? envelope.from : ''
+      for (const route of deps.routes.all()) {
+        if (route.organisationId !== organisationId || route.kind !== RouteKind.primary) continue
+        const nobody = { organisationId, routeId: route.routeId, personId: null, address }
+        if (deps.board.flow(nobody, 'fromPeople') === 'keep') return nobody
+      }
+      return null
     },
     async claimCopy({ organisationId, personId }, messageId, header) {
       const dropped: CopyClaim = { drop: () => undefined }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { ids, useReturnStage } from '../../../testkit/return-fixture.ts'
 import { DeliveryState } from '../../platform/codes.ts'
+import { openPassage } from '../../store/claims.ts'
 import { CLAIM_WINDOW, claimOfPersons, claimOldestPerPerson, peopleWithOpen, returnRest } from '../../store/returns.ts'
 
 const stage = useReturnStage()
@@ -91,12 +92,12 @@ test('who is pinned to waiting waits, and does not keep the return from ending',
     nodeId: stage.me,
     leaseSeconds: 60,
   }
-  const except = [person('alice')]
-  const claims = await claimOldestPerPerson(stage.db, { ...want, except })
+  const pins = { ...openPassage, waitPersons: [person('alice')] }
+  const claims = await claimOldestPerPerson(stage.db, { ...want, pins })
   expect(ids(claims)).toEqual([b.deliveryId])
-  expect(await claimOfPersons(stage.db, { ...want, except, personIds: except })).toEqual([])
+  expect(await claimOfPersons(stage.db, { ...want, pins, personIds: [person('alice')] })).toEqual([])
   await finish(claims)
-  expect(await returnRest(stage.db, stage.org.routeId, except)).toMatchObject({ due: false, underWay: false })
+  expect(await returnRest(stage.db, stage.org.routeId, pins)).toMatchObject({ due: false, underWay: false })
   expect(await returnRest(stage.db, stage.org.routeId)).toMatchObject({ due: true })
 })
 

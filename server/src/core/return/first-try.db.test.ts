@@ -5,6 +5,7 @@ import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factor
 import { AttemptOutcome, EvidenceKind, Mode, Pin } from '../../platform/codes.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
+import { openPassage } from '../../store/claims.ts'
 import { createFirstTry } from './first-try.ts'
 import type { ClaimedDelivery } from './ports.ts'
 
@@ -42,7 +43,8 @@ function stage(standing: { mode: Mode; pin: Pin | null }, goesWell = false, pace
     leaseSeconds: 60,
     board: {
       standing: () => ({ ...standing, organisationId: org.organisationId }) as never,
-      waitingPersons: () => [],
+      ofRoute: () => ({ mode: standing.mode, by: standing.pin === null ? 'engine' : 'route', takes: false }),
+      passage: () => openPassage,
     },
     routes: { get: () => ({ settings: { return: pace } }) as never },
     isStopping: () => false,

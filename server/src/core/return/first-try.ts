@@ -20,7 +20,7 @@ export function createFirstTry(deps: {
   log: Log
   nodeId: Id
   leaseSeconds: number
-  board: Pick<LiveBoard, 'standing' | 'waitingPersons'>
+  board: Pick<LiveBoard, 'ofRoute' | 'standing' | 'passage'>
   routes: Pick<RouteBook, 'get'>
   worker: ReturnWorker
   isStopping: () => boolean
@@ -36,7 +36,7 @@ export function createFirstTry(deps: {
       limit: 1,
       nodeId: deps.nodeId,
       leaseSeconds: deps.leaseSeconds,
-      except: deps.board.waitingPersons(organisationId),
+      pins: deps.board.passage([organisationId], routeId),
     }
     const claims = await byKey(deps.db, (sql) => claimOldestPerPerson(sql, want))
     let isTaken = false
@@ -50,8 +50,8 @@ export function createFirstTry(deps: {
   }
 
   const mayTry = (routeId: Id): boolean => {
-    const { mode, pin } = deps.board.standing(routeId)
-    return mode === Mode.emergency && pin === null && !deps.isStopping()
+    const { mode, by } = deps.board.ofRoute(routeId)
+    return mode === Mode.emergency && by === 'engine' && !deps.isStopping()
   }
 
   async function trickle(routeId: Id): Promise<void> {

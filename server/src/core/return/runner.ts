@@ -21,7 +21,7 @@ import {
   returnRest,
   type ReturnClaimed,
 } from '../../store/returns.ts'
-import { giveBack } from '../../store/claims.ts'
+import { giveBack, openPassage, type Passage } from '../../store/claims.ts'
 import { answeredSince } from '../../store/evidence.ts'
 import { isBad } from '../continuity/index.ts'
 import { createOwnFaults } from './own-faults.ts'
@@ -57,7 +57,7 @@ export async function runReturn(
     connections?: number
   },
   goOn: () => boolean,
-  waiting: () => readonly Id[] = () => [],
+  pins: () => Passage = () => openPassage,
 ): Promise<RunEnd> {
   const { clock } = deps
   let pace = startPace(settings)
@@ -94,8 +94,16 @@ export async function runReturn(
       : 0
 
   async function take(limit: number): Promise<ClaimedDelivery[]> {
-    const except = [...waiting(), ...persons.resting(clock.monotonic())]
-    const want = { ...route, limit, nodeId: deps.nodeId, leaseSeconds: deps.leaseSeconds, depth: depth(), except }
+    const except = persons.resting(clock.monotonic())
+    const want = {
+      ...route,
+      limit,
+      nodeId: deps.nodeId,
+      leaseSeconds: deps.leaseSeconds,
+      depth: depth(),
+      except,
+      pins: pins(),
+    }
     const claims = await byKey(deps.db, (sql) => claimOldestPerPerson(sql, want))
     const people = countPeople(claims)
     if (people >= limit) return inOrder(claims)
@@ -188,7 +196,7 @@ export async function runReturn(
   /** Nothing could be claimed and nothing is under way: is it over? */
   async function isDrained(): Promise<boolean> {
     await excuse()
-    const left = await byKey(deps.db, (sql) => returnRest(sql, route.routeId, waiting()))
+    const left = await byKey(deps.db, (sql) => returnRest(sql, route.routeId, pins()))
     if (left.routeFault && clock.monotonic() - faultsTriedAt > RETRY_FAULTS_MS) await retryFaults()
     return !left.due && !left.underWay && !left.routeFault
   }

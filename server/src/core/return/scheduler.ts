@@ -37,7 +37,11 @@ export function createReturnScheduler(
   let looks = 0
 
   const recovers = (routeId: Id): boolean =>
-    !stopping && judge.judges(routeId) && judge.sees() && board.standing(routeId).mode === Mode.recovering
+    !stopping &&
+    judge.judges(routeId) &&
+    judge.sees() &&
+    board.standing(routeId).mode === Mode.recovering &&
+    board.ofRoute(routeId).mode !== Mode.hold
 
   async function run(standing: RouteStanding): Promise<void> {
     const { organisationId, routeId } = standing
@@ -48,7 +52,7 @@ export function createReturnScheduler(
       { organisationId, routeId },
       { ...pace, connections },
       () => recovers(routeId),
-      () => board.waitingPersons(organisationId),
+      () => board.passage([organisationId], routeId),
     )
     log.info({ route: routeId, end: end.kind }, 'return ends')
     if (end.kind !== 'stopped') await judge.tell({ organisationId, routeId }, end)
@@ -69,7 +73,7 @@ export function createReturnScheduler(
 
   /** Normal again, but an event is open: it ends when nothing due is left. */
   async function closeIfDone({ organisationId, routeId }: RouteStanding): Promise<void> {
-    const rest = await byKey(deps.db, (sql) => returnRest(sql, routeId, board.waitingPersons(organisationId)))
+    const rest = await byKey(deps.db, (sql) => returnRest(sql, routeId, board.passage([organisationId], routeId)))
     if (!rest.due && !rest.underWay && !rest.routeFault)
       await judge.tell({ organisationId, routeId }, { kind: 'drained' })
   }

@@ -104,7 +104,7 @@ test('a loop and an unknown recipient are parked with their reason, not tried', 
 
 test('outbound: colleagues inside, the world by the way out, what cannot be reached is named', async () => {
   const out = newId(7)
-  const author = { personId: newId(5), routeId: newId(4) }
+  const author = { organisationId, personId: newId(5), routeId: newId(4), address: 'a@corp.test' }
   const routed = await routing('relay').outbound({ ...input, organisationId, outboundRouteId: out, author }, [
     'bob@corp.test',
     'x@else.test',
@@ -124,11 +124,11 @@ test('outbound: colleagues inside, the world by the way out, what cannot be reac
 })
 
 test('a hold of the author keeps what goes outside; a colleague is asked about on their own; a notice goes', async () => {
-  const author = { personId: newId(5), routeId: newId(6) }
+  const author = { organisationId, personId: newId(5), routeId: newId(6), address: 'a@corp.test' }
   const asked: Parameters<ModeBoard['flow']>[] = []
   const flow: ModeBoard['flow'] = (...question) => {
     asked.push(question)
-    return question[2] === 'fromPeople' ? 'keep' : 'relay'
+    return question[1] === 'fromPeople' ? 'keep' : 'relay'
   }
   const to = ['bob@corp.test', 'x@else.test']
   const outbound = { ...input, organisationId, outboundRouteId: newId(7) }

@@ -8,7 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { CopySource, Flag, StandardFolder, type Reason } from '../../platform/codes.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
-import type { ModeBoard } from '../continuity/index.ts'
+import type { Addressee, ModeBoard } from '../continuity/index.ts'
 import type { Directory, MailingList, Recipient } from '../directory/index.ts'
 import { refusalOf } from '../lists/index.ts'
 import type { NewCopy, NewDelivery } from '../queue/index.ts'
@@ -36,7 +36,7 @@ export interface RouteInput extends Onward {
   author?: Author | null
 }
 
-type Author = Pick<Recipient, 'personId' | 'routeId'>
+type Author = Addressee
 
 export interface OutboundInput extends RouteInput {
   organisationId: Id
@@ -96,11 +96,7 @@ export function createRouting(deps: {
   hasRoom(routeId: Id): boolean
 }): Routing {
   function deliveryTo(recipient: Recipient, notify: number, orcpt: string | null, parked: Reason | null): NewDelivery {
-    const flow = deps.board.flow(
-      recipient.routeId,
-      recipient.personId,
-      recipient.isProtected ? 'inboundProtected' : 'inboundOthers',
-    )
+    const flow = deps.board.flow(recipient, recipient.isProtected ? 'inboundProtected' : 'inboundOthers')
     const open = flow === 'relay' || flow === 'attempt'
     return {
       deliveryId: newId(deps.clock.now()),
@@ -116,8 +112,7 @@ export function createRouting(deps: {
   }
 
   /** While a hold of the author lets nothing out. */
-  const isKept = (author: Author | null): boolean =>
-    author !== null && deps.board.flow(author.routeId, author.personId, 'fromPeople') === 'keep'
+  const isKept = (author: Author | null): boolean => author !== null && deps.board.flow(author, 'fromPeople') === 'keep'
 
   function deliveryOutside(
     to: Pick<NewDelivery, 'recipient' | 'routeId' | 'notify' | 'orcpt'>,

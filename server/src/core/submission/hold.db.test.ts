@@ -22,7 +22,14 @@ afterEach(async () => {
 const pinRoute = (pin: 'hold' | 'normal' | null) =>
   it.continuity.pins.pinRoute({ ...it.org, pin, reason: 'broken into', actor: 'operator:boss' })
 const pinAlice = (pin: 'hold' | 'normal' | null) =>
-  it.continuity.pins.pinPerson({ ...it.owner('alice'), pin, reason: 'stolen', actor: 'operator:boss' })
+  it.continuity.pins.pinTarget({
+    ...it.org,
+    target: 'person',
+    targetId: it.owner('alice').personId,
+    pin,
+    reason: 'stolen',
+    actor: 'operator:boss',
+  })
 
 /** Sends to a colleague and to the outside; what became of the two deliveries, and where the colleague sees it. */
 async function send(from: 'alice' | 'bob') {
@@ -97,9 +104,9 @@ test('hold of one person: theirs is kept, colleagues go on, and theirs too when 
   expect(await stateOf(alice.outside.id)).toBe(DeliveryState.parked)
 })
 
-test("a person's own pin comes before their route's hold", async () => {
+test("a route's hold keeps also what a person sends who was pinned to normal", async () => {
   await pinRoute('hold')
   await pinAlice('normal')
-  expect((await send('alice')).outside.state).toBe(DeliveryState.ready)
+  expect((await send('alice')).outside.state).toBe(DeliveryState.parked)
   expect((await send('bob')).outside.state).toBe(DeliveryState.parked)
 })

@@ -88,7 +88,7 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
       organisationId,
       from: sender.identity.address,
       outboundRouteId: await outboundRoute(deps.db, organisationId),
-      author: { personId, routeId: await ownRoute(sender.home) },
+      author: { organisationId, personId, routeId: await ownRoute(sender.home), address: sender.home },
       asks: (address: string) => wishFor(sender.envelope, address),
     }
     const { refused, postings, ...routed } = await deps.routing.outbound(input, outgoing.recipients)

@@ -345,13 +345,13 @@ describe('answers', () => {
     }
     await mode(Mode.normal)
     await fresh.db.query(
-      `INSERT INTO person_mode (organisation_id, person_id, pin, pin_reason, pin_author) VALUES ($1, $2, 3, 'stolen', 'cli:x')`,
+      `INSERT INTO mode_pin (organisation_id, target, target_id, pin, pin_reason, pin_author, version) VALUES ($1, 4, $2, 3, 'stolen', 'cli:x', 1)`,
       [org.organisationId, org.people['Person']!.personId],
     )
     for (const row of await shown()) expect(row).toMatchObject(waits('hold'))
-    await fresh.db.query(`UPDATE person_mode SET pin_until = now() - interval '1 second'`)
+    await fresh.db.query(`UPDATE mode_pin SET pin_until = now() - interval '1 second'`)
     for (const row of await shown()) expect(row).toMatchObject({ waitsFor: null })
-    await fresh.db.query('DELETE FROM person_mode')
+    await fresh.db.query('DELETE FROM mode_pin')
   })
 
   test('queue, trace and acts, with their audit', async () => {

@@ -10,6 +10,7 @@ import {
   Role,
   wordOf,
 } from '../../platform/codes.ts'
+import type { Decider } from '../../core/continuity/index.ts'
 import type { LedgerRow as ReturnLedgerRow } from '../../core/return/index.ts'
 import type { AuditRow } from '../../core/audit/index.ts'
 import type { StandInRow } from '../../core/lists/index.ts'
@@ -171,7 +172,7 @@ export function presentStandIn({ isList, targets, posting, ...row }: StandInRow)
   }
 }
 
-export function presentPerson(row: PersonRow) {
+export function presentPerson(row: PersonRow, names: ReadonlyMap<string, string>) {
   return {
     id: row.id,
     name: row.name,
@@ -181,6 +182,15 @@ export function presentPerson(row: PersonRow) {
     source: wordOf(PersonSource, row.source),
     lastSignInAt: isoOrNull(row.lastSignInAt),
     mode: row.mode === null ? null : wordOf(Mode, row.mode),
+    decided:
+      row.decidedBy === null
+        ? null
+        : {
+            by: row.decidedBy as Decider,
+            reason: row.decidedWhy,
+            author: row.decidedAuthor === null ? null : (names.get(row.decidedAuthor) ?? row.decidedAuthor),
+            until: isoOrNull(row.decidedUntil),
+          },
   }
 }
 

@@ -17,7 +17,9 @@ import { EmptyState, ErrorState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { Notices } from './notices.tsx'
 import { returnText } from './progress-text.ts'
-import { SwitchDialog } from './switch-dialog.tsx'
+import { PinList } from './pin-list.tsx'
+import { RouteSwitch } from './switch-dialog.tsx'
+import { authorText } from './words.tsx'
 
 const here = getRouteApi('/signed/admin/$org/board')
 
@@ -55,7 +57,8 @@ export function BoardScene() {
         <Skeleton height={320} />
       )}
       <p className="muted small">{t('admin.live')}</p>
-      {chosen && <SwitchDialog key={chosen.id} org={org} route={chosen} close={() => setSwitching(null)} />}
+      {data && data.length > 0 && <PinList org={org} maySwitch={maySwitch} />}
+      {chosen && <RouteSwitch key={chosen.id} org={org} route={chosen} close={() => setSwitching(null)} />}
     </>
   )
 }
@@ -132,7 +135,7 @@ export function RouteCard({
           <Notice tone="warn">
             <strong>{t('board.pinned', { kind: sentence(t, 'mode', route.pin.kind) })}</strong>{' '}
             {t('board.pinnedBy', {
-              author: route.pin.author.replace(/:.*-(\w{6})\w*$/, ' …$1'),
+              author: authorText(route.pin.author),
               reason: route.pin.reason,
             })}{' '}
             {route.pin.until && (
@@ -143,6 +146,7 @@ export function RouteCard({
           </Notice>
         )}
       </div>
+      <Mailboxes mailboxes={route.mailboxes} />
       {home && progress && (
         <div className="stack">
           <h3>{t('board.return')}</h3>
@@ -188,6 +192,52 @@ export function RouteCard({
       <Evidence route={route} />
       <Sensitivity route={route} />
     </section>
+  )
+}
+
+/** People whose mailbox fails there while others' mail is taken. */
+function Mailboxes({ mailboxes }: { mailboxes: RouteBoard['mailboxes'] }) {
+  const { t } = useTranslation()
+  if (mailboxes.failing === 0) return null
+  return (
+    <div className="stack">
+      <h3>{t('board.mailboxes')}</h3>
+      {mailboxes.isPart && (
+        <Notice tone="warn">
+          <strong>{t('board.mailboxesPart', { count: mailboxes.failing })}</strong>
+        </Notice>
+      )}
+      <p className="muted">{t('board.mailboxesMeans')}</p>
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">{t('board.mailboxWho')}</th>
+            <th scope="col">{t('admin.since')}</th>
+            <th scope="col">{t('board.evidenceText')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {mailboxes.people.map((one) => (
+            <tr key={one.personId}>
+              <td data-name={t('board.mailboxWho')}>{one.name}</td>
+              <td data-name={t('admin.since')}>
+                <span>
+                  <TimeText at={one.since} form="clock" />
+                  {one.nextTryAt && (
+                    <>
+                      , {t('board.mailboxNext')} <TimeText at={one.nextTryAt} form="clock" />
+                    </>
+                  )}
+                </span>
+              </td>
+              <td data-name={t('board.evidenceText')} className="mono">
+                {one.lastText}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   )
 }
 

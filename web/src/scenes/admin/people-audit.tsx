@@ -10,7 +10,7 @@ import { DataTable } from '../../ui/data-table.tsx'
 import { ModeMark } from '../../ui/mode.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { usePages } from './use-pages.ts'
-import { AuditDetails, Thing } from './words.tsx'
+import { AuditDetails, authorText, Thing } from './words.tsx'
 
 const peopleHere = getRouteApi('/signed/admin/$org/people')
 const auditHere = getRouteApi('/signed/admin/$org/audit')
@@ -57,6 +57,20 @@ export function PeopleScene() {
             cell: (row) => (
               <div>
                 <strong>{row.name}</strong> {row.mode && <ModeMark mode={row.mode} />}
+                {row.decided && row.decided.by !== 'engine' && (
+                  <div className="muted small">
+                    {t(`people.decided.${row.decided.by}`)}
+                    {row.decided.author &&
+                      `: ${t('board.pinnedBy', { author: authorText(row.decided.author), reason: row.decided.reason })}`}
+                    {row.decided.by === 'mailbox' && row.decided.reason && `: ${row.decided.reason}`}
+                    {row.decided.until && (
+                      <>
+                        {' '}
+                        {t('board.pinnedUntil')} <TimeText at={row.decided.until} form="clock" />
+                      </>
+                    )}
+                  </div>
+                )}
               </div>
             ),
           },

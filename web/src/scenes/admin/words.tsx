@@ -21,6 +21,9 @@ export function StateWord({ state }: { state: string }) {
   return <span className={`state-word state-${tone[state] ?? 'plain'}`}>{sentence(t, 'delivery', state)}</span>
 }
 
+/** An author as the audit names them, whose name is not known: what they are and the end of the id. */
+export const authorText = (author: string): string => author.replace(/:.*-(\w{6})\w*$/, ' …$1')
+
 export function Why({ reason }: { reason: string | null }) {
   const { t } = useTranslation()
   return reason ? <span>{sentence(t, 'reason', reason)}</span> : null

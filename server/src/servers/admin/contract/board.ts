@@ -1,7 +1,7 @@
 /** Organisations, the board of routes, pins, returns and their ledger. */
 import { z } from 'zod'
 import { leaves } from '../../../core/directory/index.ts'
-import { AttemptOutcome, EvidenceKind, Mode, Pin, RouteKind } from '../../../platform/codes.ts'
+import { AttemptOutcome, EvidenceKind, Mode, Pin, PinTarget, RouteKind } from '../../../platform/codes.ts'
 import { organisation, returnProgress } from './account.ts'
 import { operation } from './operation.ts'
 import { count, id, name, page, pageQuery, text, time, wordsOf } from './words.ts'
@@ -80,10 +80,50 @@ export const routeBoard = name(
       .nullable(),
     /** it takes mail for anybody (a made-up recipient was taken): nothing is learned from it */
     acceptsAll: z.strictObject({ since: time, askedAt: time }).nullable(),
+    /** people whose mailbox fails while the route takes their colleagues' mail, those in trouble the longest first */
+    mailboxes: z.strictObject({
+      /** so many that part of the route is down */
+      isPart: z.boolean(),
+      failing: count,
+      people: z.array(
+        z.strictObject({
+          personId: id,
+          name: z.string(),
+          since: time,
+          failures: count,
+          lastText: z.string().nullable(),
+          nextTryAt: time.nullable(),
+        }),
+      ),
+    }),
     returnEvent: returnProgress
       .extend({ id, startedAt: time, unsure: count, refused: count, cancelled: count })
       .strict()
       .nullable(),
+  }),
+)
+/** a pin of anything but a route */
+const pin = name(
+  'ModePin',
+  z.strictObject({
+    target: wordsOf(PinTarget),
+    targetId: id,
+    /** as people know it; null: it is gone */
+    name: z.string().nullable(),
+    kind: wordsOf(Pin),
+    reason: z.string(),
+    author: z.string(),
+    since: time,
+    until: time.nullable(),
+    version: count,
+  }),
+)
+const pinList = name(
+  'ModePins',
+  z.strictObject({
+    pins: z.array(pin),
+    /** what can be pinned besides routes and people: the organisation, its domains and groups */
+    targets: z.array(z.strictObject({ target: wordsOf(PinTarget), id, name: z.string() })),
   }),
 )
 const organisationList = name('OrganisationList', z.array(organisation))
@@ -94,6 +134,7 @@ const pinChange = name(
     pin: wordsOf(Pin).nullable(),
     reason: text(500).refine((value) => value.trim().length > 0, 'say why: it is kept in the audit'),
     until: time.nullish(),
+    /** what was looked at; 0: there was no pin */
     version: count,
   }),
 )
@@ -162,6 +203,27 @@ export const boardOperations = {
     params: z.strictObject({ org: id, route: id }),
     body: pinChange,
     answer: routeBoard,
+  }),
+  listPins: operation({
+    ...base,
+    id: 'listPins',
+    method: 'GET',
+    path: '/organisations/:org/pins',
+    ability: 'board:see',
+    summary: 'What is pinned besides routes, and what can be',
+    params: ofOrganisation,
+    answer: pinList,
+  }),
+  pinTarget: operation({
+    ...base,
+    id: 'pinTarget',
+    method: 'POST',
+    path: '/organisations/:org/pins/:target/:id',
+    ability: 'board:pin',
+    summary: 'Pin an organisation, a domain, a group or a person to a mode by hand, or take the pin away',
+    params: z.strictObject({ org: id, target: z.enum(['organisation', 'domain', 'group', 'person']), id }),
+    body: pinChange,
+    answer: name('ModePinAfter', z.strictObject({ pin: pin.nullable() })),
   }),
   listReturns: operation({
     ...base,

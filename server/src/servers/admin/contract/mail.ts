@@ -10,6 +10,7 @@ import {
   PersonSource,
   Role,
 } from '../../../platform/codes.ts'
+import { deciders } from '../../../core/continuity/index.ts'
 import { ledgerItem } from './board.ts'
 import { operation } from './operation.ts'
 import { count, id, name, page, pageQuery, text, time, wordsOf } from './words.ts'
@@ -162,6 +163,16 @@ const person = name(
     source: wordsOf(PersonSource),
     lastSignInAt: time.nullable(),
     mode: wordsOf(Mode).nullable(),
+    /** who decided this mode: a pin of the person, their group, domain or organisation, of the route, a failing mailbox, or the engine; null: they have no route */
+    decided: z
+      .strictObject({
+        by: z.enum(deciders),
+        /** of a pin; of a failing mailbox what it answered last */
+        reason: z.string().nullable(),
+        author: z.string().nullable(),
+        until: time.nullable(),
+      })
+      .nullable(),
   }),
 )
 const auditRow = name(

@@ -1,8 +1,9 @@
 /** /organisations, routes, pins, returns. */
-import type { RouteOverview } from '../../../core/continuity/index.ts'
+import { pinsOf, pinTargets, type PinRow, type RouteOverview } from '../../../core/continuity/index.ts'
 import { ledgerPage, returnEvents } from '../../../core/return/index.ts'
 import type { LedgerRow, ReturnEventRow } from '../../../core/return/index.ts'
 import { namesOf, organisations, pageOf } from '../../../core/trace/index.ts'
+import { Pin, PinTarget, wordOf } from '../../../platform/codes.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { isId } from '../../../platform/ids.ts'
@@ -53,7 +54,28 @@ async function presentRoutes(deps: AdminDeps, organisationId: Id, routes: RouteO
   })
 }
 
-export const boardHandlers: Handlers<'listOrganisations' | 'listRoutes' | 'pinRoute' | 'listReturns' | 'readLedger'> = {
+async function presentPins(deps: AdminDeps, organisationId: Id, pins: PinRow[]) {
+  const names = await namesOf(
+    deps.db,
+    organisationId,
+    pins.map(({ author }) => author),
+  )
+  return pins.map((pin) => ({
+    target: wordOf(PinTarget, pin.target),
+    targetId: pin.targetId,
+    name: pin.name,
+    kind: wordOf(Pin, pin.pin),
+    reason: pin.reason,
+    author: names.get(pin.author) ?? pin.author,
+    since: iso(pin.since),
+    until: isoOrNull(pin.until),
+    version: pin.version,
+  }))
+}
+
+export const boardHandlers: Handlers<
+  'listOrganisations' | 'listRoutes' | 'pinRoute' | 'listPins' | 'pinTarget' | 'listReturns' | 'readLedger'
+> = {
   listOrganisations: ({ deps, session }) => organisations(deps.db, session.organisationId),
   listRoutes: async ({ deps, organisationId }) =>
     presentRoutes(deps, organisationId, await deps.continuity.overview(organisationId)),
@@ -70,6 +92,26 @@ export const boardHandlers: Handlers<'listOrganisations' | 'listRoutes' | 'pinRo
     const after = (await deps.continuity.overview(organisationId)).find((route) => route.id === params.route)
     if (!after) throw new WireError('not-found')
     return (await presentRoutes(deps, organisationId, [after]))[0]!
+  },
+  async listPins({ deps, organisationId }) {
+    const [pins, targets] = await Promise.all([pinsOf(deps.db, organisationId), pinTargets(deps.db, organisationId)])
+    return {
+      pins: await presentPins(deps, organisationId, pins),
+      targets: targets.map((one) => ({ ...one, target: wordOf(PinTarget, one.target) })),
+    }
+  },
+  async pinTarget({ deps, organisationId, params, body, session }) {
+    const pin = await deps.continuity.pins.pinTarget({
+      organisationId,
+      target: params.target,
+      targetId: params.id,
+      pin: body.pin,
+      reason: body.reason,
+      until: body.until ? new Date(body.until) : null,
+      actor: session.actor,
+      version: body.version,
+    })
+    return { pin: pin && (await presentPins(deps, organisationId, [pin]))[0]! }
   },
   async listReturns({ deps, organisationId, query }) {
     const page = await pageOf(

@@ -126,7 +126,12 @@ export const mailHandlers: Handlers<
       (row: PersonRow) => row.id,
       (limit) => listPeople(deps.db, organisationId, query.q?.trim() || null, keyOf(query.after), limit),
     )
-    return { items: page.items.map(presentPerson), next: page.next }
+    const names = await namesOf(
+      deps.db,
+      organisationId,
+      page.items.map(({ decidedAuthor }) => decidedAuthor),
+    )
+    return { items: page.items.map((row) => presentPerson(row, names)), next: page.next }
   },
   async listStandIns({ deps, organisationId, query }) {
     const page = await pageOf(
