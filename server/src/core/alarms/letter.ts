@@ -45,6 +45,7 @@ const words: Record<LetterLocale, Words> = {
       'blind': () => 'Holdfast cannot see',
       'probe-refused': ({ route, probe }) => `The password of the probe “${probe}” of ${route} is refused`,
       'certificate': ({ route, days }) => `A certificate of ${route} ends in ${days ?? 0} days`,
+      'part-down': ({ route }) => `Part of ${route} is down`,
     },
     explains: {
       'ask-away': () => [
@@ -61,6 +62,9 @@ const words: Record<LetterLocale, Words> = {
       ],
       'probe-refused': () => ['Correct it in the file of the organisation (reachPasswords) and apply it.'],
       'certificate': () => ['Have it renewed: when it has ended, people cannot reach their mail.'],
+      'part-down': () => [
+        'Several mailboxes fail there while others take mail. The mail of these people waits here, where they read and send; their colleagues are not affected.',
+      ],
     },
     over: 'Over',
     reminder: 'Reminder',
@@ -78,6 +82,7 @@ const words: Record<LetterLocale, Words> = {
       'blind': () => 'Holdfast ne voit plus',
       'probe-refused': ({ route, probe }) => `Le mot de passe de la sonde « ${probe} » de ${route} est refusé`,
       'certificate': ({ route, days }) => `Un certificat de ${route} expire dans ${days ?? 0} jours`,
+      'part-down': ({ route }) => `Une partie de ${route} est en panne`,
     },
     explains: {
       'ask-away': () => [
@@ -96,6 +101,9 @@ const words: Record<LetterLocale, Words> = {
       ],
       'probe-refused': () => ['Corrigez-le dans le fichier de l’organisation (reachPasswords) et appliquez-le.'],
       'certificate': () => ['Faites-le renouveler : une fois expiré, personne n’atteint plus son courrier.'],
+      'part-down': () => [
+        'Plusieurs boîtes y échouent alors que d’autres prennent le courrier. Celui de ces personnes attend ici, où elles lisent et envoient ; leurs collègues ne sont pas touchés.',
+      ],
     },
     over: 'Terminé',
     reminder: 'Rappel',
@@ -113,6 +121,7 @@ const words: Record<LetterLocale, Words> = {
       'blind': () => 'Holdfast sieht nichts',
       'probe-refused': ({ route, probe }) => `Das Passwort der Sonde „${probe}“ von ${route} wird abgelehnt`,
       'certificate': ({ route, days }) => `Ein Zertifikat von ${route} läuft in ${days ?? 0} Tagen ab`,
+      'part-down': ({ route }) => `Ein Teil von ${route} ist ausgefallen`,
     },
     explains: {
       'ask-away': () => [
@@ -131,6 +140,9 @@ const words: Record<LetterLocale, Words> = {
         'Berichtigen Sie es in der Datei der Organisation (reachPasswords) und wenden Sie sie an.',
       ],
       'certificate': () => ['Lassen Sie es erneuern: Ist es abgelaufen, erreicht niemand mehr seine Post.'],
+      'part-down': () => [
+        'Mehrere Postfächer versagen dort, während andere Post annehmen. Die Post dieser Personen wartet hier, wo sie lesen und senden; die anderen sind nicht betroffen.',
+      ],
     },
     over: 'Vorbei',
     reminder: 'Erinnerung',

@@ -24,7 +24,8 @@ import {
 } from '../../store/mailbox-trouble.ts'
 import { appendAudit } from '../audit/index.ts'
 import type { LiveBoard } from './board.ts'
-import { isInTrouble, PART_OF_A_ROUTE, tryAgainIn } from './mailbox-rule.ts'
+import { createMailboxAlarm } from './mailbox-alarm.ts'
+import { isInTrouble, tryAgainIn } from './mailbox-rule.ts'
 import type { Sensitivity } from './sensitivity.ts'
 
 export interface MailboxFailure extends MailboxKey {
@@ -71,12 +72,7 @@ export function createMailboxWatch(deps: {
   let looks = 0
   /** people with failures that this process has seen and the board may not know yet */
   const seen = new Set<Id>()
-  const partly = new Set<Id>()
-  const gauge = deps.metrics?.gauge(
-    'holdfast_mailboxes_failing',
-    'People whose mailbox fails while their route takes mail',
-    ['route'],
-  )
+  const alarm = createMailboxAlarm(deps)
 
   /** One after the other, in the order in which it happened. */
   function later(work: () => Promise<boolean>): void {
@@ -144,22 +140,7 @@ export function createMailboxWatch(deps: {
   }
 
   function look(): void {
-    const counts = new Map<Id, number>()
-    for (const { routeId, since } of board.troubles())
-      counts.set(routeId, (counts.get(routeId) ?? 0) + (since === null ? 0 : 1))
-    for (const routeId of new Set([...counts.keys(), ...partly])) {
-      const people = counts.get(routeId) ?? 0
-      gauge?.set({ route: deps.nameOf(routeId) }, people)
-      const isPart = people >= PART_OF_A_ROUTE
-      if (isPart === partly.has(routeId)) continue
-      if (isPart) {
-        partly.add(routeId)
-        log.error({ route: deps.nameOf(routeId), people }, 'part of a route is down: several mailboxes fail')
-      } else {
-        partly.delete(routeId)
-        log.info({ route: deps.nameOf(routeId), people }, 'part of a route was down and is not any more')
-      }
-    }
+    void alarm.look(board.troubles())
     if (looks++ % 60 === 0)
       forgetOldFailures(db, FORGET_SECONDS).catch((error: unknown) =>
         log.debug({ err: String(error) }, 'old failures of mailboxes were not forgotten; tried again'),
