@@ -44,7 +44,7 @@ const scenes = {
   empty: ['/mail/m5', '.state'],
   board: ['/admin/o1/board', '.route'],
   notices: ['/admin/o1/board', '.notices button', 'Enter', '.mantine-Modal-body textarea'],
-  switchFor: ['/admin/o1/board', '.route', 'Tab', '.plain-list'],
+  switchFor: ['/admin/o1/board', '.pins-switch', 'Enter', '.pin-choice'],
   queue: ['/admin/o1/queue', '.table'],
   alarms: ['/admin/o1/alarms', '.table'],
   parking: ['/admin/o1/parking', '.table'],
