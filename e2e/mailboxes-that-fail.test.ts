@@ -85,8 +85,11 @@ describe.skipIf(skip)('mailboxes that fail', () => {
   let repair: (() => void)[] = []
 
   test('two of six fail: theirs waits calmly and is read here, colleagues and the route go on', async () => {
-    await round(2)
-    for (const name of people) await until(`all at ${name}`, async () => (await home(name)).length === 2)
+    // One after the other: nothing holds them, so two at once may go by two connections.
+    for (let n = 1; n <= 2; n++) {
+      await round(1)
+      for (const name of people) await until(`all at ${name}`, async () => (await home(name)).length === n)
+    }
     repair = failing.map(breakMailbox)
     const modes = new Set<string>()
     const until3 = Date.now() + 60_000

@@ -43,7 +43,7 @@ const scenes = {
   sendLater: ['/mail/m1?id=e0&compose=reply', '.compose-text', 'Control+Shift+Enter', '.later-offers'],
   empty: ['/mail/m5', '.state'],
   board: ['/admin/o1/board', '.route'],
-  switchFor: ['/admin/o1/board', '.route', 'Tab', '.plain-list'],
+  switchFor: ['/admin/o1/board', '.pins-switch', 'Enter', '.pin-choice'],
   queue: ['/admin/o1/queue', '.table'],
   alarms: ['/admin/o1/alarms', '.table'],
   parking: ['/admin/o1/parking', '.table'],

@@ -224,7 +224,7 @@ const route = () => ({
   blind: mode === 'suspect' ? { since: ago(1), why: 'probe: connect ENETUNREACH (our own trouble)' } : null,
   acceptsAll: { since: ago(3000), askedAt: ago(3) },
   mailboxes:
-    mode === 'normal'
+    mode === 'normal' || mode === 'recovering'
       ? {
           isPart: true,
           failing: 2,
@@ -449,7 +449,7 @@ const api = {
     mode,
     since: ago(28),
     pin: null,
-    cause: process.env.HOLDFAST_MOCK_CAUSE ?? 'evidence-worse',
+    cause: 'evidence-worse',
     primaryName: 'mail.example.com',
     waitingHere: 12,
     parkedHere: mode === 'normal' ? 2 : 0,

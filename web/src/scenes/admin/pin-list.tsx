@@ -24,7 +24,7 @@ export function PinList({ org, maySwitch }: { org: string; maySwitch: boolean })
           {t('pins.title')}
         </h2>
         {maySwitch && (
-          <Button variant="default" onClick={() => setChanging('')}>
+          <Button className="pins-switch" variant="default" onClick={() => setChanging('')}>
             {t('pins.switchFor')}
           </Button>
         )}

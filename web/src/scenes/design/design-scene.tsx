@@ -64,6 +64,7 @@ export function DesignScene() {
         {modes.map((mode) => (
           <Banner key={mode} standing={standing(mode)} />
         ))}
+        <Banner standing={{ ...standing('emergency'), cause: 'mailbox-fails' }} />
       </Part>
       <Part title={t('design.buttons')}>
         <div className="line">
