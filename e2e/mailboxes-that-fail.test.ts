@@ -113,7 +113,7 @@ describe.skipIf(skip)('mailboxes that fail', () => {
 
     const attempts = async (): Promise<number> =>
       (await operator.get(`/organisations/${shown.organisation.id}/queue?limit=200`)).items.reduce(
-        (sum: number, one: any) => sum + one.attempts,
+        (sum: number, one: { attempts: number }) => sum + one.attempts,
         0,
       )
     const before = await attempts()

@@ -180,7 +180,15 @@ export const routeFaults = [
 ] as const satisfies readonly Reason[]
 
 /** What needs a person (core/alarms); stored as words: never rename or reuse one. */
-export const alarmKinds = ['ask-away', 'ask-home', 'emergency', 'blind', 'probe-refused', 'certificate', 'part-down'] as const
+export const alarmKinds = [
+  'ask-away',
+  'ask-home',
+  'emergency',
+  'blind',
+  'probe-refused',
+  'certificate',
+  'part-down',
+] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 
 /** The word for a stored number, for JSON, logs and pages: wordOf(Mode, 3) === 'emergency'. */
