@@ -218,6 +218,7 @@ CREATE TABLE evidence (
   last_text text,
   PRIMARY KEY (organisation_id, route_id, second, kind, probe)
 );
+CREATE INDEX evidence_canary ON evidence USING btree (organisation_id, route_id, second) WHERE (kind >= 15);
 
 CREATE TABLE folder (
   organisation_id uuid NOT NULL,
@@ -419,12 +420,41 @@ CREATE TABLE organisation (
   outbound_verifiers jsonb DEFAULT '{}'::jsonb NOT NULL,
   alarms_to jsonb DEFAULT '[]'::jsonb NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+  notices jsonb DEFAULT '{}'::jsonb NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),
   PRIMARY KEY (organisation_id),
   FOREIGN KEY (organisation_id, outbound_route_id) REFERENCES route(organisation_id, route_id),
   CHECK (((retention_days >= 1) AND (retention_days <= 3650)))
 );
+
+CREATE TABLE outage (
+  organisation_id uuid NOT NULL,
+  outage_id uuid NOT NULL,
+  route_id uuid NOT NULL,
+  began_at timestamp with time zone DEFAULT now() NOT NULL,
+  down_since timestamp with time zone,
+  calm_since timestamp with time zone,
+  was_down boolean DEFAULT false NOT NULL,
+  over_at timestamp with time zone,
+  told_at timestamp with time zone,
+  told_by text,
+  own_text text,
+  suppressed_at timestamp with time zone,
+  suppressed_by text,
+  people integer DEFAULT 0 NOT NULL,
+  told integer DEFAULT 0 NOT NULL,
+  failed integer DEFAULT 0 NOT NULL,
+  told_after uuid,
+  told_all_at timestamp with time zone,
+  over_told integer DEFAULT 0 NOT NULL,
+  over_after uuid,
+  over_all_at timestamp with time zone,
+  walker_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  PRIMARY KEY (organisation_id, outage_id)
+);
+CREATE INDEX outage_walk ON outage USING btree (outage_id) WHERE ((told_at IS NOT NULL) AND ((told_all_at IS NULL) OR (over_all_at IS NULL)));
+CREATE UNIQUE INDEX outage_open ON outage USING btree (organisation_id, route_id) WHERE (over_at IS NULL);
 
 CREATE TABLE owed_item (
   organisation_id uuid NOT NULL,
@@ -487,6 +517,7 @@ CREATE TABLE person (
   scope_copy boolean,
   scope_emergency boolean,
   role smallint DEFAULT 1 NOT NULL,
+  private_sealed bytea,
   disabled_at timestamp with time zone,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (person_id),
@@ -509,6 +540,16 @@ CREATE TABLE person_group (
   PRIMARY KEY (organisation_id, group_id),
   FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id),
   FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
+);
+
+CREATE TABLE person_notice (
+  organisation_id uuid NOT NULL,
+  outage_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  told_at timestamp with time zone,
+  why text,
+  over_told_at timestamp with time zone,
+  PRIMARY KEY (organisation_id, outage_id, person_id)
 );
 
 CREATE TABLE placement (
@@ -563,6 +604,16 @@ CREATE TABLE quiet_window (
   UNIQUE (organisation_id, name),
   PRIMARY KEY (organisation_id, window_id)
 );
+
+CREATE TABLE reach_report (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  signed boolean NOT NULL,
+  route_id uuid NOT NULL,
+  at timestamp with time zone DEFAULT now() NOT NULL,
+  PRIMARY KEY (organisation_id, person_id, signed)
+);
+CREATE INDEX reach_report_age ON reach_report USING btree (at);
 
 CREATE TABLE redirect (
   organisation_id uuid NOT NULL,
@@ -624,6 +675,17 @@ CREATE TABLE route (
   UNIQUE (route_id),
   PRIMARY KEY (organisation_id, route_id),
   FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
+);
+
+CREATE TABLE route_host (
+  organisation_id uuid NOT NULL,
+  route_id uuid NOT NULL,
+  host text COLLATE "C" NOT NULL,
+  good boolean NOT NULL,
+  since timestamp with time zone NOT NULL,
+  at timestamp with time zone NOT NULL,
+  text text NOT NULL,
+  PRIMARY KEY (organisation_id, route_id, host)
 );
 
 CREATE TABLE route_mode (

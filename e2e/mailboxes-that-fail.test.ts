@@ -85,11 +85,8 @@ describe.skipIf(skip)('mailboxes that fail', () => {
   let repair: (() => void)[] = []
 
   test('two of six fail: theirs waits calmly and is read here, colleagues and the route go on', async () => {
-    // One after the other: nothing holds them, so two at once may go by two connections.
-    for (let n = 1; n <= 2; n++) {
-      await round(1)
-      for (const name of people) await until(`all at ${name}`, async () => (await home(name)).length === n)
-    }
+    await round(2)
+    for (const name of people) await until(`all at ${name}`, async () => (await home(name)).length === 2)
     repair = failing.map(breakMailbox)
     const modes = new Set<string>()
     const until3 = Date.now() + 60_000
@@ -113,7 +110,7 @@ describe.skipIf(skip)('mailboxes that fail', () => {
 
     const attempts = async (): Promise<number> =>
       (await operator.get(`/organisations/${shown.organisation.id}/queue?limit=200`)).items.reduce(
-        (sum: number, one: { attempts: number }) => sum + one.attempts,
+        (sum: number, one: any) => sum + Number(one.attempts),
         0,
       )
     const before = await attempts()

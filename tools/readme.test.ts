@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { checkDeclaration } from '../server/src/core/directory/model/problems.ts'
-import { declarationSchema } from '../server/src/core/directory/model/schema.ts'
 import { configSchema } from '../server/src/platform/config/config.ts'
 import { layers } from './layers.mjs'
 
@@ -11,19 +10,19 @@ const read = (name: string): string => readFileSync(new URL(`../${name}`, import
 const blocks = [...read('README.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text!) as object)
 
 test('the configuration and the organisation file in the README are valid', () => {
-  expect(blocks).toHaveLength(5)
+  expect(blocks).toHaveLength(8)
   expect(() => configSchema.parse(blocks[0])).not.toThrow()
-  expect(() => declarationSchema.parse(blocks[1])).not.toThrow()
-  // Those behind it are parts of the organisation, the last one of its first route.
+  expect(checkDeclaration(blocks[1])).not.toHaveProperty('problems')
+  // Those behind it are files of their own, or parts of this organisation, or of its first route.
   const [organisation] = (blocks[1] as { organisations: { routes: { settings: object }[] }[] }).organisations
-  const whole = (part: object): object => ({ organisations: [{ ...organisation, ...part }] })
-  for (const part of blocks.slice(2, 4)) expect(() => declarationSchema.parse(whole(part))).not.toThrow()
   const [route, ...others] = organisation!.routes
-  const part = blocks[4] as { settings: object }
-  const settings = { ...route!.settings, ...part.settings }
-  expect(checkDeclaration(whole({ routes: [{ ...route, ...part, settings }, ...others] }))).not.toHaveProperty(
-    'problems',
-  )
+  for (const block of blocks.slice(2)) {
+    const part = block as { organisations?: unknown; settings?: object }
+    const settings = { ...route!.settings, ...part.settings }
+    const more = part.settings ? { routes: [{ ...route, ...part, settings }, ...others] } : part
+    const file = part.organisations ? part : { organisations: [{ ...organisation, ...more }] }
+    expect(checkDeclaration(file), JSON.stringify(part)).not.toHaveProperty('problems')
+  }
 })
 
 test('the two commands come first', () => {

@@ -54,6 +54,8 @@ CREATE TABLE organisation (
   -- Addresses that are told of alarms.
   alarms_to        jsonb       NOT NULL DEFAULT '[]',
   settings         jsonb       NOT NULL DEFAULT '{}',
+  -- When people are told of an outage at their private addresses: core/directory/notice-settings.ts
+  notices          jsonb       NOT NULL DEFAULT '{}',
   created_at       timestamptz NOT NULL DEFAULT now()
 );
 
@@ -145,6 +147,8 @@ CREATE TABLE person (
   scope_emergency  boolean,
   -- codes.ts Role: person, helpdesk, auditor, admin. Operators are in the table operator.
   role             smallint NOT NULL DEFAULT 1,
+  -- An address of their own beyond the organisation, for when mail to it says nothing; sealed under the master key.
+  private_sealed   bytea,
   disabled_at      timestamptz,
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, person_id),
@@ -405,7 +409,7 @@ CREATE TABLE message (
   organisation_id    uuid        NOT NULL,
   message_id         uuid        NOT NULL,
   received_at        timestamptz NOT NULL,
-  direction          smallint    NOT NULL,            -- codes.ts Direction: inbound, outbound, dsn, draft
+  direction          smallint    NOT NULL,            -- codes.ts Direction: inbound, outbound, dsn, draft, notice
   envelope_from      text        NOT NULL,            -- '' = null sender
   header_from        text,
   subject            text,
@@ -718,6 +722,20 @@ CREATE TABLE evidence (
   last_text        text,
   PRIMARY KEY (organisation_id, route_id, second, kind, probe)
 );
+-- What became of canaries, and refused probes: seldom, and looked at over hours.
+CREATE INDEX evidence_canary ON evidence (organisation_id, route_id, second) WHERE kind >= 15;
+
+-- How each host of a primary's route answered last: what one dead host among others shows. One row for each host.
+CREATE TABLE route_host (
+  organisation_id  uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  host             text COLLATE "C" NOT NULL,        -- name:port, as in the settings
+  good             boolean     NOT NULL,
+  since            timestamptz NOT NULL,             -- it has answered like this
+  at               timestamptz NOT NULL,
+  text             text        NOT NULL,
+  PRIMARY KEY (organisation_id, route_id, host)
+);
 
 -- One outage of one route, from the first held message to the last one home.
 CREATE TABLE return_event (
@@ -731,6 +749,62 @@ CREATE TABLE return_event (
   PRIMARY KEY (organisation_id, return_event_id)
 );
 CREATE INDEX return_event_route ON return_event (organisation_id, route_id, began_at);
+
+-- People who said that they cannot reach their mail, each once: a later report moves the time. `signed`: they had signed in
+-- here; the others only named an address, which anybody can.
+CREATE TABLE reach_report (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  signed           boolean     NOT NULL,
+  route_id         uuid        NOT NULL,
+  at               timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, person_id, signed)
+);
+CREATE INDEX reach_report_age ON reach_report (at);
+
+-- An outage of a route as people are told of it: what goes on again within minutes is the same one.
+CREATE TABLE outage (
+  organisation_id  uuid        NOT NULL,
+  outage_id        uuid        NOT NULL,
+  route_id         uuid        NOT NULL,
+  began_at         timestamptz NOT NULL DEFAULT now(),
+  down_since       timestamptz,                       -- in an emergency without a break; null: not now
+  calm_since       timestamptz,                       -- normal since; null: not now
+  was_down         boolean     NOT NULL DEFAULT false,
+  over_at          timestamptz,
+  -- Since when people are told, by whom ('engine' or as in audit), in which words of an admin; null: not yet.
+  told_at          timestamptz,
+  told_by          text,
+  own_text         text,
+  suppressed_at    timestamptz,
+  suppressed_by    text,
+  -- How many there were to tell at told_at, and how far the walk over them has come.
+  people           integer     NOT NULL DEFAULT 0,
+  told             integer     NOT NULL DEFAULT 0,    -- their notice is in the queue
+  failed           integer     NOT NULL DEFAULT 0,    -- no way to them
+  told_after       uuid,                              -- the last person of the walk
+  told_all_at      timestamptz,
+  over_told        integer     NOT NULL DEFAULT 0,
+  over_after       uuid,
+  over_all_at      timestamptz,
+  -- One process at a time walks.
+  walker_until     timestamptz NOT NULL DEFAULT '-infinity',
+  PRIMARY KEY (organisation_id, outage_id)
+);
+CREATE UNIQUE INDEX outage_open ON outage (organisation_id, route_id) WHERE over_at IS NULL;
+CREATE INDEX outage_walk ON outage (outage_id)
+  WHERE told_at IS NOT NULL AND (told_all_at IS NULL OR over_all_at IS NULL);
+
+-- Who was told: a row for each person and outage, and with it never a second notice.
+CREATE TABLE person_notice (
+  organisation_id  uuid        NOT NULL,
+  outage_id        uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  told_at          timestamptz,                       -- null: there was no way to them
+  why              text,                              -- then
+  over_told_at     timestamptz,
+  PRIMARY KEY (organisation_id, outage_id, person_id)
+);
 
 -- What the primary has yet to receive besides open deliveries: sent mail, changes.
 CREATE TABLE owed_item (

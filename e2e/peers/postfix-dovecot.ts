@@ -68,6 +68,8 @@ export interface Primary {
    * settings of main.cf.
    */
   relayThrough(port: number, recipients: number, more?: readonly string[]): Promise<void>
+  /** Mail for its own people goes by this transport of Postfix instead of to Dovecot; null: to Dovecot again. */
+  deliverBy(transport: string | null): void
   kill(): Promise<void>
   /** The part of Dovecot that knows passwords hangs, while the rest and Postfix go on; or goes on again. */
   hangSignIn(hangs: boolean): void
@@ -349,6 +351,10 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
       // A reload leaves sessions with the old settings for a moment.
       await stopSmtp()
       await startSmtp()
+    },
+    deliverBy(transport) {
+      run('postconf', '-c', etc, '-e', `virtual_transport=${transport ?? `lmtp:inet:127.0.0.1:${lmtpPort}`}`)
+      run('postfix', '-c', etc, 'reload')
     },
     async kill() {
       await Promise.all([killFamily(postfixPid()), killFamily(dovecotPid())])

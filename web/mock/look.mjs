@@ -43,6 +43,7 @@ const scenes = {
   sendLater: ['/mail/m1?id=e0&compose=reply', '.compose-text', 'Control+Shift+Enter', '.later-offers'],
   empty: ['/mail/m5', '.state'],
   board: ['/admin/o1/board', '.route'],
+  notices: ['/admin/o1/board', '.notices button', 'Enter', '.mantine-Modal-body textarea'],
   switchFor: ['/admin/o1/board', '.pins-switch', 'Enter', '.pin-choice'],
   queue: ['/admin/o1/queue', '.table'],
   alarms: ['/admin/o1/alarms', '.table'],
@@ -93,6 +94,12 @@ async function shots(size, scheme, locale, names, mode) {
     await page.click('button[type=submit]')
     await page.waitForSelector('.notice')
     await page.screenshot({ path: `${out}/sign-in-${tag}.png` })
+    await page.click('.door-card > button:last-child')
+    await page.waitForSelector('.cant-reach')
+    await page.screenshot({ path: `${out}/cant-reach-${tag}.png` })
+    await page.click('.cant-reach button[type=submit]')
+    await page.waitForSelector('.notice-good')
+    await page.screenshot({ path: `${out}/cant-reach-done-${tag}.png` })
   }
   await page.fill('input[name=username]', 'alice@example.com')
   await page.fill('input[name=password]', 'right')

@@ -211,7 +211,28 @@ const route = () => ({
     { kind: 'probeBad', count: 12, lastText: null },
   ],
   probe: { lastAt: ago(0.1), lastText: 'connection refused', good: false },
+  hosts: [
+    {
+      host: 'mx1.example.test:25',
+      last: { good: true, since: ago(4000), at: ago(0), text: 'mx1.example.test:25 250 2.1.5 Ok' },
+    },
+    {
+      host: 'mx2.example.test:25',
+      last: {
+        good: false,
+        since: ago(75),
+        at: ago(0),
+        text: 'mx2.example.test:25 connect ECONNREFUSED 192.0.2.8:25 (at connect)',
+      },
+    },
+    { host: 'mx3.example.test:25', last: null },
+  ],
   reach: [
+    {
+      name: 'there and back',
+      kind: 'roundTrip',
+      last: { at: ago(2), outcome: 'good', text: 'in the Inbox after 3.4 s' },
+    },
     { name: 'Outlook on the web', kind: 'https', last: { at: ago(0.2), outcome: 'good', text: 'it answers 200' } },
     { name: 'sign-in', kind: 'oidc', last: { at: ago(0.3), outcome: 'bad', text: 'no answer for 10 s' } },
     {
@@ -221,6 +242,7 @@ const route = () => ({
     },
     { name: 'mail.example.com', kind: 'dns', last: null },
   ],
+  reports: mode === 'normal' ? null : { signed: 3, claimed: 11, needed: 5, lastAt: ago(0.4) },
   blind: mode === 'suspect' ? { since: ago(1), why: 'probe: connect ENETUNREACH (our own trouble)' } : null,
   acceptsAll: { since: ago(3000), askedAt: ago(3) },
   mailboxes:
@@ -240,6 +262,23 @@ const route = () => ({
       : { isPart: false, failing: 0, people: [] },
   returnEvent: progress() && { id: 'v1', startedAt: ago(2), unsure: 2, refused: 0, cancelled: 1, ...progress() },
 })
+const notices = () => [
+  {
+    ...{ routeId: 'r1', routeName: 'mail.example.com', automatic: true, afterMinutes: 10, people: 214, hasUrl: true },
+    dueAt: mode === 'emergency' && !suppressed ? ago(-4) : null,
+    outage:
+      mode === 'normal'
+        ? null
+        : {
+            ...{ beganAt: ago(28), overAt: null, failed: 1, overTold: 0, total: 214 },
+            ...(mode !== 'recovering'
+              ? { toldAt: null, toldBy: null, told: 0 }
+              : { toldAt: ago(18), toldBy: 'engine', told: 131 }),
+            ...{ suppressedAt: suppressed ? ago(1) : null, isDone: false },
+          },
+  },
+]
+let suppressed = false
 const ledger = Array.from({ length: 30 }, (_, at) => ({
   ledgerId: `l${at}`,
   at: ago(2 - at / 30),
@@ -462,6 +501,14 @@ const api = {
     { id: 'o1', name: 'Example' },
     { id: 'o2', name: 'Harbour' },
   ],
+  'GET /organisations/o1/notices': () => notices(),
+  'POST /organisations/o1/routes/r1/notices/suppress': () => {
+    suppressed = true
+    return notices()[0]
+  },
+  'POST /organisations/o1/routes/r1/notices': () => notices()[0],
+  'POST /reports': () => ({}),
+  'POST /me/report': () => ({}),
   'GET /organisations/o1/routes': () => [
     route(),
     {
@@ -475,6 +522,7 @@ const api = {
       oldestOpenAt: null,
       evidence: [],
       probe: null,
+      hosts: [],
       reach: [],
       acceptsAll: null,
       mailboxes: { isPart: false, failing: 0, people: [] },

@@ -5,8 +5,8 @@
 import { X509Certificate } from 'node:crypto'
 import type { Finding } from './doctor.ts'
 import { failedProbe, probeSmtp } from '../clients/smtp/probe.ts'
-import { askReachBy } from '../core/continuity/index.ts'
-import { proved, routeSettingsSchema, trustOf, type HostTlsa, type ReachProbe } from '../core/directory/index.ts'
+import { askReachBy, type Question } from '../core/continuity/index.ts'
+import { proved, routeSettingsSchema, trustOf, type HostTlsa } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Keys } from '../platform/keys.ts'
 import type { Sql } from '../platform/db/database.ts'
@@ -35,11 +35,11 @@ function probesOf(route: RouteRow) {
   const settings = routeSettingsSchema.safeParse(route.settings)
   const reach = settings.success ? settings.data.reach : []
   return reach
-    .filter(({ kind }) => kind !== 'imap')
+    .filter((probe) => probe.kind !== 'imap' && probe.kind !== 'roundTrip')
     .map((probe) => ({ name: `route ${route.name}, probe ${probe.name}`, probe }))
 }
 
-async function askProbe(name: string, probe: ReachProbe, dnsServers: readonly string[]): Promise<Finding> {
+async function askProbe(name: string, probe: Question, dnsServers: readonly string[]): Promise<Finding> {
   const { outcome, text } = await askReachBy(systemClock, dnsServers)(probe, { timeoutMs: TIMEOUT_MS, password: '' })
   if (outcome === 'good') return { name, standing: 'ok', text, remedy: '' }
   const remedy =

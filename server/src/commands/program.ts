@@ -14,6 +14,7 @@ import { register as exportAll } from './export.ts'
 import { register as importAll } from './import.ts'
 import { register as migrate } from './migrate.ts'
 import { register as mode } from './mode.ts'
+import { register as notices } from './notices.ts'
 import { register as queue } from './queue.ts'
 import { register as quiet } from './quiet.ts'
 import { register as alarms } from './alarms.ts'
@@ -40,6 +41,7 @@ export function makeProgram(json: boolean): Command {
     doctor,
     admin,
     mode,
+    notices,
     queue,
     quiet,
     alarms,

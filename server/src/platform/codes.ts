@@ -19,7 +19,8 @@ export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const
 export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
 export const CredentialKind = { password: 1 } as const
 export const LinkPurpose = { setup: 1 } as const
-export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4 } as const
+/** notice: from us to a person's private address, which nobody else is shown in full */
+export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4, notice: 5 } as const
 export type Direction = Values<typeof Direction>
 /** gone: nobody has a copy and nothing is owed; the bytes were let go, the facts stay. packed: in a blob with others' */
 export const BodyStore = { row: 1, chunks: 2, blob: 3, gone: 4, packed: 5 } as const
@@ -97,6 +98,12 @@ export const EvidenceKind = {
   reachBad: 14,
   /** a probe's own name or password was refused: to be put right, and nobody's health */
   probeRefused: 15,
+  /** a message of our own was taken (no probe named), or seen in its mailbox (by the round trip named) */
+  canaryGood: 16,
+  /** it failed after its recipient was taken; or it was taken and did not come to the mailbox in time */
+  canaryBad: 17,
+  /** it was taken, and a notice came back that it could not be delivered */
+  canaryBack: 18,
 } as const
 export type EvidenceKind = Values<typeof EvidenceKind>
 

@@ -33,6 +33,7 @@ import {
   createOffers,
   createRouteBook,
   createSourceBook,
+  foldAddress,
   type HostTlsa,
   type LiveDirectory,
   type OpenSecret,
@@ -42,6 +43,7 @@ import {
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import { createPeopleNotices, type PeopleNotices } from '../core/notices/index.ts'
 import {
   createAccept,
   createBodyIntake,
@@ -53,7 +55,14 @@ import {
 import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createQuietBook, type QuietBook } from '../core/quiet/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
-import { createOwnId, createReturnPaths, createRouting, type OwnId, type Routing } from '../core/routing/index.ts'
+import {
+  CANARY_MARK,
+  createOwnId,
+  createReturnPaths,
+  createRouting,
+  type OwnId,
+  type Routing,
+} from '../core/routing/index.ts'
 import {
   createSignDkim,
   createSubmission,
@@ -63,6 +72,7 @@ import {
 } from '../core/submission/index.ts'
 import { createTlsReporter, createTlsTally, type TlsReporter, type TlsTally } from '../core/tls-reports/index.ts'
 import { createRefusals, type Refusals } from '../core/trace/index.ts'
+import { createCanaryCodec } from '../protocols/srs/canary.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { readPolicy, writePolicy } from '../store/mta-sts.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
@@ -92,6 +102,7 @@ export interface Core {
   directory: LiveDirectory
   sources: SourceBook
   quiet: QuietBook
+  peopleNotices: PeopleNotices
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -142,6 +153,8 @@ export function buildCore(base: Foundation): Core {
     base.keys.open(`route.${column}:${routeId}`, sealed).toString()
   const dns = createDns({ clock, servers: config.dns.servers, trustAd: config.dns.trustAd })
   const hostTlsa: HostTlsa = (host, port) => lookUpHostTlsa(dns, host, port)
+  const ownId = createOwnId(base.keys, base.installationId)
+  const canarySenders = createCanaryCodec((text) => base.keys.hmac('srs', text))
   const quiet = createQuietBook({ db: db.vital, clock, log, metrics })
   const continuity = createContinuity({
     db,
@@ -155,6 +168,13 @@ export function buildCore(base: Foundation): Core {
     upkeep: quiet.upkeep,
     openSecret,
     offers,
+    canaryMarks: {
+      hostname: config.hostname,
+      sender: ({ routeId }, slot) => canarySenders.sender({ routeId, slot, sentAt: clock.now() }, config.hostname),
+      mark: (routeId) => base.keys.hmac('srs', `canary box ${routeId}`).toString('hex').slice(0, 24),
+      trace: ({ organisationId }, address) =>
+        ownId.header(organisationId, newId(clock.now()), [CANARY_MARK, foldAddress(address) ?? address]),
+    },
     dnsServers: config.dns.servers,
     hostTlsa,
     references: config.continuity.references,
@@ -203,7 +223,13 @@ export function buildCore(base: Foundation): Core {
       for (const personId of personIds) mailbox.hub.touch(personId)
     },
   })
-  const returnPaths = createReturnPaths({ db: db.vital, clock, keys: base.keys, directory })
+  const returnPaths = createReturnPaths({
+    db: db.vital,
+    clock,
+    keys: base.keys,
+    directory,
+    canaries: { hostname: config.hostname, organisationOf: (routeId) => routes.get(routeId)?.organisationId },
+  })
   const listBounces = createListBounces({ db, log })
   const routing = createRouting({
     board,
@@ -211,7 +237,6 @@ export function buildCore(base: Foundation): Core {
     clock,
     hasRoom: (routeId) => base.delivers && delivery.hasRoom(routeId),
   })
-  const ownId = createOwnId(base.keys, base.installationId)
   const accept = createAccept({
     db,
     clock,
@@ -279,6 +304,22 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     hostTlsa,
   })
+  const peopleNotices = createPeopleNotices({
+    db,
+    clock,
+    log,
+    metrics,
+    config,
+    keys: base.keys,
+    judge: continuity.judge,
+    routes,
+    quiet,
+    directory,
+    routing,
+    ownId,
+    accept,
+    sign: createSignDkim({ sql: db, keys: base.keys, clock }),
+  })
   return {
     nodeId,
     callouts,
@@ -289,6 +330,7 @@ export function buildCore(base: Foundation): Core {
     directory,
     sources,
     quiet,
+    peopleNotices,
     continuity,
     accept,
     bodies,
@@ -335,6 +377,7 @@ export function buildCore(base: Foundation): Core {
       routing,
       returnPaths,
       listBounces,
+      canaryBack: continuity.canaryBack,
       ownId,
       accept,
       bodies,

@@ -180,6 +180,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.submission.releases.start(),
         () => core.submission.releases.stop(),
       )
+      await begin(
+        () => core.peopleNotices.start(),
+        () => core.peopleNotices.stop(),
+      )
     }
     if (has('web') || has('submission') || has('mx'))
       await begin(
@@ -219,6 +223,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           access,
           continuity: core.continuity,
           version: options.version,
+          publicUrl: config.publicUrl,
           secure: config.publicUrl.startsWith('https:'),
         }),
       )

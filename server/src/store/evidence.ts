@@ -66,6 +66,27 @@ export async function evidenceOf(
   )
 }
 
+/** What became of these routes' canaries, each in its own last `seconds`; few rows, by an index of their own. */
+export async function canariesOf(
+  sql: Sql,
+  routes: readonly { organisationId: Id; routeId: Id; seconds: number }[],
+): Promise<EvidenceRow[]> {
+  if (routes.length === 0) return []
+  return sql.query<EvidenceRow>(
+    `SELECT e.route_id AS "routeId", e.second, e.kind, e.probe, e.seen, e.last_text AS text
+     FROM unnest($1::uuid[], $2::uuid[], $3::int4[]) AS w(o, r, s)
+     JOIN evidence e ON e.organisation_id = w.o AND e.route_id = w.r
+     WHERE e.kind >= ${EvidenceKind.probeRefused} AND e.second > now() - make_interval(secs => w.s)
+     ORDER BY e.second`,
+    [
+      uuidArray(routes.map((r) => r.organisationId)),
+      uuidArray(routes.map((r) => r.routeId)),
+      int4Array(routes.map((r) => r.seconds)),
+    ],
+    'evidence-canaries',
+  )
+}
+
 export interface RouteSighting {
   routeId: Id
   mode: number

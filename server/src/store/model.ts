@@ -24,6 +24,7 @@ export interface OrganisationModel extends ScopeColumns {
   outboundSources: unknown
   /** argon2id of the passwords of those sources that sign in, by user name */
   outboundVerifiers: Record<string, string>
+  notices: unknown
 }
 export interface RouteModel {
   id: Id
@@ -71,6 +72,8 @@ export interface PersonModel extends ScopeColumns {
   groupId: Id | null
   routeId: Id | null
   disabled: boolean
+  /** sealed, hex; null = none */
+  privateAddress: string | null
 }
 export interface AddressModel {
   address: string
@@ -98,7 +101,7 @@ export async function lockModel(sql: Sql): Promise<void> {
 export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
   const rows = await sql.query<OrganisationModel>(
     `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", alarms_to AS "alarmsTo",
-       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", ${SCOPES}
+       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", notices, ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
   )
@@ -130,7 +133,8 @@ export const readGroups = (sql: Sql, organisationId: Id): Promise<GroupModel[]> 
 
 export const readPeople = (sql: Sql, organisationId: Id): Promise<PersonModel[]> =>
   sql.query<PersonModel>(
-    `SELECT person_id AS id, name, upn, locale, role, group_id AS "groupId", route_id AS "routeId", disabled_at IS NOT NULL AS disabled, ${SCOPES}
+    `SELECT person_id AS id, name, upn, locale, role, group_id AS "groupId", route_id AS "routeId", disabled_at IS NOT NULL AS disabled,
+       encode(private_sealed, 'hex') AS "privateAddress", ${SCOPES}
      FROM person WHERE organisation_id = $1 ORDER BY person_id`,
     [organisationId],
   )
@@ -197,11 +201,12 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
        scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
-       outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers, alarms_to = excluded.alarms_to`,
+       outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers,
+       alarms_to = excluded.alarms_to, notices = excluded.notices`,
     [
       row.id,
       row.slug,
@@ -213,6 +218,7 @@ export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promi
       JSON.stringify(row.outboundSources),
       JSON.stringify(row.outboundVerifiers),
       JSON.stringify(row.alarmsTo),
+      JSON.stringify(row.notices),
     ],
   )
 }
@@ -270,17 +276,18 @@ export async function writeGroups(sql: Sql, organisationId: Id, rows: readonly G
 }
 
 export async function writePeople(sql: Sql, organisationId: Id, rows: readonly PersonModel[]): Promise<void> {
-  const columns = `id uuid, name text, upn text, locale text, role smallint, "groupId" uuid, "routeId" uuid, disabled boolean, ${SCOPE_TYPES}`
+  const columns = `id uuid, name text, upn text, locale text, role smallint, "groupId" uuid, "routeId" uuid, disabled boolean,
+    "privateAddress" text, ${SCOPE_TYPES}`
   // UPNs may change hands within one apply.
   await sql.query(
     'UPDATE person SET upn = NULL WHERE organisation_id = $1 AND upn IS NOT NULL AND person_id = ANY($2::uuid[])',
     [organisationId, uuidArray(rows.map((row) => row.id))],
   )
   await sql.query(
-    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, scope_filtering, scope_copy, scope_emergency)
-     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, filtering, "rollingCopy", emergency ${recordset(columns)}
+    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, private_sealed, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, decode("privateAddress", 'hex'), filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn, locale = excluded.locale, role = excluded.role,
-       group_id = excluded.group_id, route_id = excluded.route_id,
+       group_id = excluded.group_id, route_id = excluded.route_id, private_sealed = excluded.private_sealed,
        disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END, ${SCOPE_SET}`,
     [organisationId, JSON.stringify(rows)],
   )
@@ -359,11 +366,11 @@ export async function removePeople(
     ids,
   ])
   await sql.query(
-    'UPDATE person SET disabled_at = coalesce(disabled_at, now()), upn = NULL WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])',
+    'UPDATE person SET disabled_at = coalesce(disabled_at, now()), upn = NULL, private_sealed = NULL WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])',
     [organisationId, ids],
   )
   await dropPinsOf(sql, organisationId, gone)
-  for (const table of ['folder', 'mailbox_trouble', 'person'])
+  for (const table of ['folder', 'reach_report', 'mailbox_trouble', 'person'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])`, [
       organisationId,
       gone,
@@ -407,7 +414,7 @@ export async function unusedRoutes(sql: Sql, organisationId: Id, routes: readonl
 }
 
 export async function removeRoutes(sql: Sql, organisationId: Id, routes: readonly Id[]): Promise<void> {
-  for (const table of ['route_mode', 'evidence', 'route'])
+  for (const table of ['route_mode', 'evidence', 'route_host', 'reach_report', 'outage', 'route'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND route_id = ANY($2::uuid[])`, [
       organisationId,
       uuidArray(routes),

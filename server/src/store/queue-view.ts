@@ -2,7 +2,7 @@
  * The queue as pages show it, and what an admin may do to one delivery. Lists are keyset pages by delivery_id (ordered by
  * time); acts change one row under conditions and say whether they did, so that two admins cannot both win.
  */
-import { DeliveryState, DsnSent, Mode } from '../platform/codes.ts'
+import { DeliveryState, Direction, DsnSent, Mode } from '../platform/codes.ts'
 import type { Sql, SqlValue } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { wholeReply } from './outcomes.ts'
@@ -29,7 +29,15 @@ export interface QueueRow {
   quietUntil: Date | null
 }
 
-export const QUEUE_COLUMNS = `d.delivery_id AS "deliveryId", d.message_id AS "messageId", d.recipient, m.envelope_from AS "from",
+/** A private address is its person's alone: of a notice's recipient nobody sees more than that there is one. */
+export const shownRecipient = (message: string, delivery: string): string =>
+  `CASE WHEN ${message}.direction = ${Direction.notice} THEN regexp_replace(${delivery}.recipient, '^(.)[^@]*@.*$', '\\1…@…') ELSE ${delivery}.recipient END`
+
+/** Replies of servers that name it. */
+export const shownReply = (reply: string): string =>
+  `CASE WHEN m.direction = ${Direction.notice} THEN regexp_replace(${reply}, '[^\\s<>]+@[^\\s<>]+', '…@…', 'g') ELSE ${reply} END`
+
+export const QUEUE_COLUMNS = `d.delivery_id AS "deliveryId", d.message_id AS "messageId", ${shownRecipient('m', 'd')} AS recipient, m.envelope_from AS "from",
   m.subject, d.state, CASE WHEN w.mode IS NULL THEN d.reason WHEN w.by = 'mailbox' THEN 'mailbox-fails' ELSE 'route-closed' END AS reason, d.attempts,
   CASE WHEN w.mode IS NULL AND d.state IN (0, 2, 3) THEN d.next_attempt END AS "nextAttemptAt",
   d.accepted_at AS "acceptedAt", m.size, r.name AS route, w.mode AS "waitMode", w.since AS "waitSince", qh.window_name AS "quietWindow", qh.until AS "quietUntil"`
@@ -70,7 +78,9 @@ export function listDeliveries(sql: Sql, ask: QueueQuestion): Promise<QueueRow[]
   if (ask.routeId !== null) where.push(`d.route_id = ${bind(ask.routeId)}`)
   if (ask.q !== null) {
     const like = bind(`%${ask.q.replace(/[\\%_]/g, '\\$&')}%`)
-    where.push(`(d.recipient ILIKE ${like} OR m.envelope_from ILIKE ${like} OR m.subject ILIKE ${like})`)
+    where.push(
+      `((m.direction <> ${Direction.notice} AND d.recipient ILIKE ${like}) OR m.envelope_from ILIKE ${like} OR m.subject ILIKE ${like})`,
+    )
   }
   if (ask.after !== null) where.push(`d.delivery_id ${ask.newestFirst ? '<' : '>'} ${bind(ask.after)}`)
   const order = `ORDER BY d.delivery_id ${ask.newestFirst ? 'DESC' : ''}`
@@ -96,7 +106,7 @@ export function listParked(sql: Sql, organisationId: Id, after: Id | null, limit
     `SELECT ${QUEUE_COLUMNS}, coalesce(p.parked_at, d.finished_at, d.accepted_at) AS "parkedAt", p.seen_by AS "seenBy", p.seen_at AS "seenAt",
        a.at AS "triedAt", a.reason AS "triedReason", a.reply
      ${QUEUE_FROM} LEFT JOIN LATERAL (
-       SELECT at, reason, NULLIF(${wholeReply('smtp_code', 'enhanced', 'reply')}, '') AS reply FROM attempt
+       SELECT at, reason, ${shownReply(`NULLIF(${wholeReply('smtp_code', 'enhanced', 'reply')}, '')`)} AS reply FROM attempt
        WHERE organisation_id = d.organisation_id AND delivery_id = d.delivery_id
        ORDER BY attempt_no DESC LIMIT 1) a ON true
      LEFT JOIN parking p ON p.organisation_id = d.organisation_id AND p.delivery_id = d.delivery_id

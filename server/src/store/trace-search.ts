@@ -52,7 +52,7 @@ export function searchStretch(
     const address = bind(ask.address)
     either.push(
       `m.message_id IN (SELECT d.message_id FROM delivery d WHERE d.organisation_id = $1 AND ${part('d.message_id')}
-         AND (lower(d.recipient) = ${address} OR lower(d.via) = ${address}))`,
+         AND (lower(d.recipient) = ${address} OR lower(d.via) = ${address})) AND m.direction <> 5`,
       `lower(m.envelope_from) = ${address}`,
       `lower(m.header_from) LIKE '%' || ${bind(ask.address.replace(/[\\%_]/g, '\\$&'))} || '%'`,
     )

@@ -5,7 +5,7 @@
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import type { QueueRow } from './queue-view.ts'
-import { QUEUE_COLUMNS, QUEUE_FROM } from './queue-view.ts'
+import { QUEUE_COLUMNS, QUEUE_FROM, shownRecipient, shownReply } from './queue-view.ts'
 import { wholeReply } from './outcomes.ts'
 
 export interface TraceMessageRow {
@@ -21,7 +21,7 @@ export interface TraceMessageRow {
 
 export const TRACE_MESSAGE = `m.message_id AS "messageId", m.message_id_header AS "messageIdHeader", m.envelope_from AS "from", m.subject,
   m.received_at AS "acceptedAt", m.size, m.direction,
-  ARRAY(SELECT d.recipient FROM delivery d WHERE d.organisation_id = m.organisation_id AND d.message_id = m.message_id
+  ARRAY(SELECT ${shownRecipient('m', 'd')} FROM delivery d WHERE d.organisation_id = m.organisation_id AND d.message_id = m.message_id
         ORDER BY d.delivery_id LIMIT 20) AS recipients`
 
 export interface FullMessageRow extends TraceMessageRow {
@@ -72,8 +72,9 @@ export interface AttemptRow {
 export function attemptsOf(sql: Sql, organisationId: Id, messageId: Id): Promise<AttemptRow[]> {
   return sql.query<AttemptRow>(
     `SELECT a.delivery_id AS "deliveryId", a.attempt_no AS "attemptNo", a.at, a.outcome, a.reason, a.host, a.tls,
-            NULLIF(${wholeReply('a.smtp_code', 'a.enhanced', 'a.reply')}, '') AS reply, a.took_ms AS "tookMs"
+            ${shownReply(`NULLIF(${wholeReply('a.smtp_code', 'a.enhanced', 'a.reply')}, '')`)} AS reply, a.took_ms AS "tookMs"
      FROM delivery d JOIN attempt a ON a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
+     JOIN message m ON m.organisation_id = d.organisation_id AND m.message_id = d.message_id
      WHERE d.organisation_id = $1 AND d.message_id = $2 ORDER BY a.delivery_id, a.attempt_no LIMIT 5000`,
     [organisationId, messageId],
   )

@@ -14,7 +14,12 @@ import {
   type Step,
 } from '../../src/core/continuity/machine.ts'
 import type { ModeName } from '../../src/core/continuity/mode-table.ts'
-import { isBad, isOfBefore, type EvidenceCount } from '../../src/core/continuity/observation.ts'
+import { isBad, isOfBefore } from '../../src/core/continuity/observation.ts'
+import { canaryPlan } from '../../src/core/continuity/canary.ts'
+import { createCanaryProber } from '../../src/core/continuity/canary-prober.ts'
+import { verdict } from '../../src/core/continuity/canary-send.ts'
+import type { HeardCount } from '../../src/core/continuity/reach.ts'
+import { reached } from '../../src/clients/reach/result.ts'
 import { createPauseWatch } from '../../src/core/continuity/pause.ts'
 import { planStep, underLook, worsening, type Plan } from '../../src/core/continuity/plan.ts'
 import { createProber } from '../../src/core/continuity/probe.ts'
@@ -33,6 +38,10 @@ export interface SceneRoute {
   name: string
   hosts: string[]
   sensitivity?: SensitivityName
+  /** a round trip is asked for */
+  roundTrip?: boolean
+  /** a canary is handed over now and then */
+  canary?: boolean
   /** messages a second; 0: only probes */
   mail?: number
   /** what the engine may do by itself; left out: all */
@@ -49,7 +58,9 @@ interface Actor {
   route: Route
   mail: number
   state: MachineState
-  counts: EvidenceCount[]
+  counts: HeardCount[]
+  /** canaries on their way into the mailbox: when they are there */
+  box: Map<string, number>
   fault: FaultClass | null
   /** hosts of it that are dead by themselves */
   deadHosts: Set<string>
@@ -81,6 +92,7 @@ export interface EngineScene {
 }
 
 const deadHost: Meets = { stage: 'connect', text: 'connect ECONNREFUSED' }
+const CANARIES_KEPT = 7200
 const MOST_UNDER_WAY = 20
 const SLOW_SECONDS = 10
 const MOST_SLOW_SECONDS = 90
@@ -94,13 +106,27 @@ export function dice(seed: number): () => number {
   }
 }
 
-function routeOf(id: string, { name, hosts, sensitivity = 'balanced', switching = automatic }: SceneRoute): Route {
+const trip = {
+  name: 'trip',
+  kind: 'roundTrip',
+  address: 'canary@example.test',
+  host: 'imap.test',
+  username: 'canary@example.test',
+}
+
+function routeOf(id: string, wish: SceneRoute): Route {
+  const { name, hosts, sensitivity = 'balanced', switching = automatic, roundTrip, canary } = wish
   return {
     organisationId: 'o',
     routeId: id,
     name,
     kind: RouteKind.primary,
-    settings: routeSettingsSchema.parse({ hosts: hosts.map((host, priority) => ({ host, priority })), sensitivity }),
+    settings: routeSettingsSchema.parse({
+      hosts: hosts.map((host, priority) => ({ host, priority })),
+      sensitivity,
+      ...(roundTrip ? { reach: [trip] } : {}),
+      ...(canary ? { probe: { canary: { address: 'canary@example.test' } } } : {}),
+    }),
     secretSealed: null,
     clientTlsSealed: null,
     reachSealed: null,
@@ -156,7 +182,16 @@ export function engineScene(options: SceneOptions): EngineScene {
   options.routes.forEach((wish) => {
     const route = routeOf(wish.name, wish)
     const state = freshState(clock.now())
-    const base = { fault: null, deadHosts: new Set<string>(), underWay: 0, stuck: 0, seen: [], asked: [], counts: [] }
+    const base = {
+      fault: null,
+      deadHosts: new Set<string>(),
+      underWay: 0,
+      stuck: 0,
+      seen: [],
+      asked: [],
+      counts: [],
+      box: new Map<string, number>(),
+    }
     actors.set(route.routeId, { route, mail: wish.mail ?? 0, state, ...base })
   })
   const actorOf = (id: string): Actor => actors.get(id)!
@@ -174,15 +209,19 @@ export function engineScene(options: SceneOptions): EngineScene {
       returnEventId: null,
     }) as never
 
-  function report(actor: Actor, kind: EvidenceKind, text: string, tookMs = 0): void {
+  function report(actor: Actor, kind: EvidenceKind, text: string, tookMs = 0, probe = ''): void {
     const { mode, since } = actor.state
     const begunAt = clock.now() - tookMs
     if (pause.isAway()) return
-    if (isBad(kind) && (sight.isOurs(tookMs) || isOfBefore({ mode: Mode[mode], since }, begunAt))) return
+    if (
+      (isBad(kind) || kind === EvidenceKind.canaryBad) &&
+      (sight.isOurs(tookMs) || isOfBefore({ mode: Mode[mode], since }, begunAt))
+    )
+      return
     const second = Math.floor(clock.now() / 1000) * 1000
-    const known = actor.counts.findLast((c) => c.second === second && c.kind === kind)
+    const known = actor.counts.findLast((c) => c.second === second && c.kind === kind && c.probe === probe)
     if (known) known.seen += 1
-    else actor.counts.push({ second, kind, seen: 1, text })
+    else actor.counts.push({ second, kind, probe, seen: 1, text })
   }
 
   /** What the next attempt at this primary meets, just now. */
@@ -276,14 +315,13 @@ export function engineScene(options: SceneOptions): EngineScene {
     pausesSeen = pause.times()
     const told = { blindText, forgetBefore: sight.forgetBefore(), probes: [], planned: null, isProbed: true }
     const plans = [...actors.values()].map((actor): Plan => {
-      actor.counts = actor.counts.filter((c) => c.second > now - longestWindow * 1000)
-      const numbers = rulesOf(actor.route)
-      return planStep(
-        recordOf(actor, new Date(now)),
-        actor.counts.map((count) => ({ ...count, probe: '' })),
-        numbers,
-        told,
+      actor.counts = actor.counts.filter(
+        (c) => c.second > now - 1000 * (c.kind >= EvidenceKind.probeRefused ? CANARIES_KEPT : longestWindow),
       )
+      const plan = canaryPlan(actor.route)
+      const canary = plan && { plan, counts: actor.counts.filter((c) => c.kind >= EvidenceKind.probeRefused) }
+      const numbers = rulesOf(actor.route)
+      return planStep(recordOf(actor, new Date(now)), actor.counts, numbers, { ...told, canary })
     })
     const look = blindText === '' ? await sight.look(now, worsening(plans, now)) : null
     for (const plan of plans) {
@@ -304,9 +342,44 @@ export function engineScene(options: SceneOptions): EngineScene {
     random,
     probe: answer,
   })
+  const canaryProber = createCanaryProber({
+    clock,
+    log: silentLog,
+    routes: { get: (id) => actors.get(id)?.route },
+    board: { standing: (id) => standingOf(actorOf(id)) },
+    evidence: {
+      report: ({ routeId, kind, text, tookMs, probe }) => report(actorOf(routeId), kind, text ?? '', tookMs, probe),
+    },
+    judged: () => actors.keys(),
+    marks: { hostname: 'holdfast.test', sender: () => 'x@holdfast.test', mark: (id) => id, trace: () => '' },
+    async send({ routeId }, { token }) {
+      const actor = actorOf(routeId)
+      const met = meets(actor, 'delivery')
+      if (met === 'well') {
+        const { box = 0 } = actor.fault ?? {}
+        if (box !== 'gone') actor.box.set(token, clock.now() + 1000 * (box === 'refused' ? 0 : box))
+        return { outcome: 'good', text: '250 taken' }
+      }
+      await clock.sleep(1000 * Math.min(met.after ?? 0, 60))
+      const { stage, text, code = 0, enhanced = null } = met
+      const failure =
+        met.failure === 'timeout' || met.failure === 'dropped' ? met.failure : code === 0 ? 'refused' : null
+      return verdict({ outcome: 'deferred', stage, code, enhanced, text, failure }, text)
+    },
+    look(_, { mark }) {
+      const actor = actorOf(mark)
+      if (actor.fault?.box === 'refused') return Promise.resolve(reached('refused', 'the password has expired'))
+      const tokens = [...actor.box].flatMap(([token, at]) => (at <= clock.now() ? [token] : []))
+      for (const token of tokens) actor.box.delete(token)
+      return Promise.resolve({ tokens, next: { uid: 1, validity: '1' } })
+    },
+    openSecret: () => '{}',
+    random,
+  })
   clock.every(1000, traffic)
   clock.every(1000, () => void round())
   prober.start()
+  canaryProber.start()
   sight.start()
 
   return {
@@ -332,6 +405,7 @@ export function engineScene(options: SceneOptions): EngineScene {
     asked: (name) => actorOf(name).asked,
     stop() {
       prober.stop()
+      canaryProber.stop()
       sight.stop()
     },
   }

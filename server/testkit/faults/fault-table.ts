@@ -20,9 +20,9 @@ export type Meets =
 /**
  * What must come of it at `balanced`, by the fake clock. dead: declared within 60 s by probes alone. halfDead: declared
  * within 120 s where mail flows, whatever probes say. harmless: never in ten times that. held: no more than the hold-down
- * allows. ours: never, and Holdfast says that it cannot see.
+ * allows. vanishes: declared within 15 minutes where a round trip is asked for. ours: never, and Holdfast says that it cannot see.
  */
-export type Outcome = 'dead' | 'halfDead' | 'harmless' | 'held' | 'ours'
+export type Outcome = 'dead' | 'halfDead' | 'vanishes' | 'harmless' | 'held' | 'ours'
 
 /** How the proxy before a real Postfix does it (e2e/peers/faulty-proxy.ts). */
 export type Injection =
@@ -44,8 +44,12 @@ export interface FaultClass {
   outcome: Outcome
   probe: Meets
   delivery: Meets
+  /** what becomes of mail that was taken: seconds until it is in the mailbox, gone, or nobody can look (the probe's password); left out: there at once */
+  box?: number | 'gone' | 'refused'
   /** the share of attempts that meet it; left out: all */
   share?: number
+  /** `quick` takes it for an outage now and then, as it says of itself */
+  tooMuchForQuick?: boolean
   /** seconds of it and seconds without, in turns */
   flap?: number
   /** it is the same for all routes at once */
@@ -171,6 +175,41 @@ export const faultTable = {
     probe: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
     delivery: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
   },
+  'vanishes': {
+    what: 'says 250 to every message, and none is ever in a mailbox',
+    outcome: 'vanishes',
+    probe: 'well',
+    delivery: 'well',
+    box: 'gone',
+  },
+  'mailbox-slow': {
+    what: 'a queue of minutes before the mailboxes',
+    outcome: 'harmless',
+    probe: 'well',
+    delivery: 'well',
+    box: 150,
+  },
+  'mailbox-very-slow': {
+    what: 'a queue before the mailboxes that is longer than a round trip may take',
+    outcome: 'harmless',
+    probe: 'well',
+    delivery: 'well',
+    box: 400,
+  },
+  'probe-password-expired': {
+    what: "the password of the probe's own mailbox has expired",
+    outcome: 'harmless',
+    probe: 'well',
+    delivery: 'well',
+    box: 'refused',
+  },
+  'ipv6-dead': {
+    what: 'its IPv6 address takes no packets, its IPv4 address is well',
+    outcome: 'harmless',
+    // Connecting goes on to the other address (RFC 8305); clients/smtp/dial.test.ts shows it.
+    probe: 'well',
+    delivery: 'well',
+  },
   'one-mailbox-full': {
     what: 'one of ten mailboxes is full',
     outcome: 'harmless',
@@ -200,6 +239,7 @@ export const faultTable = {
     probe: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 busy' },
     delivery: { stage: 'rcpt', code: 451, enhanced: '4.3.0', text: '451 4.3.0 busy' },
     share: 0.3,
+    tooMuchForQuick: true,
     inject: { act: 'reply', at: 'rcpt', reply: '451 4.3.0 Busy', of10: 3 },
   },
   'slow-but-well': {

@@ -45,6 +45,10 @@ function leave(): void {
 }
 onSignedOut(leave)
 
+/** "I can't reach my mail", of somebody who has not signed in, and of somebody who has. */
+export const reportReach = (address: string) => api('POST', '/reports', { address })
+export const reportOwnReach = () => api('POST', '/me/report')
+
 export async function keepLocale(locale: string): Promise<void> {
   await api('PATCH', '/me', { locale }).catch(() => undefined)
 }

@@ -16,6 +16,7 @@ export type {
   QuietWindow,
   ReturnEvent,
   RouteBoard,
+  RouteNotices,
   StandIn,
   Standing,
   Refusal,

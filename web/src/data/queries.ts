@@ -16,6 +16,7 @@ import type {
   QuietWindow,
   ReturnEvent,
   RouteBoard,
+  RouteNotices,
   StandIn,
   Standing,
   Trace,
@@ -98,6 +99,13 @@ export const routesQuery = (org: string) =>
     queryKey: ['org', org, 'routes'],
     queryFn: list<RouteBoard>(of(org, 'routes')),
     refetchInterval: 2_500,
+  })
+
+export const noticesQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'notices'],
+    queryFn: list<RouteNotices>(of(org, 'notices')),
+    refetchInterval: 5_000,
   })
 
 export const pinsQuery = (org: string) =>

@@ -57,7 +57,7 @@ const puttingTogether = [
   /^(reason|error|delivery|evidence|mode|sendError|folder|keys|sensitivity|act|auditDetail|thing)\./,
   /^banner\.\w+(What|Means|Do)$/,
   /^parking\.\w+Done$/,
-  /^trace\.(inbound|outbound|dsn|draft)$/,
+  /^trace\.(inbound|outbound|dsn|draft|notice)$/,
   /^board\.(reachKind|reachIs)\.\w+$/,
   /^(pins\.of|people\.decided)\.\w+$/,
   /^board\.(suspectAfter|emergencyAfter|recoverAfter|probeEvery)$/,
@@ -111,7 +111,7 @@ test('a word for every mode, state and kind of evidence', () => {
   expect(Object.keys(en.mode)).toEqual(expect.arrayContaining(set('Mode')))
   expect(Object.keys(en.delivery)).toEqual(expect.arrayContaining(set('DeliveryState')))
   expect(Object.keys(en.evidence)).toEqual(expect.arrayContaining(set('EvidenceKind')))
-  expect(set('Mode').length + set('DeliveryState').length + set('EvidenceKind').length).toBe(32)
+  expect(set('Mode').length + set('DeliveryState').length + set('EvidenceKind').length).toBe(35)
 })
 test('a word for every act of the audit, and none too many', () => {
   const acts = codesOf('../core/audit/actions.ts', 'export const auditActions', '] as const', /^\s*'([a-z-]+)',/gm)

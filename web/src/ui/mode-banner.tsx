@@ -10,6 +10,7 @@ import type { Standing } from '../data/contract.ts'
 import { standingQuery } from '../data/queries.ts'
 import { number } from '../lib/format.ts'
 import { sentence } from '../lib/sentence.ts'
+import { CantReachMine } from './cant-reach-mine.tsx'
 import { ModeMark, toneOf } from './mode.tsx'
 import { ProgressBar } from './progress-bar.tsx'
 import { TimeText } from './time-text.tsx'
@@ -101,6 +102,7 @@ function Rest({ standing, open }: { standing: Standing; open: boolean }) {
           {calm && !parked && t('banner.normalDo')}
         </p>
       )}
+      {open && <CantReachMine />}
       {parked && <p className="banner-parked">{t('banner.parked', { count: parkedHere })}</p>}
       {(open || !calm) && waitingHere + sentHere > 0 && (
         <p>

@@ -12,8 +12,13 @@ import { createAddressBook } from '../../clients/dns/addresses.ts'
 import { askReference } from '../../clients/reference.ts'
 import { failedProbe, probeSmtp } from '../../clients/smtp/probe.ts'
 import { sightingsOf } from '../../store/evidence.ts'
+import { noteHosts } from '../../store/route-hosts.ts'
 import { proved, type HostTlsa, type Offers, type OpenSecret, type RouteBook } from '../directory/index.ts'
 import { noteAcceptsAll } from './accept-all.ts'
+import { createCanaryBack, type CanaryBack } from './canary-notice.ts'
+import { createCanaryProber, lookIntoBoxBy, type CanaryMarks, type LookIntoBox } from './canary-prober.ts'
+import { createCanarySender, type SendCanary } from './canary-send.ts'
+import { createHostWatch } from './host-watch.ts'
 import { createModeBoard, type LiveBoard } from './board.ts'
 import { createEvidenceSink, type RunningEvidence } from './evidence.ts'
 import { createJudge, type Judge } from './judge.ts'
@@ -26,6 +31,8 @@ import { createProber, nothingSealed, type ProbeSmtp } from './probe.ts'
 import { sensitivities } from './sensitivity.ts'
 import { createProbeAlarms } from './probe-alarms.ts'
 import { askReachBy, createReachProber, type AskReach } from './reach-prober.ts'
+import { createReportDesk, type ReportDesk } from './report-desk.ts'
+import { createReportWatch, type ReportWatch } from './report-watch.ts'
 import type { AskReference } from './references.ts'
 import { createSightWatch, type KnownAddresses } from './sight-watch.ts'
 
@@ -37,9 +44,14 @@ export interface Continuity {
   evidence: RunningEvidence
   judge: Judge
   pins: Pins
+  /** people say that they cannot reach their mail */
+  reports: ReportDesk
+  reportWatch: ReportWatch
   mailboxes: Mailboxes
   overview(organisationId: Id): Promise<RouteOverview[]>
   returnNumbers: Overviews['returnNumbers']
+  /** A notice about a canary has come. */
+  canaryBack: CanaryBack
   /** A probe of a route was answered well. */
   onAnswer(listener: (routeId: Id) => void): void
   start(): Promise<void>
@@ -64,6 +76,10 @@ export function createContinuity(deps: {
   openSecret?: OpenSecret
   probe?: ProbeSmtp
   askReach?: AskReach
+  /** left out: no canaries are sent */
+  canaryMarks?: CanaryMarks
+  sendCanary?: SendCanary
+  lookIntoBox?: LookIntoBox
   /** name servers; none: the system's */
   dnsServers?: readonly string[]
   /** for routes with `tls: dane`; left out: their probes find no records */
@@ -120,6 +136,12 @@ export function createContinuity(deps: {
   const answers: ((routeId: Id) => void)[] = []
   const hostTlsa: HostTlsa = deps.hostTlsa ?? (() => Promise.resolve({ kind: 'none' }))
   const probe: ProbeSmtp = (target) => proved(target, hostTlsa).then((ready) => probeSmtp(ready, clock), failedProbe)
+  const hosts = createHostWatch({
+    clock,
+    log,
+    judged: () => judge.judged(),
+    write: (answers) => noteHosts(db, answers),
+  })
   const prober = createProber({
     clock,
     routes,
@@ -130,7 +152,12 @@ export function createContinuity(deps: {
     openSecret: deps.openSecret ?? nothingSealed,
     helo: deps.helo,
     ...(deps.offers ? { onOffer: deps.offers.saw } : {}),
-    onAnswer: (routeId) => answers.forEach((listener) => listener(routeId)),
+    onAnswer(routeId) {
+      if (!judge.losesMail(routeId)) answers.forEach((listener) => listener(routeId))
+    },
+    onHost: (route, at, { good, text }) => {
+      if (good !== null) hosts.saw(route, at, { good, text })
+    },
     onStranger: (route, isTaken) => {
       noteAcceptsAll(db, route, isTaken).catch((error: unknown) =>
         log.warn({ err: String(error), route: route.name }, 'what a probe found out could not be stored; asked again'),
@@ -148,6 +175,34 @@ export function createContinuity(deps: {
     onResult: createProbeAlarms({ db: deps.db, clock, log }),
     openSecret: deps.openSecret ?? nothingSealed,
   })
+  const openSecret = deps.openSecret ?? nothingSealed
+  const canaryProber =
+    deps.canaryMarks &&
+    createCanaryProber({
+      clock,
+      log,
+      routes,
+      board,
+      evidence,
+      judged: () => judge.judged(),
+      marks: deps.canaryMarks,
+      send: deps.sendCanary ?? createCanarySender({ clock, helo: deps.helo, openSecret, hostTlsa }),
+      look: deps.lookIntoBox ?? lookIntoBoxBy(clock),
+      openSecret,
+    })
+  const reportWatch = createReportWatch({
+    db,
+    clock,
+    log,
+    routes,
+    board,
+    evidence,
+    judges: (routeId) => judge.judges(routeId),
+    hurry: (routeId) => {
+      prober.hurry(routeId)
+      reachProber.hurry(routeId)
+    },
+  })
   const overviews = createOverviews({ db: deps.db, clock, routes })
   const gauge = deps.metrics?.gauge('holdfast_route_mode', 'Mode of each primary route, as a number', ['route'])
   board.onChange((now) => {
@@ -161,9 +216,12 @@ export function createContinuity(deps: {
     evidence,
     judge,
     pins: createPins({ db, judge, board }),
+    reports: createReportDesk({ db: deps.db, clock, log, ...measured }),
+    reportWatch,
     mailboxes,
     overview: overviews.routes,
     returnNumbers: overviews.returnNumbers,
+    canaryBack: createCanaryBack({ clock, log, routes, evidence }),
     onAnswer: (listener) => void answers.push(listener),
     async start() {
       pause.start()
@@ -176,10 +234,16 @@ export function createContinuity(deps: {
       judge.start()
       prober.start()
       reachProber.start()
+      canaryProber?.start()
+      hosts.start()
+      reportWatch.start()
     },
     async stop() {
+      reportWatch.stop()
       prober.stop()
       reachProber.stop()
+      canaryProber?.stop()
+      hosts.stop()
       sight.stop()
       await judge.stop()
       await mailboxes.stop()

@@ -18,7 +18,8 @@ import type { PauseWatch } from './pause.ts'
 import type { EvidenceSink } from './ports.ts'
 
 /** What may be ours, or of before. */
-const isFailure = (kind: EvidenceKind): boolean => isBad(kind) || kind === EvidenceKind.reachBad
+const isFailure = (kind: EvidenceKind): boolean =>
+  isBad(kind) || kind === EvidenceKind.reachBad || kind === EvidenceKind.canaryBad
 
 const FLUSH_MS = 250
 const TOO_OLD_MS = 3000

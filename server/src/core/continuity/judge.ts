@@ -11,10 +11,11 @@ import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { evidenceOf, trimEvidence } from '../../store/evidence.ts'
+import { canariesOf, evidenceOf, trimEvidence, type EvidenceRow } from '../../store/evidence.ts'
 import { claimJudgement, judgedBy, readMode, releaseJudgement } from '../../store/modes.ts'
 import type { RouteBook } from '../directory/index.ts'
 import type { LiveBoard } from './board.ts'
+import { canaryPlan, canaryWindow } from './canary.ts'
 import { step, stepChanges, type MachineEvent } from './machine.ts'
 import type { PauseWatch } from './pause.ts'
 import { endPins } from './pins.ts'
@@ -38,6 +39,8 @@ export interface Judge {
    * `version` (what the page showed) is checked instead and answered with a conflict.
    */
   tell(route: { organisationId: Id; routeId: Id }, event: MachineEvent, act?: Act & { version?: number }): Promise<void>
+  /** Its canaries failed when it was last judged: a good answer to a probe is no reason to try real mail. */
+  losesMail(routeId: Id): boolean
   /** One round; start() runs it every second. */
   tick(): Promise<void>
   start(): void
@@ -64,6 +67,7 @@ export function createJudge(deps: {
 }): Judge {
   const { db, clock, log, pause } = deps
   let mine = new Set<Id>()
+  let losing = new Set<Id>()
   let timer: Timer | null = null
   let running: Promise<void> | null = null
   let lastTick: number | null = null
@@ -140,24 +144,31 @@ export function createJudge(deps: {
       return { ...record, seconds: windowFor(probes, numbersOf(record.routeId)) }
     })
     const seen = await evidenceOf(db, windows)
+    const planned = records.flatMap((record) => {
+      const plan = canaryPlan(deps.routes.get(record.routeId))
+      return plan ? [{ ...record, seconds: canaryWindow(plan) }] : []
+    })
     blindText = blindness(records[0]!.now.getTime())
     if (blindText) log.warn({ why: blindText }, 'evidence from before is not judged; no mode changes')
-    const byRoute = new Map<Id, HeardCount[]>(records.map((record) => [record.routeId, []]))
-    for (const row of seen) byRoute.get(row.routeId)?.push({ ...row, second: row.second.getTime() })
+    const byRoute = countsOf(seen)
+    const canaries = countsOf(await canariesOf(db, planned))
     const told = { blindText, forgetBefore: deps.sight.forgetBefore() }
     const plans = records.flatMap((record) => {
       const now = record.now.getTime()
-      const isProbed = deps.routes.get(record.routeId)?.settings.probe.enabled ?? true
-      const planned = isExpired(record) ? null : upkeep.ask({ ...record, ...stateOf(record), isProbed }, now)
-      if (planned === 'nothing') return []
-      const probes = heardProbes(deps.routes.get(record.routeId))
+      const route = deps.routes.get(record.routeId)
+      const isProbed = route?.settings.probe.enabled ?? true
+      const upkept = isExpired(record) ? null : upkeep.ask({ ...record, ...stateOf(record), isProbed }, now)
+      if (upkept === 'nothing') return []
+      const [probes, plan] = [heardProbes(route), canaryPlan(route)]
       return planStep(record, byRoute.get(record.routeId) ?? [], numbersOf(record.routeId), {
         ...told,
         probes,
-        planned,
+        planned: upkept,
         isProbed,
+        canary: plan && { plan, counts: canaries.get(record.routeId) ?? [] },
       })
     })
+    losing = new Set(plans.flatMap(({ losesMail, record }) => (losesMail ? [record.routeId] : [])))
     const changed = await carryOut(plans, records[0]!.now.getTime())
     if (changed) await deps.board.refresh()
     await sightAlarm.tell(
@@ -182,6 +193,7 @@ export function createJudge(deps: {
 
   return {
     judges: (routeId) => mine.has(routeId),
+    losesMail: (routeId) => losing.has(routeId),
     judged: () => mine,
     sees: () => !deps.sight.isBlind(),
     tick,
@@ -216,4 +228,15 @@ export function createJudge(deps: {
       await releaseJudgement(db, deps.nodeId).catch(() => undefined)
     },
   }
+}
+
+function countsOf(rows: readonly EvidenceRow[]): Map<Id, HeardCount[]> {
+  const byRoute = new Map<Id, HeardCount[]>()
+  for (const row of rows) {
+    const count = { ...row, second: row.second.getTime() }
+    const known = byRoute.get(row.routeId)
+    if (known) known.push(count)
+    else byRoute.set(row.routeId, [count])
+  }
+  return byRoute
 }

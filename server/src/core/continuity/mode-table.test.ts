@@ -16,5 +16,5 @@ test('the table says what the design says', () => {
 test('the reference page has a row for each mode and a column for each kind of traffic', () => {
   const lines = modeTableMarkdown().trimEnd().split('\n')
   expect(lines).toHaveLength(Object.keys(modeTable).length + 2)
-  for (const line of lines) expect(line.split('|')).toHaveLength(10)
+  for (const line of lines) expect(line.split('|')).toHaveLength(11)
 })

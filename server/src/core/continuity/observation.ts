@@ -52,6 +52,10 @@ export function isBad(kind: EvidenceKind): boolean {
     case EvidenceKind.reachGood:
     case EvidenceKind.reachBad:
     case EvidenceKind.probeRefused:
+    // So is whether what it takes arrives: canary.ts.
+    case EvidenceKind.canaryGood:
+    case EvidenceKind.canaryBad:
+    case EvidenceKind.canaryBack:
       return false
   }
 }

@@ -7,6 +7,8 @@ import { EvidenceKind, Mode, Pin, RouteKind, wordOf } from '../../platform/codes
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import { evidenceSummary, lastOfProbes } from '../../store/evidence.ts'
+import { hostStates, type HostState } from '../../store/route-hosts.ts'
+import { protectedPeople, reportCounts } from '../../store/reports.ts'
 import { allModes, routeOverview, type ModeRecord } from '../../store/modes.ts'
 import { allTroubles, type MailboxTrouble } from '../../store/mailbox-trouble.ts'
 import { returnEvents, returnNumbers, type ReturnNumbers } from '../../store/returns.ts'
@@ -17,6 +19,8 @@ import type { ReachProbe, RouteBook, Switching } from '../directory/index.ts'
 import { PART_OF_A_ROUTE } from './mailbox-rule.ts'
 import type { PinName } from './machine.ts'
 import type { ModeName } from './mode-table.ts'
+import { hostName } from './host-watch.ts'
+import { LATELY_SECONDS, needed, RECENTLY_SECONDS } from './reports.ts'
 import { sensitivities } from './sensitivity.ts'
 import { stateOf } from './setter.ts'
 import type { Direction, Question } from './switching.ts'
@@ -39,8 +43,12 @@ export interface RouteOverview {
   /** the last ten minutes */
   evidence: { kind: keyof typeof EvidenceKind; count: number; lastText: string | null }[]
   probe: { lastAt: string; lastText: string | null; good: boolean } | null
+  /** how each of its hosts answered last, and since when like this; null: not heard of yet */
+  hosts: { host: string; last: { good: boolean; since: string; at: string; text: string } | null }[]
   /** whether people can reach their mail there, by each probe; null: not heard of within two hours */
   reach: { name: string; kind: ReachProbe['kind']; last: ReachAnswer | null }[]
+  /** people who say that they cannot reach their mail, within ten minutes; null: nobody within the hour */
+  reports: { signed: number; claimed: number; needed: number; lastAt: string } | null
   /** we cannot see how it is, so its mode stays */
   blind: { since: string; why: string } | null
   /** what the engine may do by itself */
@@ -67,7 +75,8 @@ export interface RouteOverview {
 
 export interface ReachAnswer {
   at: string
-  outcome: 'good' | 'bad' | 'refused' | 'ours'
+  /** unclear: it came to nothing that says anything */
+  outcome: 'good' | 'bad' | 'refused' | 'ours' | 'unclear'
   text: string | null
 }
 
@@ -110,11 +119,12 @@ async function routeOverviews(
   organisationId: Id,
   numbersOf: Overviews['returnNumbers'],
 ): Promise<RouteOverview[]> {
-  const [names, modes, evidence, events, troubles] = await Promise.all([
+  const [names, modes, evidence, events, hosts, troubles] = await Promise.all([
     routeOverview(db, organisationId),
     allModes(db),
     evidenceSummary(db, organisationId, 10),
     returnEvents(db, organisationId, { before: null, limit: 50 }),
+    hostStates(db, organisationId),
     allTroubles(db),
   ])
   const byRoute = new Map(modes.map((mode) => [mode.routeId, mode]))
@@ -124,6 +134,7 @@ async function routeOverviews(
     organisationId,
     names.flatMap(({ routeId }) => reachOf(routeId).map(({ name: probe }) => ({ routeId, name: probe }))),
   )
+  const said = await reportCounts(db, organisationId, { recently: RECENTLY_SECONDS, lately: LATELY_SECONDS })
   const result: RouteOverview[] = []
   for (const name of names) {
     const mode = byRoute.get(name.routeId)
@@ -158,11 +169,23 @@ async function routeOverviews(
         lastText: row.lastText,
       })),
       probe: lastProbe(seen),
+      hosts:
+        mode.kind === RouteKind.primary
+          ? settings.hosts.map(hostName).map((host) => ({
+              host,
+              last: hostAnswer(hosts.find((one) => one.routeId === name.routeId && one.host === host)),
+            }))
+          : [],
       reach: reachOf(name.routeId).map(({ name: probe, kind }) => ({
         name: probe,
         kind,
         last: reachAnswer(answers.find((one) => one.routeId === name.routeId && one.probe === probe)),
       })),
+      reports: await reportsOf(
+        db,
+        organisationId,
+        said.find(({ routeId }) => routeId === name.routeId),
+      ),
       blind: blindOf(mode),
       switching: routes.get(name.routeId)?.switching ?? settings.switching,
       question: questionOf(mode),
@@ -202,6 +225,17 @@ function questionOf(mode: ModeRecord): RouteOverview['question'] {
   return { direction, to, policy, since: new Date(since).toISOString(), detail }
 }
 
+async function reportsOf(
+  db: Database,
+  organisationId: Id,
+  said: Awaited<ReturnType<typeof reportCounts>>[number] | undefined,
+): Promise<RouteOverview['reports']> {
+  if (!said) return null
+  const { signed, claimed, routeId, lastAt } = said
+  const people = await protectedPeople(db, organisationId, routeId)
+  return { signed, claimed, needed: needed(people), lastAt: lastAt.toISOString() }
+}
+
 function pinOf(mode: ModeRecord): RouteOverview['pin'] {
   if (mode.pin === null) return null
   return {
@@ -230,16 +264,23 @@ function lastProbe(seen: Evidence): RouteOverview['probe'] {
 
 function reachAnswer(last: { kind: EvidenceKind; at: Date; text: string | null } | undefined): ReachAnswer | null {
   if (!last) return null
-  const outcome =
-    last.kind === EvidenceKind.reachGood
-      ? 'good'
-      : last.kind === EvidenceKind.reachBad
-        ? 'bad'
-        : last.kind === EvidenceKind.probeRefused
-          ? 'refused'
-          : 'ours'
-  return { at: last.at.toISOString(), outcome, text: last.text }
+  return { at: last.at.toISOString(), outcome: outcomes[last.kind] ?? 'unclear', text: last.text }
 }
+
+const outcomes: Partial<Record<EvidenceKind, ReachAnswer['outcome']>> = {
+  [EvidenceKind.reachGood]: 'good',
+  [EvidenceKind.canaryGood]: 'good',
+  [EvidenceKind.reachBad]: 'bad',
+  [EvidenceKind.canaryBad]: 'bad',
+  [EvidenceKind.canaryBack]: 'bad',
+  [EvidenceKind.probeRefused]: 'refused',
+  [EvidenceKind.ours]: 'ours',
+}
+
+const hostAnswer = (state: HostState | undefined): RouteOverview['hosts'][number]['last'] =>
+  state === undefined
+    ? null
+    : { good: state.good, since: state.since.toISOString(), at: state.at.toISOString(), text: state.text }
 
 async function openEvent(
   numbersOf: Overviews['returnNumbers'],

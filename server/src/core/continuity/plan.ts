@@ -2,11 +2,14 @@
  * What the judge would do with a route in this round, and what is left of it when Holdfast itself may be the patient
  * (sight.ts). Pure: a plan changes nothing until it is stored.
  */
+import { EvidenceKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { ModeRecord } from '../../store/modes.ts'
 import { step, type Effect, type EventKind, type MachineEvent, type MachineState, type Step } from './machine.ts'
-import { observe } from './observation.ts'
+import { observeCanaries, withCanaries, type CanaryPlan } from './canary.ts'
+import { observe, type Observation } from './observation.ts'
 import { observeReach, type HeardCount, type HeardProbe } from './reach.ts'
+import { REPORTS } from './reports.ts'
 import type { Sensitivity } from './sensitivity.ts'
 import { stateOf, type Act } from './setter.ts'
 import { isPlannedPin, type Planned } from './upkeep.ts'
@@ -16,6 +19,8 @@ export interface Plan {
   state: MachineState
   event: MachineEvent
   next: Step
+  /** its last canaries failed, though it may answer well: nothing is tried with real mail */
+  losesMail?: boolean
   /** in whose name; left out: the engine's */
   act?: Act
 }
@@ -38,6 +43,9 @@ export const isByFailure = (event: MachineEvent): boolean => byFailure.has(event
 export const isExpired = ({ pinUntil, now }: ModeRecord & { now: Date }): boolean =>
   pinUntil !== null && pinUntil.getTime() <= now.getTime()
 
+/** People's reports stand beside the probes while there are any (report-watch.ts looks every two seconds). */
+const peoplesReports: HeardProbe = { name: REPORTS, everyMs: 2_000 }
+
 export function planStep(
   record: ModeRecord & { now: Date },
   counts: readonly HeardCount[],
@@ -47,6 +55,8 @@ export function planStep(
     forgetBefore: number
     probes: readonly HeardProbe[]
     planned: Planned | null
+    /** left out or null: nothing is sent */
+    canary?: { plan: CanaryPlan; counts: readonly HeardCount[] } | null
     isProbed: boolean
   },
 ): Plan {
@@ -55,28 +65,42 @@ export function planStep(
   const { planned } = told
   if (planned)
     return { record, state, event: planned.event, next: step(state, planned.event, numbers, now), act: planned.act }
+  const forgetBefore = Math.min(now, told.forgetBefore)
+  const ignoreBefore = Math.max(state.memory.ignoreBefore, forgetBefore)
+  // Real mail that was taken speaks for the handing over as well.
+  const taken = counts.filter(({ kind, probe }) => probe === '' && kind === EvidenceKind.good)
+  const canaries = told.canary
+    ? observeCanaries([...told.canary.counts, ...taken], now, told.canary.plan, { ignoreBefore, forgetBefore })
+    : null
+  const losesMail = canaries?.kind === 'bad' || canaries?.kind === 'held'
+  function takesMail(): Observation {
+    const seen = observe(
+      counts.filter(({ probe }) => probe === ''),
+      now,
+      numbers,
+      ignoreBefore,
+    )
+    return withCanaries(seen, canaries)
+  }
   const event: MachineEvent = isExpired(record)
     ? { kind: isPlannedPin(record) && !told.isProbed ? 'plannedEnd' : 'unpin' }
     : told.blindText
       ? { kind: 'blind', why: told.blindText }
-      : observe(
-          counts.filter(({ probe }) => probe === ''),
-          now,
-          numbers,
-          Math.max(state.memory.ignoreBefore, Math.min(now, told.forgetBefore)),
-        )
+      : takesMail()
   const next = step(state, event, numbers, now)
-  if (next.cause !== null || next.effects.length > 0 || event.kind === 'blind') return { record, state, event, next }
+  if (next.cause !== null || next.effects.length > 0 || event.kind === 'blind')
+    return { record, state, event, next, losesMail }
   // Whether people can reach it is judged after whether it takes mail, where that changes nothing.
   // Nobody asks any more whether people can reach it: what was found out is not true for ever.
+  const probes = counts.some(({ probe }) => probe === REPORTS) ? [...told.probes, peoplesReports] : told.probes
   const isAbout = state.mode === 'emergencyReach' || state.memory.question?.to === 'emergencyReach'
-  const isUnasked = isAbout && told.probes.length === 0
+  const isUnasked = isAbout && probes.length === 0
   const reach = isUnasked
     ? ({ kind: 'reachUnasked' } as const)
-    : observeReach(counts, now, told.probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
-  if (reach === null) return { record, state, event, next }
+    : observeReach(counts, now, probes, Math.min(now, Math.max(next.state.memory.ignoreBefore, told.forgetBefore)))
+  if (reach === null) return { record, state, event, next, losesMail }
   const second = step(next.state, reach, numbers, now)
-  return { record, state, event: reach, next: { ...second, effects: [...next.effects, ...second.effects] } }
+  return { record, state, event: reach, losesMail, next: { ...second, effects: [...next.effects, ...second.effects] } }
 }
 
 /** A route whose mode is about to get worse, and when what is held against it began. */

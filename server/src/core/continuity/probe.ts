@@ -22,6 +22,8 @@ import { sensitivities, type Sensitivity } from './sensitivity.ts'
 export type ProbeSmtp = (target: ProbeTarget) => Promise<ProbeResult>
 
 export interface Prober {
+  /** Asks this route as soon as may be, if this process asks it at all. */
+  hurry(routeId: Id): void
   start(): void
   stop(): void
 }
@@ -35,6 +37,10 @@ interface Heard {
   hasLetIn: boolean
   /** probes until the next one that asks about a stranger */
   untilStranger: number
+  /** the host that is looked at next though others answer, and whether one is just now */
+  nextOther: number
+  isLooking: boolean
+  lookedAt: number
 }
 
 const MOST_HOSTS = 4
@@ -44,6 +50,7 @@ export const nothingSealed: OpenSecret = () => {
 const SYNC_MS = 500
 const MOST_WITNESSES = 4
 const WITNESS_MS = 500
+const HURRY_MS = 500
 
 export function createProber(deps: {
   clock: Clock
@@ -57,6 +64,8 @@ export function createProber(deps: {
   onAnswer?: (routeId: Id) => void
   /** what a host offered at EHLO */
   onOffer?: Offers['saw']
+  /** how one of its hosts answered; null: the fault was ours */
+  onHost?: (route: Route, at: { host: string; port: number }, answer: { good: boolean | null; text: string }) => void
   /** a made-up recipient was taken, or refused for good */
   onStranger?: (route: Route, isTaken: boolean) => void
   /** a host that wants our certificate wants it from a probe too */
@@ -91,7 +100,10 @@ export function createProber(deps: {
   function heardOf(routeId: Id): Heard {
     const known = heard.get(routeId)
     if (known) return known
-    const none = { good: null, turned: false, hasLetIn: false, untilStranger: 0 }
+    const none = {
+      ...{ good: null, turned: false, hasLetIn: false, untilStranger: 0 },
+      ...{ nextOther: 0, isLooking: false, lookedAt: -Infinity },
+    }
     heard.set(routeId, none)
     return none
   }
@@ -147,19 +159,50 @@ export function createProber(deps: {
         isTaken = takesAll(result)
       }
       verdict = judgeProbe(result, `${host}:${port}`, last.hasLetIn)
+      deps.onHost?.(route, { host, port }, verdict)
       last.hasLetIn ||= isLetIn(result)
       if (verdict.good) break
     }
     if (isOver()) return
     if (isTaken !== null) deps.onStranger?.(route, isTaken)
-    last.turned = last.good !== null && verdict.good !== null && last.good !== verdict.good
-    last.good = verdict.good ?? last.good
+    tell(route, verdict, clock.monotonic() - began)
+    if (deps.onHost && verdict.good) void lookAtOther(route, trust)
+  }
+
+  function tell(
+    { organisationId, routeId }: Route,
+    { good, text }: { good: boolean | null; text: string },
+    tookMs: number,
+  ): void {
+    const last = heardOf(routeId)
+    last.turned = last.good !== null && good !== null && last.good !== good
+    last.good = good ?? last.good
     if (last.turned && !last.good) askWitnesses(routeId)
-    const kind =
-      verdict.good === null ? EvidenceKind.ours : verdict.good ? EvidenceKind.probeGood : EvidenceKind.probeBad
-    const tookMs = clock.monotonic() - began
-    deps.evidence.report({ organisationId, routeId, kind, text: `probe: ${verdict.text}`, tookMs })
-    if (verdict.good) deps.onAnswer?.(routeId)
+    const kind = good === null ? EvidenceKind.ours : good ? EvidenceKind.probeGood : EvidenceKind.probeBad
+    deps.evidence.report({ organisationId, routeId, kind, text: `probe: ${text}`, tookMs })
+    if (good) deps.onAnswer?.(routeId)
+  }
+
+  /**
+   * While one host answers the others are not asked, and might be dead for long: they are looked at in turns, one at a time,
+   * beside the probes and no oftener. What they say is shown, and no evidence.
+   */
+  async function lookAtOther(route: Route, trust: ReturnType<typeof trustOf>): Promise<void> {
+    const last = heardOf(route.routeId)
+    const { hosts } = route.settings
+    const numbers = numbersOf(route)
+    if (hosts.length < 2 || last.isLooking || clock.monotonic() - last.lookedAt < 900 * numbers.probeEvery) return
+    const { host, port } = hosts[last.nextOther++ % hosts.length]!
+    last.isLooking = true
+    last.lookedAt = clock.monotonic()
+    try {
+      const timeoutMs = 1000 * numbers.probeTimeout
+      const result = await deps.probe({ ...targetOf(route, { host, port }), ...trust, helo, timeoutMs })
+      if (result.offered) deps.onOffer?.(route, { host, port }, result.offered)
+      deps.onHost?.(route, { host, port }, judgeProbe(result, `${host}:${port}`, last.hasLetIn))
+    } finally {
+      last.isLooking = false
+    }
   }
 
   /** It was well and is not: do others answer just now? A few are asked at once, so that the judge can tell (sight.ts). */
@@ -180,6 +223,7 @@ export function createProber(deps: {
   }
 
   return {
+    hurry: (routeId) => rounds.soon(routeId, HURRY_MS),
     start() {
       sync()
       timer = clock.every(SYNC_MS, sync)

@@ -27,15 +27,24 @@ import type { ProbeAlarms } from './probe-alarms.ts'
 import { createRounds } from './rounds.ts'
 import { sensitivities, type Sensitivity } from './sensitivity.ts'
 
+/** All but the round trip, which is canary-prober.ts's. */
+export type Question = Exclude<ReachProbe, { kind: 'roundTrip' }>
+
+const questionsOf = ({ settings }: Route): Question[] =>
+  settings.reach.filter((probe): probe is Question => probe.kind !== 'roundTrip')
+
 /** The password is '' where the probe has none. */
-export type AskReach = (probe: ReachProbe, how: { timeoutMs: number; password: string }) => Promise<ReachResult>
+export type AskReach = (probe: Question, how: { timeoutMs: number; password: string }) => Promise<ReachResult>
 
 export interface ReachProber {
+  /** Asks all probes of this route as soon as may be; not those whose own password is refused. */
+  hurry(routeId: Id): void
   start(): void
   stop(): void
 }
 
 const SYNC_MS = 500
+const HURRY_MS = 500
 /** Reading is asked about half as often as taking mail: signing in costs the other side more than a RCPT. */
 const SELDOMER = 2
 /** Seconds: servers answer a wrong password late on purpose (Dovecot two seconds). */
@@ -52,16 +61,18 @@ const kindOf = {
 } as const satisfies Record<ReachResult['outcome'], EvidenceKind>
 
 const numbersOf = (route: Route): Sensitivity => sensitivities[route.settings.sensitivity]
-const timeoutOf = (route: Route, probe: ReachProbe): number =>
+const timeoutOf = (route: Route, probe: Question): number =>
   probe.timeout ?? Math.max(LEAST_TIMEOUT, numbersOf(route).probeTimeout)
-const usualSeconds = (route: Route, probe: ReachProbe): number => probe.every ?? SELDOMER * numbersOf(route).probeEvery
+const usualSeconds = (route: Route, probe: Question): number => probe.every ?? SELDOMER * numbersOf(route).probeEvery
 
 /** What is asked of a route, for the judge. */
 export const heardProbes = (route: Route | undefined): HeardProbe[] =>
-  route?.settings.reach.map((probe) => ({
-    name: probe.name,
-    everyMs: 1000 * Math.max(usualSeconds(route, probe), timeoutOf(route, probe)),
-  })) ?? []
+  route === undefined
+    ? []
+    : questionsOf(route).map((probe) => ({
+        name: probe.name,
+        everyMs: 1000 * Math.max(usualSeconds(route, probe), timeoutOf(route, probe)),
+      }))
 
 /** `servers`: name servers, none: the system's. */
 export function askReachBy(clock: Clock, servers: readonly string[] = []): AskReach {
@@ -95,8 +106,15 @@ interface Heard {
 
 const keyOf = (routeId: Id, name: string): string => `${routeId} ${name}`
 
-const fingerprint = (route: Route, probe: ReachProbe): string =>
-  `${JSON.stringify(probe)} ${route.reachSealed?.toString('base64') ?? ''}`
+const passwordsOf = (route: Route): string => route.reachSealed?.toString('base64') ?? ''
+const fingerprint = (route: Route, probe: Question): string => `${JSON.stringify(probe)} ${passwordsOf(route)}`
+/** What is asked of a route's mailboxes, and by which passwords: when that changes, a refusal is forgotten. */
+export const fingerprintOf = (route: Route): string =>
+  `${JSON.stringify([route.settings.reach, route.settings.probe.canary])} ${passwordsOf(route)}`
+
+/** After so many refusals in a row. */
+export const refusedRestMs = (refusals: number): number =>
+  Math.min(REFUSED_MOST_MS, REFUSED_FIRST_MS * 2 ** (refusals - 1))
 
 export function createReachProber(deps: {
   clock: Clock
@@ -116,10 +134,11 @@ export function createReachProber(deps: {
   let asked = new Map<string, { routeId: Id; name: string }>()
   let timer: Timer | null = null
 
-  function find(key: string): { route: Route; probe: ReachProbe } | null {
+  function find(key: string): { route: Route; probe: Question } | null {
     const one = asked.get(key)
-    const route = one && deps.routes.get(one.routeId)
-    const probe = route?.settings.reach.find(({ name }) => name === one?.name)
+    if (!one) return null
+    const route = deps.routes.get(one.routeId)
+    const probe = route && questionsOf(route).find(({ name }) => name === one.name)
     return route && probe ? { route, probe } : null
   }
 
@@ -128,7 +147,7 @@ export function createReachProber(deps: {
     if (!found) return 1000
     const { route, probe } = found
     const last = heard.get(key)
-    if (last && last.refusals > 0) return Math.min(REFUSED_MOST_MS, REFUSED_FIRST_MS * 2 ** (last.refusals - 1))
+    if (last && last.refusals > 0) return refusedRestMs(last.refusals)
     const usual = usualSeconds(route, probe)
     const faster = Math.min(numbersOf(route).probeFaster, usual)
     // In an emergency a good answer is what is waited for; else a bad one is what must be made sure of.
@@ -180,7 +199,7 @@ export function createReachProber(deps: {
     for (const routeId of deps.judged()) {
       const route = deps.routes.get(routeId)
       if (route?.kind !== RouteKind.primary) continue
-      for (const { name } of route.settings.reach) next.set(keyOf(routeId, name), { routeId, name })
+      for (const { name } of questionsOf(route)) next.set(keyOf(routeId, name), { routeId, name })
     }
     asked = next
     rounds.keep(new Set(next.keys()))
@@ -193,6 +212,10 @@ export function createReachProber(deps: {
   }
 
   return {
+    hurry(routeId) {
+      for (const [key, one] of asked)
+        if (one.routeId === routeId && (heard.get(key)?.refusals ?? 0) === 0) rounds.soon(key, HURRY_MS)
+    },
     start() {
       sync()
       timer = clock.every(SYNC_MS, sync)

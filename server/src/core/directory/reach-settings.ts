@@ -10,6 +10,7 @@ const common = {
     .min(1)
     .max(60)
     .refine((name) => name.isWellFormed() && !/[\p{Cc}]/u.test(name), 'must not hold control characters')
+    .refine((name) => name !== 'reports', "is what people's own reports are called; take another name")
     .describe('What it is called on pages and in alarms.'),
   every: z
     .number()
@@ -23,6 +24,13 @@ const common = {
     .max(120)
     .optional()
     .describe("Seconds it may take; left out: the sensitivity's, at least 5."),
+}
+/** Where a mailbox is read by IMAP. */
+const mailbox = {
+  host: z.string().min(1).max(255).describe('Name or address of the server.'),
+  port: z.number().int().min(1).max(65535).optional().describe('Its port; left out: 993, with starttls 143.'),
+  tls: z.enum(['implicit', 'starttls']).default('implicit').describe('How it is encrypted; it always is.'),
+  username: z.string().min(1).max(255).describe('Of a mailbox that is there for this; its password: reachPasswords.'),
 }
 const ca = z
   .string()
@@ -38,14 +46,35 @@ function isPage(text: string): boolean {
 }
 const page = z.string().max(2000).refine(isPage, 'is not an https:// address')
 
+/** In ASCII, as it is written in an envelope. */
+export const canaryAddress = z
+  .string()
+  .max(254)
+  .regex(/^[^\s<>@"(),:;\\[\]]+@[^\s<>@"(),:;\\[\]]+$/, 'is not an e-mail address')
+  .refine((text) => /^[!-~]+$/.test(text), 'must be in ASCII')
+
 export const reachProbeSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     ...common,
     kind: z.literal('imap').describe('Signs in, opens the Inbox and leaves.'),
-    host: z.string().min(1).max(255).describe('Name or address of the server.'),
-    port: z.number().int().min(1).max(65535).optional().describe('Its port; left out: 993, with starttls 143.'),
-    tls: z.enum(['implicit', 'starttls']).default('implicit').describe('How it is encrypted; it always is.'),
-    username: z.string().min(1).max(255).describe('Of a mailbox that is there for this; its password: reachPasswords.'),
+    ...mailbox,
+    ca,
+  }),
+  z.strictObject({
+    ...common,
+    kind: z
+      .literal('roundTrip')
+      .describe(
+        'Sends a small message to a mailbox that is there for this, and looks for it there by IMAP: the only one that sees mail which is taken and never arrives. It is about taking mail; three in a row that do not come are an emergency in which mail waits here. One for each route; every left out: 300.',
+      ),
+    address: canaryAddress.describe('Address of the mailbox.'),
+    within: z
+      .number()
+      .min(1)
+      .max(3600)
+      .default(180)
+      .describe('Seconds it may take. One that comes later still counts as arrived.'),
+    ...mailbox,
     ca,
   }),
   z.strictObject({
@@ -82,11 +111,13 @@ export const reachProbeSchema = z.discriminatedUnion('kind', [
   }),
 ])
 export type ReachProbe = z.output<typeof reachProbeSchema>
+export type RoundTrip = Extract<ReachProbe, { kind: 'roundTrip' }>
 
 export const reachSettings = z
   .array(reachProbeSchema)
   .max(10)
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'two of them have the same name')
+  .refine((all) => all.filter(({ kind }) => kind === 'roundTrip').length <= 1, 'one roundTrip at most')
   .default([])
   .describe(
     'Whether people can reach their mail there: each is asked regularly, and when one of them fails for as long as the sensitivity says, the emergency mailboxes are open while mail goes on being delivered.',

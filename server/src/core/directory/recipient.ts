@@ -1,6 +1,7 @@
 /** What the directory knows about an address: the answer every RCPT and every routing decision starts from. */
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
+import type { CanarySender } from '../../protocols/srs/canary.ts'
 
 export interface Recipient {
   organisationId: Id
@@ -30,6 +31,8 @@ export interface Recipient {
   lastsMs?: number
   /** it takes notices about what a list has sent, and nothing else: they are counted, and go nowhere */
   bounceOf?: { list: string; member: string }
+  /** it takes notices about a canary of ours: they are evidence, and are not stored */
+  canary?: CanarySender
 }
 
 /** At a domain whose list is not complete, whose mail system may be asked: nobody here knows the address. */

@@ -1,7 +1,7 @@
 /** The settings of a route (jsonb in table route): validated when they are applied and when they are read. */
 import { z } from 'zod'
 import { parseNetwork } from './outbound-source.ts'
-import { reachSettings } from './reach-settings.ts'
+import { canaryAddress, reachSettings } from './reach-settings.ts'
 import { switchingSchema } from './switching.ts'
 
 const seconds = (value: number, meaning: string) => z.number().min(0.05).max(604_800).default(value).describe(meaning)
@@ -126,9 +126,18 @@ export const routeSettingsSchema = z.strictObject({
         .max(3600)
         .optional()
         .describe("Seconds between probes; left out: the sensitivity's."),
+      canary: z
+        .strictObject({
+          address: canaryAddress.describe('A mailbox that is there for this and empties itself.'),
+          every: z.number().min(0.2).max(86_400).default(300).describe('Seconds between two of them.'),
+        })
+        .optional()
+        .describe(
+          'A small message is really sent from time to time, so that a system which takes recipients and fails every message is noticed without traffic. Where a roundTrip of reach is set, that does it.',
+        ),
     })
     .prefault({})
-    .describe('Regular questions whether it takes mail; nothing is sent.'),
+    .describe('Regular questions whether it takes mail; nothing is sent, but for a canary where one is set.'),
   reach: reachSettings,
   return: z
     .strictObject({

@@ -24,11 +24,12 @@ import type { Directory, MailingList, Recipient, RouteBook } from '../directory/
 import type { ListBounces } from '../lists/index.ts'
 import { tlsFact } from '../queue/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
-import { receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
+import { CANARY_MARK, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import { admit, inTime } from './admission.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { listNotice, onwardOf, ownAmong, refuseFlood } from './onward.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
+import { canarySink, type NoteCanary } from './canary-notice.ts'
 import type { Rates } from './rates.ts'
 import { signerFor, type Sign } from './signer.ts'
 
@@ -49,6 +50,8 @@ export interface IntakeDeps {
   outbound: Outbound
   /** our signature on what they send to the world */
   sign: Sign
+  /** a notice about a canary came back; left out: they are not known */
+  canaryBack?: NoteCanary
   /** left out: everything is taken */
   rates?: Rates
   /** left out: no mail system is asked about strangers */
@@ -71,13 +74,21 @@ export function createMxDoor(deps: IntakeDeps): MxDoor {
     checkRecipient: (address, envelope) => admit(deps, address, envelope),
     mends: (client) => deps.outbound.isListed(client),
     begin(envelope, recipients) {
-      deps.checkDisk()
-      // Listed no more since RCPT: what it was trusted with then is not taken.
-      if (!deps.outbound.isListed(envelope) && !recipients.some(isOutside))
-        return receive(deps, envelope, recipients, null)
-      return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
+      const { canaryBack } = deps
+      const notices = canaryBack ? recipients.filter(({ recipient }) => recipient.canary) : []
+      if (!canaryBack || notices.length === 0) return begin(deps, envelope, recipients)
+      const others = recipients.filter((one) => !notices.includes(one))
+      const rest = others.length > 0 ? begin(deps, envelope, others) : null
+      return canarySink(notices, canaryBack, deps.clock.now(), rest)
     },
   }
+}
+
+function begin(deps: IntakeDeps, envelope: MxEnvelope, recipients: MxRecipient[]): MxSink {
+  deps.checkDisk()
+  // Listed no more since RCPT: what it was trusted with then is not taken.
+  if (!deps.outbound.isListed(envelope) && !recipients.some(isOutside)) return receive(deps, envelope, recipients, null)
+  return deps.outbound.begin(envelope, recipients, (all, way) => receive(deps, envelope, all, { way }))
 }
 
 const isOutside = ({ recipient }: MxRecipient): boolean => recipient.standing === 'outside'
@@ -139,9 +150,7 @@ function receive(
         throw new WireError('too-many-hops', `${header.received} Received lines`)
       const looped: Arrival['looped'] = ({ organisationId, folded }) =>
         header.traces.length > 0 && deps.ownId.seen(organisationId, header.traces, folded)
-      // The primary that sends back what it got from us would return it to the sender: it is parked instead.
-      if (!listed && recipients.every(({ recipient }) => looped(recipient)))
-        throw new WireError('loop', 'it was accepted here for the same recipient before')
+      refuseLoops(deps, shares, header, { looped, isListed: listed !== null })
       const signature = signer && (await inTime(deps, signer.signature(deps.sign)))
       const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
       const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }
@@ -202,6 +211,22 @@ function receive(
     finish,
     abort: drop,
   }
+}
+
+/** What is not taken because it was here before. */
+function refuseLoops(
+  { ownId }: Pick<IntakeDeps, 'ownId'>,
+  shares: readonly Share[],
+  { traces }: HeaderFacts,
+  { looped, isListed }: { looped: Arrival['looped']; isListed: boolean },
+): void {
+  if (traces.length === 0) return
+  // Nobody's mail, wherever the primary sends it on to.
+  if (shares.some(({ organisationId }) => ownId.seen(organisationId, traces, CANARY_MARK)))
+    throw new WireError('loop', 'it is a canary of ours, and its mailbox is to be at the mail system')
+  // The primary that sends back what it got from us would return it to the sender: it is parked instead.
+  if (!isListed && shares.every(({ recipients }) => recipients.every(({ recipient }) => looped(recipient))))
+    throw new WireError('loop', 'it was accepted here for the same recipient before')
 }
 
 /** The author's copy, with the message of their organisation; once, in however many parts the primary sends it. */

@@ -1,5 +1,5 @@
 /** Routing: who gets a message, by which way, and where it is kept (routing.ts); how we know our own mail (own-id.ts). */
-export { createOwnId, type OwnId } from './own-id.ts'
+export { CANARY_MARK, createOwnId, type OwnId } from './own-id.ts'
 export { mailDate } from '../../protocols/mime/date.ts'
 export { receivedLine, type Hop } from './received.ts'
 export { createReturnPaths, mayBeReturned, memberKey, type ReturnPaths } from './return-paths.ts'

@@ -19,6 +19,9 @@ export interface OwnId {
   seen(owner: Id, traces: readonly string[], recipient: string): boolean
 }
 
+/** Stands among the recipients of a canary, of which nobody can be called so: by it intake knows one again. */
+export const CANARY_MARK = '<canary>'
+
 const PER_LINE = 4
 const PER_FIELD = 40
 /** Passes through us that are looked at: each leaves one salt, and the hop limit (RFC 5321 section 6.3) ends the rest. */

@@ -12,6 +12,7 @@ import { WireError } from '../../platform/errors.ts'
 import { NIL_ID, type Id } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
 import { createSrs, dayOf, isReturnForm, type Returned } from '../../protocols/srs/codec.ts'
+import { createCanaryCodec, isCanaryForm } from '../../protocols/srs/canary.ts'
 import { createVerp, isBounceForm, type BounceOf } from '../../protocols/srs/verp.ts'
 import { envelopeFromOf } from '../../store/bounces.ts'
 import { listDelivery } from '../../store/lists.ts'
@@ -37,7 +38,7 @@ export const memberKey = (address: string): string => foldAddress(address) ?? ad
 /** Cheap enough to be asked for each recipient that is not known. */
 export function mayBeReturned(address: string): boolean {
   const { local } = partsOf(address)
-  return isReturnForm(local) || isBounceForm(local)
+  return isReturnForm(local) || isBounceForm(local) || isCanaryForm(local)
 }
 
 export function createReturnPaths(deps: {
@@ -45,11 +46,14 @@ export function createReturnPaths(deps: {
   clock: Clock
   keys: Pick<Keys, 'hmac'>
   directory: Pick<Directory, 'resolve' | 'organisationOfDomain'>
+  /** where canaries are sent from: our own name; left out: nowhere */
+  canaries?: { hostname: string; organisationOf: (routeId: Id) => Id | undefined }
 }): ReturnPaths {
   const { directory, clock } = deps
   const mac = (text: string): Buffer => deps.keys.hmac('srs', text)
   const srs = createSrs(mac)
   const verp = createVerp(mac)
+  const canaries = createCanaryCodec(mac)
 
   /** Where a notice goes: out into the world, or home where the domain has become ours meanwhile. */
   async function finalsOf(
@@ -83,6 +87,18 @@ export function createReturnPaths(deps: {
     return { redirect: { domain, to: await finalsOf(own, sender), unknown: [] } }
   }
 
+  /** The sender of a canary is at our own name, not at a domain of the organisation: its primary would keep the notice there. */
+  function ofCanary(address: string, from: string): Recipient | null {
+    const { local, domain } = partsOf(address)
+    if (!isCanaryForm(local) || domain.toLowerCase() !== deps.canaries?.hostname.toLowerCase()) return null
+    const canary = canaries.read(local)
+    const organisationId = canary && deps.canaries.organisationOf(canary.routeId)
+    if (!canary || !organisationId) return null
+    if (from !== '') throw new WireError('not-a-notice', 'it takes notices about a canary, from the null sender alone')
+    const folded = address.toLowerCase()
+    return { ...nowhere({ organisationId, domainId: NIL_ID }, { address, folded, domain }), canary }
+  }
+
   return {
     forMember: (list, member, deliveryId) => verp.sender(list, member, deliveryId),
     async onward({ organisationId, messageId }, from) {
@@ -93,6 +109,8 @@ export function createReturnPaths(deps: {
       return (domain) => srs.forward(from, domain, day) ?? srs.stored(messageId, domain, day)
     },
     async returned(address, from) {
+      const canary = ofCanary(address, from)
+      if (canary) return canary
       const folded = foldAddress(address)
       if (folded === null || !mayBeReturned(address)) return null
       const { domain } = partsOf(folded)
@@ -113,7 +131,7 @@ export function createReturnPaths(deps: {
 
 /** An address of ours behind which there is nobody here. */
 const nowhere = (
-  { organisationId, domainId }: OwnDomain,
+  { organisationId, domainId }: Pick<OwnDomain, 'organisationId' | 'domainId'>,
   { address, folded, domain }: Pick<Recipient, 'address' | 'folded'> & { domain: string },
 ): Recipient => ({
   organisationId,

@@ -1,6 +1,6 @@
 /** What people send, by the web pages or by their own client: checks, DKIM, routing, one commit, the record of it. */
 export { envelopeOf, wishFor, type Envelope, type NamedRecipient } from './envelope.ts'
-export { createSignDkim, dkimKeyPlace } from './dkim.ts'
+export { createSignDkim, dkimKeyPlace, type SignDkim } from './dkim.ts'
 export { RECIPIENTS_PER_HOUR } from './allowance.ts'
 export { createSubmissionDoor, type ClientEnvelope, type SubmissionDoor } from './door.ts'
 export { aheadOf } from './hold.ts'

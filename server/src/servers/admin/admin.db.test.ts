@@ -89,7 +89,17 @@ beforeAll(async () => {
     ready: async () => ({ ready: true, checks: [{ name: 'database', ok: true }] }),
     webRoot: null,
   })
-  http.register(adminRoutes({ db, clock: systemClock, access, continuity, version: '0.0.0', secure: false }))
+  http.register(
+    adminRoutes({
+      db,
+      clock: systemClock,
+      access,
+      continuity,
+      version: '0.0.0',
+      publicUrl: 'https://mail.test',
+      secure: false,
+    }),
+  )
   const token = await access.makeSetupLink(db, 'cli:test')
   expect((await ask({ method: 'POST', path: '/setup/check', body: { token } })).json).toEqual({ valid: true })
   const first = await ask({
@@ -148,6 +158,7 @@ const bodies: Partial<Record<string, object>> = {
   changeQuiet: night,
   extendQuiet: { until: '2026-11-30T06:00:00Z' },
   pinRoute: { pin: null, reason: 'matrix', version: 999_999 },
+  pinTarget: { pin: null, reason: 'matrix', version: 999_999 },
   answerRoute: { direction: 'away' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
@@ -160,6 +171,7 @@ const pathOf = (path: string): string =>
     .replace(':event', newId(0))
     .replace(':window', newId(0))
     .replace(':alarm', newId(0))
+    .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))
     .replace(':message', message)
 
@@ -200,11 +212,12 @@ describe('privileges', () => {
       const path = operation.path
         .replace(':org', other.organisationId)
         .replace(':route', other.routeId)
+        .replace(':target', 'person')
         .replace(/:\w+/g, newId(0))
       expect((await ask({ method: operation.method, path, as: 'admin', body: bodies[operation.id] })).code).toBe(
         'not-found',
       )
-      const nonsense = operation.path.replace(':org', 'x').replace(/:\w+/g, newId(0))
+      const nonsense = operation.path.replace(':org', 'x').replace(':target', 'person').replace(/:\w+/g, newId(0))
       expect(
         (await ask({ method: operation.method, path: nonsense, as: 'operator', body: bodies[operation.id] })).code,
       ).toMatch(/^(not-found|bad-request)$/)

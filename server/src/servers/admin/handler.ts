@@ -16,14 +16,16 @@ export interface AdminDeps {
   db: Database
   clock: Clock
   access: Access
-  continuity: Pick<Continuity, 'overview' | 'returnNumbers' | 'pins'>
+  continuity: Pick<Continuity, 'overview' | 'returnNumbers' | 'pins' | 'reports'>
   version: string
+  /** where people sign in; '' where it is not set */
+  publicUrl: string
   /** cookies are Secure: the pages are reached by https */
   secure: boolean
 }
 
 /** Open to everybody, and each asks the database or hashes. */
-const COSTLY = ['signIn', 'setUp', 'checkSetUp']
+const COSTLY = ['signIn', 'setUp', 'checkSetUp', 'reportReach']
 
 type Contract = typeof contract
 type BodyOf<O> = O extends { body: infer B } ? (B extends z.ZodType ? z.output<B> : undefined) : never

@@ -9,6 +9,7 @@ import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
 import { mailHandlers } from './routes/mail.ts'
+import { noticeHandlers } from './routes/notices.ts'
 import { quietHandlers } from './routes/quiet.ts'
 
 export type { AdminDeps } from './handler.ts'
@@ -17,6 +18,7 @@ const handlers: Handlers<OperationId> = {
   ...accountHandlers,
   ...boardHandlers,
   ...mailHandlers,
+  ...noticeHandlers,
   ...quietHandlers,
   ...alarmHandlers,
 }

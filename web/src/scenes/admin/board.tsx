@@ -15,6 +15,7 @@ import { Notice } from '../../ui/notice.tsx'
 import { ProgressBar } from '../../ui/progress-bar.tsx'
 import { EmptyState, ErrorState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { Notices } from './notices.tsx'
 import { returnText } from './progress-text.ts'
 import { PinList } from './pin-list.tsx'
 import { RouteSwitch } from './switch-dialog.tsx'
@@ -42,6 +43,7 @@ export function BoardScene() {
                 key={route.id}
                 org={org}
                 route={route}
+                mayAct={maySwitch}
                 {...(maySwitch && canSwitch(route) ? { change: () => setSwitching(route.id) } : {})}
               />
             ))}
@@ -70,7 +72,17 @@ const kinds: Record<string, 'board.kindPrimary' | 'board.kindSmarthost' | 'board
   mx: 'board.kindMx',
 }
 
-export function RouteCard({ org, route, change }: { org: string; route: RouteBoard; change?: () => void }) {
+export function RouteCard({
+  org,
+  route,
+  mayAct = false,
+  change,
+}: {
+  org: string
+  route: RouteBoard
+  mayAct?: boolean
+  change?: () => void
+}) {
   const { t, i18n } = useTranslation()
   const kind = kinds[route.kind]
   const age = route.oldestOpenAt ? stretch(Date.now() - Date.parse(route.oldestOpenAt), i18n.language) : '–'
@@ -176,6 +188,7 @@ export function RouteCard({ org, route, change }: { org: string; route: RouteBoa
           <dd>{age}</dd>
         </div>
       </dl>
+      {route.kind === 'primary' && <Notices org={org} routeId={route.id} mayAct={mayAct} />}
       <Evidence route={route} />
       <Sensitivity route={route} />
     </section>
@@ -272,6 +285,8 @@ function Evidence({ route }: { route: RouteBoard }) {
           t('board.probeNone')
         )}
       </p>
+      <Hosts hosts={route.hosts} />
+      <Reports reports={route.reports} />
       <Reach probes={route.reach} />
       {route.acceptsAll && (
         <p className="small">
@@ -280,6 +295,65 @@ function Evidence({ route }: { route: RouteBoard }) {
         </p>
       )}
     </div>
+  )
+}
+
+/** How each of several hosts answers: that one of them is dead moves no mode. */
+function Hosts({ hosts }: { hosts: RouteBoard['hosts'] }) {
+  const { t } = useTranslation()
+  if (hosts.length < 2) return null
+  const dead = hosts.filter(({ last }) => last?.good === false).length
+  return (
+    <>
+      <h3>{t('board.hosts')}</h3>
+      {dead > 0 && dead < hosts.length && <Notice tone="warn">{t('board.hostsDead', { count: dead })}</Notice>}
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">{t('board.hostsHost')}</th>
+            <th scope="col">{t('board.hostsAnswer')}</th>
+            <th scope="col">{t('board.evidenceText')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {hosts.map(({ host, last }) => (
+            <tr key={host}>
+              <td data-name={t('board.hostsHost')} className="mono">
+                {host}
+              </td>
+              <td data-name={t('board.hostsAnswer')}>
+                <span>
+                  <strong>{t(!last ? 'board.hostsUnknown' : last.good ? 'board.hostsGood' : 'board.hostsBad')}</strong>{' '}
+                  {last && (
+                    <>
+                      {t('board.hostsSince')} <TimeText at={last.since} form="seconds" />
+                    </>
+                  )}
+                </span>
+              </td>
+              <td data-name={t('board.evidenceText')} className="mono">
+                {last?.text}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  )
+}
+
+/** People who say that they cannot reach their mail; only those who have signed in count. */
+function Reports({ reports }: { reports: RouteBoard['reports'] }) {
+  const { t, i18n } = useTranslation()
+  if (!reports) return null
+  const { signed, claimed, needed, lastAt } = reports
+  return (
+    <p className="small">
+      <span className="muted">{t('app.label', { label: t('board.reports') })} </span>
+      <strong>{t('board.reportsSigned', { count: signed, needed: number(needed, i18n.language) })}</strong>{' '}
+      {claimed > 0 && t('board.reportsClaimed', { count: claimed })}{' '}
+      <span className="muted">{t('board.reportsLast')}</span> <TimeText at={lastAt} form="seconds" />
+    </p>
   )
 }
 

@@ -11,6 +11,7 @@ import { signIn } from '../../actions/session.ts'
 import { toApiError } from '../../data/api.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { Notice } from '../../ui/notice.tsx'
+import { CantReach } from './cant-reach.tsx'
 import { Door } from './door.tsx'
 
 export function SignInScene() {
@@ -78,6 +79,7 @@ export function SignInScene() {
           {t('signIn.submit')}
         </Button>
       </form>
+      <CantReach name={name} />
     </Door>
   )
 }

@@ -10,7 +10,15 @@ import { ownPolicy } from '../../../store/mta-sts.ts'
 import { allOutboundSources } from '../../../store/outbound-sources.ts'
 import { verifyAuditChain } from '../../audit/index.ts'
 import type { ApplyDeps } from '../index.ts'
-import { ApplyError, applyDeclaration, checkDeclaration, createDirectory, createRouteBook, trustOf } from '../index.ts'
+import {
+  ApplyError,
+  applyDeclaration,
+  checkDeclaration,
+  createDirectory,
+  createRouteBook,
+  privatePlace,
+  trustOf,
+} from '../index.ts'
 
 let fresh: FreshDatabase
 let deps: ApplyDeps
@@ -566,4 +574,33 @@ test('delegated addresses: kept as declared, changed and taken away by the next 
   await apply(alice(given))
   await apply(file({ people: [person('bob')] }), { prune: true })
   expect(await rows()).toEqual([])
+})
+
+test('a private address: sealed, told by no plan, the same while it is the same, gone where it is left out, never an own domain', async () => {
+  const alice = (more: object) => file({ people: [person('alice', more), person('bob')] })
+  const stored = async () =>
+    (
+      await fresh.db.query<{ id: string; sealed: Buffer | null }>(
+        `SELECT person_id AS id, private_sealed AS sealed FROM person JOIN organisation USING (organisation_id)
+         WHERE slug = $1 AND person.name = 'alice'`,
+        [`o${n}`],
+      )
+    )[0]!
+  const given = { privateAddress: 'Alice@home.example' }
+  const made = await apply(alice(given))
+  expect(JSON.stringify(made)).not.toContain('home.example')
+  const first = await stored()
+  expect(first.sealed!.toString('latin1')).not.toContain('home')
+  expect(deps.keys().open(privatePlace(first.id), first.sealed!).toString()).toBe('Alice@home.example')
+  expect(await apply(alice(given))).toMatchObject({ changed: false })
+  expect((await stored()).sealed).toEqual(first.sealed)
+  const changed = await apply(alice({ privateAddress: 'other@home.example' }))
+  expect(changed.items.find(({ act }) => act === 'change')!.detail).toBe('private address')
+  await apply(alice({}))
+  expect((await stored()).sealed).toBeNull()
+  expect(await problems(alice({ privateAddress: `me@${d}` }))).toMatchObject([
+    { path: `organisations[o${n}].people[alice@${d}].privateAddress`, text: expect.stringContaining('own domains') },
+  ])
+  const audit = await fresh.db.query(`SELECT detail::text AS text FROM audit`)
+  expect(JSON.stringify(audit)).not.toContain('home.example')
 })

@@ -16,6 +16,7 @@ import type {
 } from '../../../store/model.ts'
 import type { ListModel, RedirectModel } from '../../../store/stand-ins.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
+import { privatePlace } from '../notice-settings.ts'
 import type { DkimKey } from './dkim-key.ts'
 import { readRouteFiles } from './route-files.ts'
 import type { DeclaredOrganisation, DeclaredPerson } from './schema.ts'
@@ -92,6 +93,7 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
       alarmsTo: declared.alarmsTo ?? current.organisation?.alarmsTo ?? [],
       outboundSources: tools.sources.sources,
       outboundVerifiers: tools.sources.verifiers,
+      notices: declared.notices ?? current.organisation?.notices ?? {},
       filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
       rollingCopy: declared.scopes.rollingCopy ?? current.organisation?.rollingCopy ?? true,
       emergency: declared.scopes.emergencyMailbox ?? current.organisation?.emergency ?? true,
@@ -259,7 +261,7 @@ function peopleOf(
   known: { routeId: (name: string | undefined) => Id | null; groups: GroupModel[]; domains: DomainModel[] },
 ): { people: PersonModel[]; addresses: AddressModel[]; byId: Map<Id, DeclaredPerson> } {
   const owner = new Map(current.addresses.map((row) => [row.address, row.personId]))
-  const chosenLocale = new Map(current.people.map((row) => [row.id, row.locale]))
+  const before = new Map(current.people.map((row) => [row.id, row]))
   const domainIds = new Map([...current.domains, ...known.domains].map((domain) => [domain.name, domain.id]))
   const groupIds = new Map([...current.groups, ...known.groups].map((group) => [group.name, group.id]))
   const byId = new Map<Id, DeclaredPerson>()
@@ -275,11 +277,17 @@ function peopleOf(
       name: person.name,
       upn: person.upn === undefined ? null : (foldAddress(person.upn) ?? person.upn.toLowerCase()),
       // the person's own choice on the page stays where the file has none
-      locale: person.locale ?? chosenLocale.get(id) ?? 'en',
+      locale: person.locale ?? before.get(id)?.locale ?? 'en',
       role: Role[person.role],
       groupId: person.group === undefined ? null : groupIds.get(person.group)!,
       routeId: known.routeId(person.route),
       disabled: false,
+      privateAddress: sealed(
+        person.privateAddress ?? null,
+        privatePlace(id),
+        before.get(id)?.privateAddress ?? null,
+        tools,
+      ),
       ...scopesOf(person.scopes),
     })
     for (const [index, address] of folded.entries())

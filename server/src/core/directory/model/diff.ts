@@ -15,6 +15,7 @@ const SECRETS: Record<string, string> = {
   secret: 'password',
   clientTls: 'client certificate',
   reachSecrets: 'passwords of probes',
+  privateAddress: 'private address',
   outboundVerifiers: 'passwords of outboundSources',
 }
 

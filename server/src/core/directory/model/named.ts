@@ -53,6 +53,14 @@ export function* unknownNames(organisation: DeclaredOrganisation, path: string, 
           yield { path: `${at}.${key}.${j}`, text: `${domain} is not among this organisation's domains` }
       }
   }
+  for (const [i, { privateAddress }] of organisation.people.entries()) {
+    const folded = privateAddress === undefined ? null : foldAddress(privateAddress)
+    if (folded !== null && domains.has(folded.slice(folded.lastIndexOf('@') + 1)))
+      yield {
+        path: `${path}.people.${i}.privateAddress`,
+        text: "is at one of this organisation's own domains, which an outage may take away; name one outside",
+      }
+  }
   for (const what of ['redirects', 'lists'] as const)
     for (const [i, { address }] of organisation[what].entries()) {
       const folded = foldAddress(address)!

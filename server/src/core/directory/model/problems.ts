@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { nearest } from '../../../platform/nearest.ts'
 import { schemaWords } from '../../../platform/schema-words.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
+import type { ReachProbe } from '../reach-settings.ts'
 import { nameProblems } from './paths.ts'
 import { quietTimeProblems } from './quiet-times.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
@@ -162,6 +163,8 @@ function* trust({ kind, settings, ...route }: DeclaredOrganisation['routes'][num
     yield at('clientCertificateFile', 'nobody would see it: it is for hosts of the route, over TLS')
 }
 
+const isSigningIn = ({ kind }: ReachProbe): boolean => kind === 'imap' || kind === 'roundTrip'
+
 /** The other way out, where the first is shut. */
 function* secondExit(
   organisation: DeclaredOrganisation,
@@ -182,7 +185,19 @@ function* secondExit(
 function* reach({ kind, settings, reachPasswords }: DeclaredOrganisation['routes'][number], path: string) {
   if (kind !== 'primary' && settings.reach.length > 0)
     yield { path: `${path}.settings.reach`, text: "is about people's mailboxes, which only a primary has" }
-  const signsIn = settings.reach.filter((probe) => probe.kind === 'imap').map(({ name }) => name)
+  if (settings.probe.canary && kind !== 'primary')
+    yield { path: `${path}.settings.probe.canary`, text: 'is sent to a mailbox, which only a primary has' }
+  if (!settings.probe.enabled && (settings.probe.canary || settings.reach.some((probe) => probe.kind === 'roundTrip')))
+    yield {
+      path: `${path}.settings.probe.enabled`,
+      text: 'canaries go with the probes: without them real mail would be tried while canaries vanish',
+    }
+  if (settings.probe.canary && settings.reach.some((probe) => probe.kind === 'roundTrip'))
+    yield {
+      path: `${path}.settings.probe.canary`,
+      text: 'the roundTrip of settings.reach sends one already: leave this out',
+    }
+  const signsIn = settings.reach.filter(isSigningIn).map(({ name }) => name)
   const given = uniqueness()
   for (const [i, { probe, password, passwordFile }] of reachPasswords.entries()) {
     const at = `${path}.reachPasswords.${i}`
@@ -193,7 +208,7 @@ function* reach({ kind, settings, reachPasswords }: DeclaredOrganisation['routes
       yield { path: at, text: 'one of password and passwordFile' }
   }
   for (const [i, probe] of settings.reach.entries())
-    if (probe.kind === 'imap' && !reachPasswords.some((one) => one.probe === probe.name))
+    if (isSigningIn(probe) && !reachPasswords.some((one) => one.probe === probe.name))
       yield { path: `${path}.settings.reach.${i}`, text: 'its password is missing: add it to reachPasswords' }
 }
 

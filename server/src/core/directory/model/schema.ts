@@ -11,6 +11,7 @@ import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
+import { noticeSettingsSchema } from '../notice-settings.ts'
 import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
 const text = (most: number) =>
@@ -152,6 +153,11 @@ export const personSchema = z.strictObject({
     .enum(['en', 'fr', 'de'])
     .optional()
     .describe('Language of pages and notices; left out, it is what the person chose, at first en.'),
+  privateAddress: address
+    .optional()
+    .describe(
+      'An address of their own outside the organisation, where they are told of an outage; kept sealed, and shown to nobody.',
+    ),
   role: keysOf(Role).default('person').describe('What the person may do here.'),
   group: label(100).optional().describe('Name of the group.'),
   route: label(100).optional().describe("Route of this person's mail, before the group's and the domain's."),
@@ -246,6 +252,7 @@ export const organisationSchema = z.strictObject({
   groups: z.array(groupSchema).max(10_000).default([]),
   people: z.array(personSchema).max(200_000).default([]),
   redirects: z.array(redirectSchema).max(50_000).default([]),
+  notices: noticeSettingsSchema.optional().describe('What people are told of an outage, and when; left out it stays.'),
   quietTimes: quietTimesSchema
     .optional()
     .describe('Planned hours in which mail that comes in waits for their end; left out they stay.'),

@@ -67,6 +67,8 @@ const ownChange = name('OwnChange', z.strictObject({ locale: z.enum(locales) }))
 const linkToken = name('LinkToken', z.strictObject({ token: text(200) }))
 const linkStanding = name('LinkStanding', z.strictObject({ valid: z.boolean() }))
 
+const reachReport = name('ReachReport', z.strictObject({ address: text(254).min(1) }))
+
 const base = { params: none, query: none, body: null, answer: null }
 export const accountOperations = {
   signIn: operation({
@@ -145,6 +147,23 @@ export const accountOperations = {
     ability: 'mail',
     summary: 'How my mail system does and what waits here',
     answer: standing,
+  }),
+  reportReach: operation({
+    ...base,
+    id: 'reportReach',
+    method: 'POST',
+    path: '/reports',
+    ability: 'public',
+    summary: 'Say that the mail of an address cannot be reached; the answer is the same whether it exists or not',
+    body: reachReport,
+  }),
+  reportOwnReach: operation({
+    ...base,
+    id: 'reportOwnReach',
+    method: 'POST',
+    path: '/me/report',
+    ability: 'mail',
+    summary: 'Say that I cannot reach my mail in my usual program',
   }),
   readDeletions: operation({
     ...base,

@@ -41,20 +41,29 @@ export const routeBoard = name(
     }),
     evidence: z.array(z.strictObject({ kind: wordsOf(EvidenceKind), count, lastText: z.string().nullable() })),
     probe: z.strictObject({ lastAt: time.nullable(), lastText: z.string().nullable(), good: z.boolean() }).nullable(),
+    /** how each host of a primary answered last, and since when like this; last null: not heard of yet */
+    hosts: z.array(
+      z.strictObject({
+        host: z.string(),
+        last: z.strictObject({ good: z.boolean(), since: time, at: time, text: z.string() }).nullable(),
+      }),
+    ),
     /** whether people can reach their mail there, by each of its probes; last null: not heard of within two hours */
     reach: z.array(
       z.strictObject({
         name: z.string(),
-        kind: z.enum(['imap', 'https', 'oidc', 'dns']),
+        kind: z.enum(['imap', 'roundTrip', 'https', 'oidc', 'dns']),
         last: z
           .strictObject({
             at: time,
-            outcome: z.enum(['good', 'bad', 'refused', 'ours']),
+            outcome: z.enum(['good', 'bad', 'refused', 'ours', 'unclear']),
             text: z.string().nullable(),
           })
           .nullable(),
       }),
     ),
+    /** people who say that they cannot reach their mail: within ten minutes, and how many signed in count; null: nobody */
+    reports: z.strictObject({ signed: count, claimed: count, needed: count, lastAt: time }).nullable(),
     /** Holdfast cannot see how the route is, so its mode stays */
     blind: z.strictObject({ since: time, why: z.string() }).nullable(),
     /** what the engine may do by itself, the domains that use the route counted in */

@@ -4,12 +4,14 @@ import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
 import { mailOperations } from './mail.ts'
+import { noticeOperations } from './notices.ts'
 import { quietOperations } from './quiet.ts'
 
 export const contract = {
   ...accountOperations,
   ...boardOperations,
   ...mailOperations,
+  ...noticeOperations,
   ...quietOperations,
   ...alarmOperations,
 }

@@ -1,6 +1,6 @@
 /** /session, /setup, /me. */
 import type { Session } from '../../../core/access/index.ts'
-import { addressesOf } from '../../../core/access/index.ts'
+import { addressesOf, networkOf } from '../../../core/access/index.ts'
 import { confirmDeletions, readDeletions } from '../../../core/return/index.ts'
 import { personStanding } from '../../../core/trace/index.ts'
 import { Mode, Pin, wordOf } from '../../../platform/codes.ts'
@@ -52,6 +52,8 @@ export const accountHandlers: Handlers<
   | 'changeMe'
   | 'readStanding'
   | 'readDeletions'
+  | 'reportReach'
+  | 'reportOwnReach'
   | 'confirmDeletions'
 > = {
   async signIn({ deps, request, reply, body }) {
@@ -100,6 +102,15 @@ export const accountHandlers: Handlers<
       return: row.returning ? { total: row.home + row.pending, home: row.home, pending: row.pending } : null,
       now: iso(row.now),
     }
+  },
+  async reportReach({ deps, request, body }) {
+    deps.continuity.reports.claim({ address: body.address, network: networkOf(request.ip) })
+    return undefined
+  },
+  async reportOwnReach({ deps, session }) {
+    const { organisationId, personId } = mailboxOf(session)
+    await deps.continuity.reports.sign(organisationId, personId)
+    return undefined
   },
   async readDeletions({ deps, session }) {
     const { waiting, oldestAt, newestAt } = await readDeletions(deps.db, mailboxOf(session))
