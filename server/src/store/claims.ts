@@ -236,7 +236,7 @@ async function walkEnds(sql: Sql, routeIds: Id[], from: WalkKey[]): Promise<Clai
 }
 
 /** So often one message may fail a mailbox before the next one tries: it may be the message. */
-const MOST_TRIES_OF_ONE = 6
+const MOST_TRIES_OF_ONE = 12
 
 /** The oldest open delivery of a person whose mailbox fails, leased, whatever its back-off is; null: there is none, or one is under way. */
 export async function claimTry(

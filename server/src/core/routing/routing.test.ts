@@ -138,7 +138,7 @@ test('a hold of the author keeps what goes outside; a colleague is asked about o
     ['x@else.test', false, false, 'pinned-hold'],
   ])
   expect(copies).toHaveLength(1)
-  expect(asked).toContainEqual([author.routeId, author.personId, 'fromPeople'])
+  expect(asked).toContainEqual([author, 'fromPeople'])
   const notice = await routing(flow).outbound({ ...outbound, author: null }, to)
   expect(notice.deliveries.map(({ hot, parked }) => [hot, parked])).toEqual([
     [true, null],
