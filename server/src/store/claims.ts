@@ -81,6 +81,8 @@ export interface ClaimWish {
   pins?: Passage
   /** of these only the mail of those who go */
   closed?: ReadonlySet<Id>
+  /** what goes to the world is nobody's mailbox, whatever its domain is called */
+  waysOut?: ReadonlySet<Id>
   /** what the last claim left behind; kept by whoever claims with `pins` again and again */
   walk?: ClaimWalk
 }
@@ -176,8 +178,8 @@ async function claimPast(sql: Sql, want: ClaimWish & { pins: Passage }): Promise
   const to = want.routeIds.map((routeId) => ends.get(routeId) ?? BACK)
   const rows = await sql.query<ClaimedDelivery & { isBeyond: boolean }>(
     `WITH due AS MATERIALIZED (
-       SELECT q.* FROM unnest($1::uuid[], $2::int[], $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::uuid[], $5::bool[])
-         AS r(route_id, most, from_at, from_id, to_at, to_id, is_open)
+       SELECT q.* FROM unnest($1::uuid[], $2::int[], $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::uuid[], $5::bool[], $15::bool[])
+         AS r(route_id, most, from_at, from_id, to_at, to_id, is_open, is_out)
        CROSS JOIN LATERAL (
          SELECT x.*, s.is_beyond FROM (
            SELECT * FROM (
@@ -188,7 +190,7 @@ async function claimPast(sql: Sql, want: ClaimWish & { pins: Passage }): Promise
              (SELECT organisation_id, delivery_id, person_id, recipient, next_attempt, true FROM delivery
               WHERE ${DUE} AND (next_attempt, delivery_id) > (r.to_at, r.to_id)
               ORDER BY next_attempt DESC, delivery_id DESC LIMIT ${CLAIM_NEWEST})) AS looked
-           WHERE ${passes(10, 'r.is_open')}
+           WHERE r.is_out OR ${passes(10, 'r.is_open')}
            ORDER BY next_attempt, delivery_id) AS s
          CROSS JOIN LATERAL (
            SELECT organisation_id, delivery_id, state AS was FROM delivery
@@ -204,6 +206,7 @@ async function claimPast(sql: Sql, want: ClaimWish & { pins: Passage }): Promise
       boolArray(want.routeIds.map((routeId) => !want.closed?.has(routeId))),
       ...[from, to].flatMap((keys) => [keys.map((key) => key.at), keys.map((key) => key.deliveryId)]),
       ...passageValues(want.pins).slice(0, -1),
+      boolArray(want.routeIds.map((routeId) => want.waysOut?.has(routeId) ?? false)),
     ],
     'claim-past',
   )
@@ -238,7 +241,7 @@ async function walkEnds(sql: Sql, routeIds: Id[], from: WalkKey[]): Promise<Clai
 /** So often one message may fail a mailbox before the next one tries: it may be the message. */
 const MOST_TRIES_OF_ONE = 12
 
-/** The oldest open delivery of a person whose mailbox fails, leased, whatever its back-off is; null: there is none, or one is under way. */
+/** The oldest open delivery of a person whose mailbox fails, leased, whatever its back-off is (what may have arrived waits for its time); null: there is none, or one is under way. */
 export async function claimTry(
   sql: Sql,
   want: { organisationId: Id; personId: Id; routeId: Id; nodeId: Id; leaseSeconds: number },
@@ -247,7 +250,8 @@ export async function claimTry(
     `WITH due AS MATERIALIZED (
        SELECT organisation_id, delivery_id, state AS was FROM delivery
        WHERE organisation_id = $1 AND person_id = $2 AND state < 10 AND route_id = $5
-         AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}) AND reason IS DISTINCT FROM 'quiet-time'
+         AND (state IN (${DeliveryState.ready}, ${DeliveryState.deferred}) OR (state = ${DeliveryState.unsure} AND next_attempt <= now()))
+         AND reason IS DISTINCT FROM 'quiet-time'
          AND NOT EXISTS (SELECT FROM delivery l WHERE l.organisation_id = $1 AND l.person_id = $2 AND l.state < 10
            AND l.state = ${DeliveryState.leased} AND l.route_id = $5)
        ORDER BY attempts >= ${MOST_TRIES_OF_ONE}, delivery_id LIMIT 1 FOR UPDATE SKIP LOCKED

@@ -31,11 +31,14 @@ export interface QueueRow {
 
 /** A private address is its person's alone: of a notice's recipient nobody sees more than that there is one. */
 export const shownRecipient = (message: string, delivery: string): string =>
-  `CASE WHEN ${message}.direction = ${Direction.notice} THEN regexp_replace(${delivery}.recipient, '^(.)[^@]*@.*$', '\\1…@…') ELSE ${delivery}.recipient END`
+  `CASE WHEN ${message}.direction = ${Direction.notice} THEN '…@…' ELSE ${delivery}.recipient END`
 
-/** Replies of servers that name it. */
+/** Replies of servers may name it, in any words: their codes are shown. */
 export const shownReply = (reply: string): string =>
-  `CASE WHEN m.direction = ${Direction.notice} THEN regexp_replace(${reply}, '[^\\s<>]+@[^\\s<>]+', '…@…', 'g') ELSE ${reply} END`
+  `CASE WHEN m.direction = ${Direction.notice} THEN substring(${reply} FROM '^[0-9][0-9. ]*') ELSE ${reply} END`
+/** So does the name of the server. */
+export const shownHost = (host: string): string =>
+  `CASE WHEN m.direction = ${Direction.notice} THEN NULL ELSE ${host} END`
 
 export const QUEUE_COLUMNS = `d.delivery_id AS "deliveryId", d.message_id AS "messageId", ${shownRecipient('m', 'd')} AS recipient, m.envelope_from AS "from",
   m.subject, d.state, CASE WHEN w.mode IS NULL THEN d.reason WHEN w.by = 'mailbox' THEN 'mailbox-fails' ELSE 'route-closed' END AS reason, d.attempts,

@@ -5,7 +5,7 @@
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import type { QueueRow } from './queue-view.ts'
-import { QUEUE_COLUMNS, QUEUE_FROM, shownRecipient, shownReply } from './queue-view.ts'
+import { QUEUE_COLUMNS, QUEUE_FROM, shownHost, shownRecipient, shownReply } from './queue-view.ts'
 import { wholeReply } from './outcomes.ts'
 
 export interface TraceMessageRow {
@@ -71,7 +71,7 @@ export interface AttemptRow {
 
 export function attemptsOf(sql: Sql, organisationId: Id, messageId: Id): Promise<AttemptRow[]> {
   return sql.query<AttemptRow>(
-    `SELECT a.delivery_id AS "deliveryId", a.attempt_no AS "attemptNo", a.at, a.outcome, a.reason, a.host, a.tls,
+    `SELECT a.delivery_id AS "deliveryId", a.attempt_no AS "attemptNo", a.at, a.outcome, a.reason, ${shownHost('a.host')} AS host, a.tls,
             ${shownReply(`NULLIF(${wholeReply('a.smtp_code', 'a.enhanced', 'a.reply')}, '')`)} AS reply, a.took_ms AS "tookMs"
      FROM delivery d JOIN attempt a ON a.organisation_id = d.organisation_id AND a.delivery_id = d.delivery_id
      JOIN message m ON m.organisation_id = d.organisation_id AND m.message_id = d.message_id

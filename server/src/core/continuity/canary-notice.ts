@@ -12,6 +12,9 @@ import { canaryPlan } from './canary.ts'
 import type { EvidenceSink } from './ports.ts'
 
 const OLD_MS = 3_600_000
+const MOST_TEXT = 300
+/** Canaries that a notice has come about, and for so long each is remembered: one says one thing, once. */
+const MOST_KNOWN = 10_000
 /** RFC 3463 sections 3.2, 3.3 and 3.8, and X.4.6: a routing loop. */
 const ABOUT_MAILBOX = /^5\.(?:[127]\.\d+|4\.6)$/
 
@@ -24,14 +27,15 @@ export interface NoticeSays {
 /** `report`: its beginning. */
 export function readNotice(report: Buffer): NoticeSays {
   const text = report.toString('latin1').replace(/\r\n[ \t]+/g, ' ')
-  const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.+?)\\s*$`, 'im').exec(text)?.[1] ?? ''
+  // One pass and a bound: a notice is anybody's text.
+  const field = (name: string): string => (new RegExp(`^${name}:([^\\r\\n]{0,500})`, 'im').exec(text)?.[1] ?? '').trim()
   const said = field('diagnostic-code').replace(/^[a-z-]+;[ \t]*/i, '')
   const status = /\d\.\d{1,3}\.\d{1,3}/.exec(field('status'))?.[0] ?? ''
   return {
     // A delay or a delivery is no failure.
     failed: /^content-type:\s*multipart\/report\b/im.test(text) && /^failed\b/i.test(field('action')),
     status,
-    text: `${status} ${said}`.trim() || 'no reason given',
+    text: `${status} ${said}`.trim().slice(0, MOST_TEXT) || 'no reason given',
   }
 }
 
@@ -44,7 +48,22 @@ export function createCanaryBack(deps: {
   evidence: EvidenceSink
 }): CanaryBack {
   const { log } = deps
+  const known = new Map<string, number>()
+
+  /** In this process: somebody who repeats a notice, or makes up another for the same canary, adds nothing. */
+  function isFirst(key: string, now: number): boolean {
+    if (known.has(key)) return false
+    for (const [old, at] of known) {
+      if (now - at <= OLD_MS && known.size < MOST_KNOWN) break
+      known.delete(old)
+    }
+    known.set(key, now)
+    return true
+  }
+
   return ({ routeId, slot, sentAt }, report) => {
+    const now = deps.clock.now()
+    if (now - sentAt > OLD_MS || !isFirst(`${routeId} ${slot} ${sentAt}`, now)) return
     const route = deps.routes.get(routeId)
     const plan = canaryPlan(route)
     const notice = readNotice(report)
@@ -52,8 +71,7 @@ export function createCanaryBack(deps: {
     // Nobody asks any more, or not in this way.
     if (!route || !plan || (plan.name !== null) !== (slot === 'r'))
       return log.info(about, 'a notice about a canary of before')
-    if (!notice.failed || deps.clock.now() - sentAt > OLD_MS)
-      return log.info(about, 'a notice about a canary that says nothing about now')
+    if (!notice.failed) return log.info(about, 'a notice about a canary that says nothing about now')
     const isAboutMailbox = ABOUT_MAILBOX.test(notice.status)
     if (isAboutMailbox)
       log.error(about, 'the mailbox of the canaries does not take them: correct it at the mail system, or in the file')

@@ -66,7 +66,12 @@ test('failures of before are not held against it, and a good answer to RCPT ends
   const held = observeCanaries(counts, NOW, trip, { ignoreBefore: NOW - 100_000, forgetBefore: 0 })
   expect(held).toEqual({ kind: 'held' })
   expect(withCanaries({ kind: 'good', forMs: 60_000, count: 9 }, held)).toEqual({ kind: 'mixed' })
-  expect(observeCanaries(counts, NOW, trip, { ignoreBefore: 0, forgetBefore: NOW - 100_000 })).toBeNull()
+  // Nor does a time in which we could not see.
+  expect(observeCanaries(counts, NOW, trip, { ignoreBefore: 0, forgetBefore: NOW - 100_000 })).toEqual({ kind: 'held' })
+  const arrived = [...counts, ...at(canaryGood, 'trip', 50)]
+  expect(observeCanaries(arrived, NOW, trip, { ignoreBefore: 0, forgetBefore: NOW - 100_000 })).toMatchObject({
+    kind: 'good',
+  })
 })
 test('beside probes: the worse of both, and good only where both are', () => {
   const bad = { kind: 'bad', forMs: 500_000, count: 3, text: 'trip: gone' } as const

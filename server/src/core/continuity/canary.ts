@@ -48,19 +48,22 @@ const lateMs = ({ everyMs }: CanaryPlan): number => Math.min(LONGEST_MS, LATE_RO
 /** Seconds of a route's canaries that are looked at: the failure before the last success must be among them. */
 export const canaryWindow = (plan: CanaryPlan): number => Math.ceil((2 * lateMs(plan)) / 1000)
 
-/** `counts`: its canaries, and what else was seen of it. `ignoreBefore`: failures from before are not held against it. */
+/**
+ * `counts`: its canaries, and what else was seen of it. Failures from before `ignoreBefore` or `forgetBefore` are not held
+ * against it, but what was taken and did not arrive did not: until a canary has arrived since, answers to RCPT end nothing.
+ */
 export function observeCanaries(
   counts: readonly HeardCount[],
   now: number,
   plan: CanaryPlan,
   { ignoreBefore, forgetBefore }: { ignoreBefore: number; forgetBefore: number },
 ): CanaryObservation | null {
-  const inside = counts.filter(({ second }) => second > forgetBefore && second <= now)
+  const inside = counts.filter((one) => one.second <= now && (one.second > forgetBefore || isFailure(one)))
   const names = plan.name === null ? [''] : ['', plan.name]
   const streaks = names.flatMap((name) => streakOf(inside, name, now, plan) ?? [])
   const failing = streaks.filter(({ good }) => !good)
   const judged = failing.flatMap(({ name, text, seen }) => {
-    const since = seen.filter(({ second }) => second >= ignoreBefore)
+    const since = seen.filter(({ second }) => second >= ignoreBefore && second > forgetBefore)
     return since.length === 0
       ? []
       : [{ text: name === '' ? `canary: ${text}` : `${name}: ${text}`, ...sumOf(since, now) }]
@@ -91,7 +94,8 @@ interface Streak {
   text: string
 }
 
-const isFailure = ({ kind }: HeardCount): boolean => kind === EvidenceKind.canaryBad || kind === EvidenceKind.canaryBack
+const isFailure = ({ kind }: Pick<HeardCount, 'kind'>): boolean =>
+  kind === EvidenceKind.canaryBad || kind === EvidenceKind.canaryBack
 
 function streakOf(inside: readonly HeardCount[], name: string, now: number, plan: CanaryPlan): Streak | null {
   const its = inside.filter(({ probe }) => probe === name).sort((a, b) => a.second - b.second)

@@ -2,7 +2,7 @@
  * Pins and failing mailboxes in memory, found by whose mail it is. Read as a whole with every poll of the board; what is not
  * there costs a look at an empty map.
  */
-import { domainToASCII } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 import { Pin, PinTarget } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Passage } from '../../store/claims.ts'
@@ -96,9 +96,11 @@ export function pinBook(
       }
       for (const { organisationId, name, pin: kind } of byDomain.values()) {
         if (!organisationIds.has(organisationId)) continue
-        if (kind === Pin.hold) passage.holdDomains.push(name!)
-        else if (kind === Pin.emergency) passage.waitDomains.push(name!)
-        else passage.goDomains.push(name!)
+        // Recipients are kept as they were written.
+        const names = new Set([name!, domainToUnicode(name!).toLowerCase()])
+        if (kind === Pin.hold) passage.holdDomains.push(...names)
+        else if (kind === Pin.emergency) passage.waitDomains.push(...names)
+        else passage.goDomains.push(...names)
       }
       return passage
     },

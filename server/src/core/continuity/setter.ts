@@ -153,7 +153,9 @@ async function tellOfMode(
   { from, to, cause, detail }: Extract<Effect, { kind: 'audit' }>,
   { actor }: Act,
 ): Promise<void> {
-  if (from === to) return
+  // Planned, it was no news; that it goes on behind its end is.
+  const goesOn = cause === 'pin-removed' && (to === 'emergency' || to === 'emergencyReach')
+  if (from === to && !goesOn) return
   if (to === 'normal') await endAlarm(sql, { ...of, kind: 'emergency' })
   else if ((to === 'emergency' || to === 'emergencyReach' || to === 'hold') && !actor.startsWith('quiet:'))
     await raiseAlarm(sql, { ...of, kind: 'emergency', facts: { mode: to, cause, detail }, now })

@@ -63,7 +63,9 @@ export function createQueuePoll(deps: Deps): QueuePoll {
     const pins = board.passage(organisations)
     const isAnybodyFree = pins.goPersons.length + pins.goDomains.length > 0
     const closed = new Set<Id>()
+    const waysOut = new Set<Id>()
     for (const { routeId, kind, settings } of deps.routes.all()) {
+      if (kind !== RouteKind.primary) waysOut.add(routeId)
       // A way to the world has connections for each domain.
       const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
       const limit = most - destinations.load(routeId)
@@ -87,6 +89,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       leaseSeconds: deps.config.delivery.lease,
       pins,
       closed,
+      waysOut,
       walk,
     }
     // In the order in which it came: what waited together goes in it.

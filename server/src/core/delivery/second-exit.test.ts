@@ -163,6 +163,26 @@ test('what the other domain says of itself or demands of its hosts is not gone r
   expect(await mx(found('evil.test'), () => Promise.resolve(enforce))).toMatch(/does not name evil\.test/)
 })
 
+test('nor where its hosts are as it demands: somebody may have taken their TLS away', async () => {
+  const enforce = { mode: 'enforce' as const, mx: ['mx.corp.test'], maxAge: 86_400 }
+  expect(await mx(found('mx.corp.test'), () => Promise.resolve(enforce))).toBe('mx.corp.test')
+})
+
+test('what must be kept in TLS: each way as its own route says', async () => {
+  const ways = (first: object, second: object): Promise<string> =>
+    findTargets(routeOf('first', RouteKind.smarthost, { hosts: [{ host: 'first.test' }], ...first }), 'corp.test', {
+      openSecret: () => '',
+      world: noWorld,
+      tls: 'required',
+      secondExit: routeOf('second', RouteKind.smarthost, { hosts: [{ host: 'second.test' }], ...second }),
+    }).then(({ targets }) => targets.map(({ host, tls }) => `${host} ${tls}`).join(' '))
+  const trusted = { requireTlsTrusted: true }
+  expect(await ways(trusted, {})).toBe('first.test none')
+  expect(await ways(trusted, { tls: 'opportunistic' })).toBe('first.test none second.test required')
+  expect(await ways({}, trusted)).toBe('second.test none')
+  expect(await ways({}, {})).toBe('')
+})
+
 test('what cannot serve as one is none', () => {
   const second = routeOf('second', RouteKind.smarthost, at(25))
   const named = (kind: Route['kind'], more: object, exit: Route = second): boolean =>

@@ -45,20 +45,27 @@ interface TargetsOf {
 }
 
 export async function findTargets(route: Route | undefined, domain: string, how: TargetsOf): Promise<TargetList> {
-  const found = await withSecondExit(await hostsOf(route, domain, how), route, how)
-  if (how.tls !== 'required' || route?.settings.requireTlsTrusted) return found
-  return keptInTls(found)
+  const found = await hostsOf(route, domain, how)
+  const first = inTls(found, route, how)
+  const exit = how.secondExit
+  if (exit === undefined || isFinal(found, route)) return first
+  const { targets } = inTls(await ownHosts(exit, how), exit, how)
+  if (targets.length === 0) return first
+  return { targets: [...first.targets, ...targets.map((one) => ({ ...one, priority: one.priority + SECOND }))] }
 }
 
-/** What the other domain demands of its hosts, or says of itself, is no reason to go another way. */
-async function withSecondExit(first: TargetList, route: Route | undefined, how: TargetsOf): Promise<TargetList> {
-  const exit = how.secondExit
-  const isFinal = first.refusal !== undefined && (first.refusal.failure !== 'dns' || first.isDemanded === true)
-  if (exit === undefined || route === undefined || isFinal) return first
-  const second = await ownHosts(exit, how)
-  if (second.targets.length === 0) return first
-  const behind = second.targets.map((target) => ({ ...target, priority: target.priority + SECOND }))
-  return { targets: [...first.targets, ...behind] }
+/** Each way as its own route says. */
+const inTls = (found: TargetList, route: Route | undefined, { tls }: TargetsOf): TargetList =>
+  tls !== 'required' || route?.settings.requireTlsTrusted ? found : keptInTls(found)
+
+/**
+ * What the other domain demands of its hosts (DANE, MTA-STS), or says of itself, is no reason to go another way: also not
+ * when a host does not do it in the end, which somebody between us may have brought about.
+ */
+function isFinal({ targets, refusal, isDemanded }: TargetList, route: Route | undefined): boolean {
+  if (route === undefined || isDemanded) return true
+  if (refusal !== undefined) return refusal.failure !== 'dns'
+  return route.kind === RouteKind.mx && targets.some(({ tls }) => tls !== route.settings.tls)
 }
 
 /** RFC 8689 section 4.2.1: only whose certificate is checked, and who offers the same (session.ts looks). */

@@ -38,7 +38,6 @@ export function admit(deps: AdmissionDeps, address: string, envelope: MxEnvelope
   const asked = verified(
     deps,
     envelope,
-    isListed,
     inTime(
       deps,
       mayBeReturned(address) ? back(deps, address, envelope, isListed) : ask(deps, address, envelope, isListed),
@@ -60,9 +59,8 @@ const ask = (
 
 /** Where nobody here knows the address and its mail system may be asked, it decides. */
 async function verified(
-  { callouts, rates }: AdmissionDeps,
+  { callouts, outbound, rates }: AdmissionDeps,
   envelope: MxEnvelope,
-  isListed: boolean,
   asked: Promise<Recipient>,
 ): Promise<Recipient> {
   const [found, error] = await asked.then(
@@ -71,7 +69,7 @@ async function verified(
   )
   const unlisted = found ? found.unlisted : error instanceof Unverified ? error.unlisted : undefined
   if (callouts && unlisted) {
-    const said = await callouts.whois(unlisted, () => isListed || !rates || rates.mayAsk(envelope))
+    const said = await callouts.whois(unlisted, () => outbound.isOwn(envelope) || !rates || rates.mayAsk(envelope))
     if (said === 'known') return unlisted.recipient
     if (said === 'unknown') throw new WireError('unknown-recipient')
     // Parked is what nobody could say; whoever asks too much comes again.

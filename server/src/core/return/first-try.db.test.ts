@@ -44,7 +44,8 @@ function stage(standing: { mode: Mode; pin: Pin | null }, goesWell = false, pace
     board: {
       standing: () => ({ ...standing, organisationId: org.organisationId }) as never,
       ofRoute: () => ({ mode: standing.mode, by: standing.pin === null ? 'engine' : 'route', takes: false }),
-      passage: () => openPassage,
+      // As the board says it: of a route that is closed nobody else passes.
+      passage: (_, routeId) => ({ ...openPassage, others: routeId === undefined }),
     },
     routes: { get: () => ({ settings: { return: pace } }) as never },
     isStopping: () => false,

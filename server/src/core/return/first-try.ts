@@ -36,7 +36,8 @@ export function createFirstTry(deps: {
       limit: 1,
       nodeId: deps.nodeId,
       leaseSeconds: deps.leaseSeconds,
-      pins: deps.board.passage([organisationId], routeId),
+      // Not what the route says, which is that all wait: whoever is not kept back beside it may try.
+      pins: deps.board.passage([organisationId]),
     }
     const claims = await byKey(deps.db, (sql) => claimOldestPerPerson(sql, want))
     let isTaken = false

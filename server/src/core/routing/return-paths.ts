@@ -18,6 +18,9 @@ import { envelopeFromOf } from '../../store/bounces.ts'
 import { listDelivery } from '../../store/lists.ts'
 import { foldAddress, inTheWorld, type Directory, type OwnDomain, type Recipient } from '../directory/index.ts'
 
+/** So long notices about a canary are taken. */
+const DAY_MS = 86_400_000
+
 export interface ReturnPaths {
   /** The sender to send a message on with, by the domain that does; null: as it came. */
   onward(message: { organisationId: Id; messageId: Id }, from: string): Promise<((domain: string) => string) | null>
@@ -95,6 +98,7 @@ export function createReturnPaths(deps: {
     const organisationId = canary && deps.canaries.organisationOf(canary.routeId)
     if (!canary || !organisationId) return null
     if (from !== '') throw new WireError('not-a-notice', 'it takes notices about a canary, from the null sender alone')
+    if (clock.now() - canary.sentAt > DAY_MS) throw new WireError('not-a-notice', 'it was made more than a day ago')
     const folded = address.toLowerCase()
     return { ...nowhere({ organisationId, domainId: NIL_ID }, { address, folded, domain }), canary }
   }
