@@ -115,13 +115,13 @@ describe.skipIf(skip)('mailboxes that fail', () => {
       )
     const before = await attempts()
     const from = Date.now()
-    while (Date.now() - from < 90_000) {
+    while (Date.now() - from < 40_000) {
       await round(2)
       modes.add((await board()).mode)
       await sleep(10_000)
     }
     expect([...modes]).toEqual(['normal'])
-    // Each of the two tried with one message at a time, ever slower: some few times in one and a half minutes.
+    // Each of the two tried with one message at a time, ever slower: some few times in forty seconds.
     expect((await attempts()) - before).toBeLessThanOrEqual(2 * 5)
     for (const name of well) {
       await until(`all at ${name}`, async () => (await home(name)).length === sent.length)

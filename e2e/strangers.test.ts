@@ -28,7 +28,9 @@ describe.skipIf(skip)('strangers at a real Postfix', () => {
       ['corp.test', primary],
       ['wide.test', taker],
     ] as const) {
-      const file = organisationFile({ domain, people: ['alice'], primaryPort, outboundPort: sink.port, probe: false })
+      const route = { retryFirst: 1, retryMax: 3 }
+      const common = { people: ['alice'], outboundPort: sink.port, probe: false, route }
+      const file = organisationFile({ ...common, domain, primaryPort })
       await applyFile(installation, domain, JSON.parse(JSON.stringify(file).replace('"recipientsComplete":true,', '')))
     }
   }, 120_000)

@@ -3,7 +3,8 @@
  *
  * Suites run one after another so that their times mean something. Missing peers are printed, one line each with how to
  * get them; with CI=true a missing peer is a failure. The last line is `N passed, N failed, N skipped`; the exit code is
- * not 0 when something failed or nothing ran. The database tests run a second time on Debian's PostgreSQL 15.
+ * not 0 when something failed or nothing ran. The database tests run a second time on Debian's PostgreSQL 15 (in CI those of
+ * store and core).
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -91,6 +92,8 @@ if (built) {
   if (chosen('db')) await suite('db', 'db')
   if (chosen('db-15') && hasPeer('postgresql-15'))
     await suite('db on PostgreSQL 15', 'db', {
+      // The statements and who uses them; whole servers are the same ones again. CI has forty minutes; elsewhere all run.
+      paths: ci ? ['server/src/store', 'server/src/core'] : [],
       wrap: ['--import', 'tsx', 'e2e/peers/with-postgres-15.ts', process.execPath],
     })
   // Only by name: those that start servers and databases of their own, for whom it matters who they are.

@@ -56,6 +56,9 @@ export function createQueuePoll(deps: Deps): QueuePoll {
   let again = false
   let stopped = false
 
+  const waysOut = (): Set<Id> =>
+    new Set([...deps.routes.all()].flatMap(({ routeId, kind }) => (kind === RouteKind.primary ? [] : [routeId])))
+
   async function poll(): Promise<void> {
     const asked: { routeId: Id; limit: number; isTrial: boolean }[] = []
     const organisations = new Set<Id>()
@@ -63,9 +66,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
     const pins = board.passage(organisations)
     const isAnybodyFree = pins.goPersons.length + pins.goDomains.length > 0
     const closed = new Set<Id>()
-    const waysOut = new Set<Id>()
     for (const { routeId, kind, settings } of deps.routes.all()) {
-      if (kind !== RouteKind.primary) waysOut.add(routeId)
       // A way to the world has connections for each domain.
       const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
       const limit = most - destinations.load(routeId)
@@ -89,7 +90,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       leaseSeconds: deps.config.delivery.lease,
       pins,
       closed,
-      waysOut,
+      waysOut: waysOut(),
       walk,
     }
     // In the order in which it came: what waited together goes in it.
