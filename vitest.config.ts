@@ -34,8 +34,9 @@ export default defineConfig({
           name: 'db',
           include: ['server/**/*.db.test.ts'],
           globalSetup: ['server/testkit/postgres-setup.ts'],
-          // they mostly wait, for commits and for time
+          // they mostly wait, for commits and for time; a slow disk makes each of them several times slower
           maxWorkers: 4,
+          testTimeout: 90_000,
         },
       },
       {

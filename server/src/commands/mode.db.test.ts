@@ -14,7 +14,8 @@ function holdfast(...args: string[]): Promise<{ code: number | null; out: string
   })
   let out = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  // As root the embedded database may run as nobody, which it says.
+  child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString().replace(/^.*runs as nobody.*\n/gm, '')))
   return new Promise((resolve) => child.once('close', (code) => resolve({ out, code })))
 }
 
