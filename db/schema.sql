@@ -354,6 +354,7 @@ CREATE TABLE message (
   facts jsonb DEFAULT '{}'::jsonb NOT NULL,
   PRIMARY KEY (organisation_id, message_id)
 );
+CREATE INDEX message_list_asked ON message USING btree (received_at) WHERE (facts ? 'asked'::text);
 
 CREATE TABLE mode_pin (
   organisation_id uuid NOT NULL,

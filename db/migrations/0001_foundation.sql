@@ -429,6 +429,8 @@ CREATE TABLE message (
   facts              jsonb       NOT NULL DEFAULT '{}',
   PRIMARY KEY (organisation_id, message_id)
 );
+-- Posted to a list by somebody who asked to hear of success: rare, and away once they were told.
+CREATE INDEX message_list_asked ON message (received_at) WHERE facts ? 'asked';
 
 CREATE TABLE delivery (
   organisation_id  uuid        NOT NULL,

@@ -62,6 +62,8 @@ test('every member gets the posting unchanged behind the fields of the list, eac
   })
   expect(sent.ok).toBe(true)
   await written(3)
+  // Nobody says that it is this sender: they are not told that the list has it, and are asked about no more.
+  await one.until('dealt with', async () => (await one.count(`message WHERE facts ? 'asked'`)) === 0)
   const senders = new Set<string>()
   for (const [store, member] of [
     [one.primary, alice],

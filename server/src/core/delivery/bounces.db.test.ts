@@ -44,7 +44,7 @@ function bounces(): Bounces {
       ? {
           ...fresh.db,
           query: (text, values, name) =>
-            /dsn_sent = dsn_sent \|/.test(text)
+            /dsn_sent = dsn_sent \||facts - 'asked'/.test(text)
               ? Promise.reject(new Error('killed here'))
               : fresh.db.query(text, values, name),
         }
@@ -317,7 +317,56 @@ test('the next server speaks LMTP: it lies in the mailbox, and the notice says d
   await fresh.db.query(`UPDATE route SET settings = settings - 'protocol'`)
 })
 
-test('killed between the relayed notice and its note: the next run makes no second one', async () => {
+/** Posted to a list by a sender who wants to hear that it has it; what became of a member is another's affair. */
+const posted = (change: Change = {}): Promise<void> =>
+  relayed({
+    facts: {
+      list: 'news@corp.test',
+      ret: 'HDRS',
+      asked: { orcpt: 'rfc822;News@corp.test', envid: 'Q7' },
+      ...change.facts,
+    },
+    ...change,
+    notify: 0,
+  })
+const listText = () => (accepts[0]!.body as { bytes: Buffer }).bytes.toString()
+
+test('posted to a list, and asked for success: one delivered notice that names the list (RFC 3461 section 5.2.7.3)', async () => {
+  await posted()
+  await fresh.db.query(`UPDATE delivery SET reason = NULL`)
+  expect(await bounces().runRelayed()).toBe(1)
+  expect(accepts[0]).toMatchObject({ envelopeFrom: '', direction: 3 })
+  expect(accepts[0]!.deliveries[0]).toMatchObject({ recipient: 's@outside.test' })
+  expect(listText()).toContain('Original-Envelope-Id: Q7\r\n')
+  expect(listText()).toContain(
+    'Original-Recipient: rfc822; News@corp.test\r\nFinal-Recipient: rfc822; news@corp.test\r\nAction: delivered\r\nStatus: 2.0.0\r\n',
+  )
+  expect(await bounces().runRelayed()).toBe(0)
+  expect(accepts).toHaveLength(1)
+  expect(await fresh.db.query(`SELECT 1 FROM message WHERE facts ? 'asked'`)).toEqual([])
+  expect(await fresh.db.query(`SELECT 1 FROM message WHERE facts->>'list' = 'news@corp.test'`)).toHaveLength(1)
+})
+
+test('one of our own people who posts hears of it at home; killed in between, once', async () => {
+  await posted({ from: 'alice@corp.test', ip: '203.0.113.9', direction: 2 })
+  await fresh.db.query(`UPDATE delivery SET reason = NULL`)
+  failNote = true
+  await expect(bounces().runRelayed()).rejects.toThrow('killed here')
+  failNote = false
+  await bounces().runRelayed()
+  expect(accepts).toHaveLength(1)
+  expect(accepts[0]!.copies[0]).toMatchObject({ personId: org.people['alice']!.personId, folderNo: 1 })
+})
+
+test.each([['a forged sender', { ip: '203.0.113.9' }]])('%s of a posting hears nothing', async (_, change) => {
+  await posted(change)
+  await fresh.db.query(`UPDATE delivery SET reason = NULL`)
+  expect(await bounces().runRelayed()).toBe(0)
+  expect(accepts).toEqual([])
+  expect(await fresh.db.query(`SELECT 1 FROM message WHERE facts ? 'asked'`)).toEqual([])
+})
+
+test('killed between the relayed notice: the next run makes no second one', async () => {
   await relayed({})
   failNote = true
   await expect(bounces().runRelayed()).rejects.toThrow('killed here')

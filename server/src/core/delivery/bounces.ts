@@ -52,7 +52,7 @@ export function createBounces(deps: NoticeDeps): Bounces {
   const note = (refused: RefusedDelivery, state: number): Promise<void> =>
     noteDsn(db, refused.organisationId, refused.deliveryId, state)
 
-  /** For a list's mail its author has a list to answer for it, and hears nothing (RFC 3461 section 5.2.7.3). */
+  /** For a list's mail its author has a list to answer for it, and hears nothing of its members (RFC 3461 section 5.2.7.3). */
   async function dealWithMember(refused: RefusedDelivery, list: string): Promise<void> {
     const { organisationId, recipient, reply } = refused
     if (isAboutMailbox(refused))

@@ -10,7 +10,7 @@
  */
 import { isAscii } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { Direction, ListPosting } from '../../platform/codes.ts'
+import { Direction, ListPosting, Notify } from '../../platform/codes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
@@ -22,7 +22,7 @@ import type { Callouts } from '../callouts/index.ts'
 import type { Watch } from '../delivery/index.ts'
 import type { Directory, MailingList, Recipient, RouteBook } from '../directory/index.ts'
 import type { ListBounces } from '../lists/index.ts'
-import { tlsFact } from '../queue/index.ts'
+import { postingFacts, tlsFact } from '../queue/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
 import { CANARY_MARK, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import { admit, inTime } from './admission.ts'
@@ -247,6 +247,11 @@ async function keepSent(
 const threadRootOf = (header: HeaderFacts): string | null =>
   header.references[0] ?? header.inReplyTo ?? header.messageId
 
+const dsnFacts = ({ ret, envid }: MxEnvelope): MessageFacts => ({
+  ...(ret ? { ret } : {}),
+  ...(envid ? { envid } : {}),
+})
+
 interface Arrival {
   envelope: MxEnvelope
   header: HeaderFacts
@@ -288,10 +293,13 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
       share.recipients.flatMap(({ recipient }) => ownAmong(recipient)),
     ) +
     (share.list ? listFields({ ...share.list, isOpen: share.list.posting !== ListPosting.named }) : '')
-  // A list is where the sender's own wishes about delivery end (RFC 3461 section 5.2.7.3).
-  const facts: MessageFacts = share.list ? { list: share.list.address, ret: 'HDRS' } : {}
-  if (envelope.ret && !share.list) facts.ret = envelope.ret
-  if (envelope.envid && !share.list) facts.envid = envelope.envid
+  const { list } = share
+  // Of two addresses of one list, the one that its sender asked about.
+  const first = share.recipients.find(({ notify }) => (notify & Notify.success) !== 0) ?? share.recipients[0]!
+  const looped = list !== null && arrival.looped(first.recipient)
+  const facts: MessageFacts = list
+    ? postingFacts(list.address, { ...first, envid: envelope.envid, looped })
+    : dsnFacts(envelope)
   if (envelope.smtputf8) facts.smtputf8 = true
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
@@ -306,12 +314,8 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
     senderFrom: arrival.senderFrom,
     seen: arrival.looped,
   }
-  const routed = share.list
-    ? deps.routing.posting(
-        input,
-        { list: share.list, looped: arrival.looped(share.recipients[0]!.recipient) },
-        deps.returnPaths,
-      )
+  const routed = list
+    ? deps.routing.posting(input, { list, looped }, deps.returnPaths)
     : deps.routing.inbound(
         input,
         share.recipients.map((one) => ({ ...one, looped: arrival.looped(one.recipient) })),

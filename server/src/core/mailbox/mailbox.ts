@@ -27,6 +27,7 @@ import { changeFolder, createFolder, destroyFolder, type FolderOutcome } from '.
 import { createMailHub, type MailHub } from './hub.ts'
 import { createMessageView, type MessageView, type ViewedMessage } from './message-view.ts'
 import { searchEmails, type MailSearch, type NoSearch, type SearchPage, type SearchResult } from './query.ts'
+import { moveToSent } from './take-place.ts'
 import { formatState, parseState, stateOf, type MailState, type StateKind } from './state.ts'
 import { applyOps, holdPlaced, type EmailOp, type OpResult } from './update.ts'
 import { storeUpload, type StoredUpload } from './uploads.ts'
@@ -57,6 +58,8 @@ export interface Mailbox {
   /** Runs `work` in a transaction through which this message is neither moved nor destroyed; null: it is nowhere. */
   holding<T>(owner: MailOwner, copyId: Id, work: (sql: Sql) => Promise<T>): Promise<T | null>
   appendToFolder(owner: MailOwner, wish: AppendWish): Promise<Appended | null>
+  /** From Drafts, when it has left; a client's own copy of it in Sent makes room. Done twice it is done once. */
+  moveToSent(owner: MailOwner, copyId: Id): Promise<void>
   /** null: no copy of one's own */
   message(owner: MailOwner, messageId: Id): Promise<ViewedMessage | null>
   storeUpload(owner: MailOwner, type: string, bytes: AsyncIterable<Buffer>): Promise<StoredUpload>
@@ -140,6 +143,7 @@ export function createMailbox(deps: MailboxDeps): Mailbox {
     mailboxChanges: (owner, since) => mailboxChanges(db, owner, since),
     update: (owner, ops) => touching(owner, applyOps(db, deps.owed, owner, ops)),
     holding: (owner, copyId, work) => holdPlaced(db, owner, copyId, work),
+    moveToSent: (owner, copyId) => touching(owner, moveToSent(deps, owner, copyId)),
     appendToFolder: (owner, wish) => touching(owner, appendMessage(deps, owner, wish)),
     async message(owner, messageId) {
       const row = await readOwnMessage(db, owner, messageId)

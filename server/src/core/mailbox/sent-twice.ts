@@ -1,6 +1,7 @@
 /**
  * Mail clients put what they send into Sent themselves, where their submission puts it too: some after it, some before. Such
- * a message is known by its Message-ID and its content, and the copy that is there stands for it.
+ * a message is known by its Message-ID and its content, and the copy that is there stands for it. What was to be sent later
+ * waited in Drafts meanwhile: it takes the place of what its client has put into Sent (take-place.ts).
  *
  * The content is the header without the fields that servers add or take away and without its folding, and the body
  * without the line ends behind it. What differs in anything else is a message of its own.
@@ -91,10 +92,16 @@ export interface Twins {
   same(candidates: readonly TwinCopy[]): Promise<Id | null>
 }
 
-async function digestOf(
-  deps: { db: Database; blobs: BlobStore },
+export interface TwinDeps {
+  db: Database
+  blobs: BlobStore
+}
+
+/** null: nobody can say what it is. */
+export async function digestOf(
+  deps: TwinDeps,
   { organisationId }: MailOwner,
-  { messageId, bodyStore, blobKey }: TwinCopy,
+  { messageId, bodyStore, blobKey }: Pick<TwinCopy, 'messageId' | 'bodyStore' | 'blobKey'>,
 ): Promise<string | null> {
   const digest = createContentDigest()
   const ref = { organisationId, bodyId: messageId, bodyStore, blobKey }
@@ -109,9 +116,17 @@ async function digestOf(
 }
 
 export function twinsOf(
-  deps: { db: Database; blobs: BlobStore },
+  deps: TwinDeps,
   owner: MailOwner,
-  message: { folderNo: number; messageId: string; size: number; digest: string; now: number; isSubmitted: boolean },
+  message: {
+    folderNo: number
+    messageId: string
+    size: number
+    digest: string
+    /** looked for among those that are not much older than this (milliseconds since the epoch) */
+    now: number
+    isSubmitted: boolean
+  },
 ): Twins {
   return {
     async candidates(sql) {

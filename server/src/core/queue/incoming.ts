@@ -1,5 +1,5 @@
 /** What one accept commit stores: values only, no SQL and no sockets. Built by core/routing, stored by core/queue. */
-import type { CopySource, Direction, Reason } from '../../platform/codes.ts'
+import { Notify, type CopySource, type Direction, type Reason } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 
 /** Where the original's bytes are by the time of the commit. */
@@ -84,6 +84,8 @@ export interface MessageFacts {
   priority?: 'high' | 'low'
   /** posted to this list (folded address): its members' bounces are counted, nobody is told */
   list?: string
+  /** beside `list`: its sender wants to hear that the list has it, with what they gave for that; away once they were told */
+  asked?: { orcpt?: string; envid?: string }
   /**
    * What its sender said about TLS on the way from here (RFC 8689): required (REQUIRETLS), or optional whatever the domains of
    * its recipients publish (TLS-Required: No)
@@ -91,6 +93,20 @@ export interface MessageFacts {
   tls?: 'required' | 'optional'
   /** what the DSN is about, for direction dsn */
   about?: Id
+}
+
+/**
+ * Of a posting. A list is where the sender's own wishes about delivery end; it owes them one thing, to say that it has the
+ * message where they asked (RFC 3461 section 5.2.7.3).
+ */
+export function postingFacts(
+  list: string,
+  asks: { notify: number; orcpt: string | null; envid: string | null; looped: boolean },
+): Pick<MessageFacts, 'list' | 'ret' | 'asked'> {
+  const facts = { list, ret: 'HDRS' } as const
+  if (asks.looped || (asks.notify & Notify.success) === 0) return facts
+  const { orcpt, envid } = asks
+  return { ...facts, asked: { ...(orcpt !== null ? { orcpt } : {}), ...(envid !== null ? { envid } : {}) } }
 }
 
 /** RFC 8689 section 4.1: where both were said, REQUIRETLS counts. */

@@ -5,5 +5,5 @@
 export { createAccept, type Accept } from './accept.ts'
 export { createBodyIntake, type BodyIntake, type BodySink } from './body-intake.ts'
 export { createSweeper, type Sweeper } from './sweeper.ts'
-export { tlsFact } from './incoming.ts'
+export { postingFacts, tlsFact } from './incoming.ts'
 export type { Incoming, MessageFacts, NewCopy, NewDelivery, StoredBody } from './incoming.ts'

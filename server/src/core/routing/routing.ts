@@ -55,7 +55,7 @@ export interface Routing {
    */
   inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed
   /** A posting to a list: its members, each with a bounce address of their own. */
-  posting(input: RouteInput, to: Posting, paths: Pick<ReturnPaths, 'forMember'>): Routed
+  posting(input: RouteInput, to: Pick<Posting, 'list' | 'looped'>, paths: Pick<ReturnPaths, 'forMember'>): Routed
   /** The author's own copy of what the primary sent; null: none is kept. It is at home already: nothing is owed. */
   sent(input: RouteInput, author: Recipient): NewCopy | null
   /**
@@ -70,6 +70,9 @@ export interface Routing {
 export interface Posting {
   list: MailingList
   looped: boolean
+  /** what the sender wants to hear of the list (RFC 3461) */
+  notify: number
+  orcpt: string | null
 }
 
 export interface Outbound extends Routed {
@@ -185,7 +188,11 @@ export function createRouting(deps: {
     return { deliveries, copies: [...copies.values()] }
   }
 
-  function posting(input: RouteInput, { list, looped }: Posting, paths: Pick<ReturnPaths, 'forMember'>): Routed {
+  function posting(
+    input: RouteInput,
+    { list, looped }: Pick<Posting, 'list' | 'looped'>,
+    paths: Pick<ReturnPaths, 'forMember'>,
+  ): Routed {
     // A list is where the sender's message ends: what they asked about its delivery ends there too (RFC 3461 section 5.2.7.3).
     // What a member has sent here again they get as well: the list alone knows its loops.
     const routed = inbound(
@@ -232,7 +239,7 @@ export function createRouting(deps: {
             }
             const no = refusalOf(list, { from: input.from ?? '', isOwn: true, isVouched: true })
             if (no) throw no
-            if (!postings.some((one) => one.list.id === list.id)) postings.push({ list, looped: false })
+            if (!postings.some((one) => one.list.id === list.id)) postings.push({ list, looped: false, notify, orcpt })
             continue
           }
           if (input.outboundRouteId === null)

@@ -11,7 +11,7 @@ import { signedParts } from '../../protocols/dkim/signature.ts'
 import { listFields } from '../../protocols/mime/list-fields.ts'
 import { createHeaderScanner } from '../../protocols/smtp/header-scanner.ts'
 import { foldAddress } from '../directory/index.ts'
-import { tlsFact, type BodyIntake, type Incoming } from '../queue/index.ts'
+import { postingFacts, tlsFact, type BodyIntake, type Incoming } from '../queue/index.ts'
 import {
   mailDate,
   type OwnId,
@@ -123,10 +123,10 @@ async function stageOutgoing(
       facts: {
         ...(smtputf8 ? { smtputf8 } : {}),
         ...(eightbit ? { eightbit } : {}),
-        ...(dsn?.ret ? { ret: dsn.ret } : {}),
-        ...(dsn?.envid ? { envid: dsn.envid } : {}),
+        ...(dsn?.ret && !posting ? { ret: dsn.ret } : {}),
+        ...(dsn?.envid && !posting ? { envid: dsn.envid } : {}),
         ...(header.priority ? { priority: header.priority } : {}),
-        ...(posting ? { list: posting.list.address, ret: 'HDRS' } : {}),
+        ...(posting ? postingFacts(posting.list.address, { ...posting, envid: dsn?.envid ?? null }) : {}),
         ...tlsFact(leaving.requireTls, header),
       },
       ...routed,

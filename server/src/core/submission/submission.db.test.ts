@@ -140,7 +140,16 @@ test('to a list: its posting is a message of its own, signed as well; who may no
   await db.query('UPDATE mailing_list SET posting = $1', [ListPosting.organisation])
   await bumpDirectory(db)
   await it.directory.refresh()
-  const { messageId } = await submit(await draft(['crew@corp.test', 'desk@corp.test']))
+  const { messageId } = await it.submission.submit({
+    ...it.owner('alice'),
+    copyId: await draft([]),
+    identityAddress: 'alice@corp.test',
+    envelope: {
+      from: 'alice@corp.test',
+      to: ['crew@corp.test', 'desk@corp.test', 'hidden@elsewhere.test'],
+      dsn: { ret: null, envid: 'Q7', of: { 'crew@corp.test': { notify: 2, orcpt: 'rfc822;crew@corp.test' } } },
+    },
+  })
   expect(await sentMessages()).toBe(before + 2)
   const own = await db.query('SELECT recipient, via, sender FROM delivery WHERE message_id = $1 ORDER BY 1', [
     messageId,
@@ -157,6 +166,11 @@ test('to a list: its posting is a message of its own, signed as well; who may no
     [messageId],
   )
   expect(posting!.bytes.equals(posting!.own)).toBe(true)
+  // A list is where the message arrives: it is what is told of where its author asked (RFC 3461 section 5.2.7.3).
+  const facts = (id: string) => db.query('SELECT facts FROM message WHERE message_id = $1', [id])
+  const asked = { orcpt: 'rfc822;crew@corp.test', envid: 'Q7' }
+  expect(await facts(posting!.id)).toEqual([{ facts: { list: 'crew@corp.test', ret: 'HDRS', asked } }])
+  expect(await facts(messageId)).toEqual([{ facts: { envid: 'Q7' } }])
   expect(posting!.prefix.toString()).toMatch(/\r\nList-Id: "Crew" <crew\.corp\.test>\r\n[^]*\r\nDKIM-Signature: /)
   const members = await db.query('SELECT recipient, sender FROM delivery WHERE message_id = $1 ORDER BY 1', [
     posting!.id,

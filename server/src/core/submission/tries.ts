@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { StandardFolder, UndoStatus } from '../../platform/codes.ts'
+import { UndoStatus } from '../../platform/codes.ts'
 import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
@@ -64,7 +64,7 @@ export interface TriesDeps {
   db: Database
   clock: Clock
   log: Log
-  mailbox: Pick<Mailbox, 'holding' | 'emails' | 'update'>
+  mailbox: Pick<Mailbox, 'holding' | 'moveToSent'>
   config: { submission: AllowanceLimits }
   directory: Pick<Directory, 'resolve'>
 }
@@ -98,18 +98,11 @@ export function createTries(deps: TriesDeps): Tries {
     }
   }
 
-  /** What waited lay in Drafts until it left. */
-  async function moveToSent(owner: MailOwner, copyId: Id): Promise<void> {
-    const [row] = (await deps.mailbox.emails(owner, [copyId])).rows
-    if (row?.folderNo !== StandardFolder.drafts) return
-    const keywords = { kind: 'patch', add: ['$seen'], remove: ['$draft'] } as const
-    await deps.mailbox.update(owner, [{ copyId, moveTo: StandardFolder.sent, keywords }])
-  }
-
   async function finish(owner: MailOwner, one: Stored): Promise<void> {
     const { organisationId, personId } = owner
-    // Before the row says that all is done: what is cut off here is done again by the next round.
-    if (one.releaseAt) await moveToSent(owner, one.copyId)
+    // What waited lay in Drafts until it left. Before the row says that all is done: what is cut off here is done again by
+    // the next round.
+    if (one.releaseAt) await deps.mailbox.moveToSent(owner, one.copyId)
     const routeId = await homeRoute(owner, one.identityAddress)
     await db.transaction(async (sql) => {
       await finishSubmission(sql, owner, one.submissionId)

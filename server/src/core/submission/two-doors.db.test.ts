@@ -88,3 +88,35 @@ test('what cannot be sent: the copy that the client has put into Sent itself sta
   const { rows } = await it.mailbox.emails(it.owner('alice'), [mine!.copyId])
   expect(rows.map(({ folderNo }) => folderNo)).toEqual([3])
 })
+
+test.each(['before', 'after'])(
+  'held for later, and put into Sent by its client %s that: one lies there once it has left, with Bcc and keywords of both',
+  async (when) => {
+    const id = `held-${when}`
+    const inSent = () => count('placement WHERE folder_no = 3 AND tombstone IS NULL')
+    const before = await inSent()
+    if (when === 'before') await appended(letter(id))
+    const sink = door().begin(it.owner('alice'), {
+      from: 'alice@corp.test',
+      to: ['bob@corp.test', 'hidden@elsewhere.test'],
+      smtputf8: false,
+      hold: { seconds: 86_400 },
+    })
+    await sink.write(Buffer.from(letter(id, 'Bcc: hidden@elsewhere.test\r\n')))
+    await sink.finish()
+    if (when === 'after') await appended(letter(id))
+    // Another with the same Message-ID is a message of its own.
+    await appended(letter(id).replace('once', 'twice'))
+    expect(await inSent()).toBe(before + 2)
+    await it.fresh.db.query(`UPDATE submission SET due_at = now(), release_at = now() WHERE undo_status = 4`)
+    expect(await it.submission.releases.run()).toBe(1)
+    expect(await inSent()).toBe(before + 2)
+    const rows = await it.fresh.db.query<{ bytes: Buffer; keywords: string[] | null; flags: number }>(
+      `SELECT b.bytes, p.keywords, p.flags FROM submission s JOIN placement p USING (organisation_id, copy_id)
+       JOIN copy c USING (organisation_id, copy_id) JOIN body b ON b.body_id = c.message_id
+       WHERE s.release_at IS NOT NULL AND p.folder_no = 3 AND p.tombstone IS NULL ORDER BY s.submission_id DESC LIMIT 1`,
+    )
+    expect(rows[0]!.bytes.toString()).toContain(`Bcc: hidden@elsewhere.test\r\nSubject: ${id}\r\n`)
+    expect(rows[0]).toMatchObject({ keywords: ['todo'], flags: 1 })
+  },
+)

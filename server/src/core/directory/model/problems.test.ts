@@ -35,6 +35,21 @@ test.each([
   })
 })
 
+test('a second exit that speaks another protocol is refused: its notices of success would say what is not so', () => {
+  const [{ settings }] = good.routes as [(typeof good.routes)[0]]
+  const routes = [
+    ...good.routes,
+    { name: 'outside', kind: 'smarthost', settings: { ...settings, protocol: 'lmtp', secondExit: 'other' } },
+    { name: 'other', kind: 'smarthost', settings },
+  ]
+  expect(check({ routes })).toEqual([
+    {
+      path: 'organisations[harbour].routes[outside].settings.secondExit',
+      text: '"other" speaks SMTP, this one LMTP',
+    },
+  ])
+})
+
 test.each(['none', 'opportunistic', 'required'])('a username with tls %s is no contradiction', (tls) => {
   const settings = { ...good.routes[0]!.settings, username: 'relay', tls }
   expect(check({ routes: [{ name: 'primary', settings, password: 'x' }] })).toEqual([])

@@ -177,6 +177,11 @@ function* secondExit(
   if (settings.secondExit === name) yield at('names the route itself')
   const exit = organisation.routes.find((one) => one.name === settings.secondExit && one.name !== name)
   if (exit && exit.kind !== 'smarthost') yield at(`"${exit.name}" is not a smarthost`)
+  // A notice of success says `delivered` where the route speaks LMTP, whichever exit was taken.
+  if (exit && exit.settings.protocol !== settings.protocol)
+    yield at(
+      `"${exit.name}" speaks ${exit.settings.protocol.toUpperCase()}, this one ${settings.protocol.toUpperCase()}`,
+    )
   if (exit && exit.settings.clientAddress !== settings.clientAddress)
     yield at(`"${exit.name}" wants to know the client in another way (clientAddress)`)
 }
