@@ -6,7 +6,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startStandIn } from '../server/testkit/stand-in/stand-in.ts'
 import type { StandIn } from '../server/testkit/stand-in/stand-in.ts'
-import { addressOf, declareStands, injectable, makeCertificates, startStands } from './kit/fault-stage.ts'
+import {
+  addressOf,
+  beside,
+  declareStands,
+  hostsFile,
+  injectable,
+  makeCertificates,
+  startStands,
+} from './kit/fault-stage.ts'
 import type { FaultStand } from './kit/fault-stage.ts'
 import { createInstallation } from './kit/holdfast.ts'
 import type { Installation, RunningHoldfast } from './kit/holdfast.ts'
@@ -18,6 +26,7 @@ import { addTo, explain, noClaims, nonceOfKey, tally } from './kit/tally.ts'
 import type { Claims, Counts } from './kit/tally.ts'
 import { unsureAttempts } from './kit/unsure.ts'
 import type { Web } from './kit/web.ts'
+import { startBlackhole } from './peers/faulty-proxy.ts'
 import { missing } from './peers/needs.ts'
 import { startPrimary } from './peers/postfix-dovecot.ts'
 import type { Primary } from './peers/postfix-dovecot.ts'
@@ -29,8 +38,7 @@ const random = createRandom(1)
 const within = { dead: 20, halfDead: 60 } as const
 /** the bound of `balanced`, at which the harmless ones are judged */
 const HARMLESS_FOR = 60
-const ALSO = 'one-host-dead'
-const names = [...injectable, ALSO]
+const names = [...injectable, ...beside]
 
 describe.skipIf(skip)('every class before a real Postfix', () => {
   let primary: Primary
@@ -74,7 +82,7 @@ describe.skipIf(skip)('every class before a real Postfix', () => {
     closers.push(() => sink.close())
     installation = createInstallation({ name: 'faults', config: { delivery: { lease: 5 } } })
     closers.push(() => installation.remove())
-    server = await installation.start()
+    server = await installation.start({ hosts: hostsFile })
     closers.push(() => server.stop())
     operator = await makeOperator(server)
     const certificates = makeCertificates(installation.data)
@@ -106,6 +114,8 @@ describe.skipIf(skip)('every class before a real Postfix', () => {
 
   test('what is dead is declared in time, what is harmless never', async () => {
     await Promise.all(stands.map(({ fault, proxy }) => proxy.setFault(fault.inject!)))
+    const endBlackhole = await startBlackhole(primary.smtpPort, '::1')
+    closers.push(() => Promise.resolve(endBlackhole()))
     began = Date.now()
     watching = (async () => {
       for (; !stopWatching.signal.aborted; await sleep(250)) await lookAtModes().catch(() => undefined)
@@ -132,7 +142,7 @@ describe.skipIf(skip)('every class before a real Postfix', () => {
       expect(declaredAfter(name), name).toBeDefined()
       expect(declaredAfter(name), name).toBeLessThanOrEqual(within[outcome])
     }
-    const harmless = [...stands.filter(({ fault }) => fault.outcome === 'harmless').map(({ name }) => name), ALSO]
+    const harmless = [...stands.filter(({ fault }) => fault.outcome === 'harmless').map(({ name }) => name), ...beside]
     const wrong = harmless.filter((name) => declaredAfter(name) !== undefined)
     console.log(`false switches over the matrix: ${wrong.length}`)
     expect(wrong).toEqual([])

@@ -17,6 +17,13 @@ export interface FaultStand {
   proxy: FaultyProxy
 }
 
+/** Has an address of each family, IPv6 first. */
+const DUAL_HOST = 'dual.faults.test'
+export const hostsFile = `127.0.0.1 localhost\n::1 ${DUAL_HOST}\n127.0.0.1 ${DUAL_HOST}\n`
+
+/** Those that another way than a proxy's brings about; both must not matter. */
+export const beside = ['one-host-dead', 'ipv6-dead'] as const
+
 /** Those that a proxy can do. */
 export const injectable = faultClassNames.filter((name) => 'inject' in faultTable[name])
 
@@ -101,7 +108,19 @@ export async function declareStands(
     kind: 'smarthost',
     settings: { hosts: [{ host: '127.0.0.1', port: given.outboundPort }], tls: 'none' },
   }
-  const people = [...stands.map(({ name }) => name), 'one-host-dead']
+  // Its name has an address of each family; the one of IPv6 is to lead nowhere.
+  const bothFamilies = {
+    name: 'ipv6-dead',
+    kind: 'primary',
+    settings: {
+      hosts: [{ host: DUAL_HOST, port: given.alsoPort }],
+      probe: { recipient: addressOf('ipv6-dead') },
+      tls: 'none',
+      ...common,
+      sensitivity: 'balanced',
+    },
+  }
+  const people = [...stands.map(({ name }) => name), ...beside]
   const file = join(installation.data, 'faults.yaml')
   writeFileSync(
     file,
@@ -110,7 +129,7 @@ export async function declareStands(
         {
           slug: 'faults',
           name: 'Everything that can go wrong',
-          routes: [...routes, oneDead, outside],
+          routes: [...routes, oneDead, bothFamilies, outside],
           outboundRoute: 'outside',
           domains: [{ name: faultDomain, route: 'one-host-dead', recipientsComplete: true }],
           people: people.map((name) => ({ name, addresses: [addressOf(name)], route: name })),

@@ -45,6 +45,8 @@ export interface StartOptions {
   env?: NodeJS.ProcessEnv
   /** before the program: how it is profiled */
   nodeArgs?: string[]
+  /** the machine's /etc/hosts as this process alone sees it; as root */
+  hosts?: string
 }
 
 export interface Installation {
@@ -88,6 +90,14 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return env
 }
 
+/** In a mount namespace of its own, where nothing of the machine is changed. */
+function seeing(hosts: string, folder: string, args: readonly string[]): string[] {
+  const file = join(folder, 'hosts')
+  writeFileSync(file, hosts)
+  const script = `mount --bind '${file}' /etc/hosts && exec "$@"`
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, ...args]
+}
+
 export function createInstallation(
   options: { config?: object; env?: NodeJS.ProcessEnv; name?: string; program?: string } = {},
 ): Installation {
@@ -121,7 +131,7 @@ export function createInstallation(
       const pid = look(data, 2)
       return pid !== null && isAlive(pid) ? pid : null
     },
-    start({ roles, patience = 60_000, env: more, nodeArgs = [] } = {}) {
+    start({ roles, patience = 60_000, env: more, nodeArgs = [], hosts } = {}) {
       const args = [
         ...nodeArgs,
         itsProgram,
@@ -133,7 +143,8 @@ export function createInstallation(
         configFile,
         ...(roles ? ['--roles', roles.join(',')] : []),
       ]
-      const child = spawn(process.execPath, args, {
+      const [command, ...rest] = hosts === undefined ? [process.execPath, ...args] : seeing(hosts, data, args)
+      const child = spawn(command!, rest, {
         env: { ...env, ...more },
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true,

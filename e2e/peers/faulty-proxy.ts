@@ -37,11 +37,17 @@ const isFromTheStart = (fault: Injection | null): boolean =>
     fault.act === 'slow' ||
     ('at' in fault && (fault.at === 'connect' || fault.at === 'starttls')))
 
-/** Takes connections of `port` and never looks at them: when its queue is full the kernel drops what else arrives. */
-async function startBlackhole(port: number, host: string): Promise<() => void> {
+/**
+ * Takes connections of `port` and never looks at them: when its queue is full the kernel drops what else arrives. Where the
+ * machine has no such address there is nothing to be reached either.
+ */
+export async function startBlackhole(port: number, host: string): Promise<() => void> {
   const script = `require('net').createServer().listen({port:${port},host:'${host}',backlog:1},()=>console.log('up'))`
-  const child: ChildProcess = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  await new Promise((resolve) => child.stdout!.once('data', resolve))
+  const child: ChildProcess = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  await new Promise((resolve) => {
+    child.stdout!.once('data', resolve)
+    child.once('exit', resolve)
+  })
   child.kill('SIGSTOP')
   const fillers = Array.from({ length: 6 }, () => connect(port, host).on('error', () => undefined))
   return () => {

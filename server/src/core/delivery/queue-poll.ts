@@ -66,7 +66,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
     const pins = board.passage(organisations)
     const isAnybodyFree = pins.goPersons.length + pins.goDomains.length > 0
     const closed = new Set<Id>()
-    for (const { routeId, kind, settings } of deps.routes.all()) {
+    for (const { routeId, kind, settings, switching } of deps.routes.all()) {
       // A way to the world has connections for each domain.
       const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
       const limit = most - destinations.load(routeId)
@@ -74,7 +74,9 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       // While a route recovers the return feeds it.
       const isOpen = takes && mode !== Mode.recovering
       const isPartlyOpen = isAnybodyFree && !takes && mode !== Mode.hold
-      const isTrial = !takes && mayTry(routeId, settings.probe.enabled)
+      // Where it comes home by hand nobody waits for a witness.
+      const isAwaited = !settings.probe.enabled && switching.home !== 'byHand'
+      const isTrial = !takes && isAwaited && mayTry(routeId)
       if (isPartlyOpen && !isTrial) closed.add(routeId)
       if (isOpen || (isPartlyOpen && !isTrial)) {
         if (limit > 0 && deps.hasRoom(routeId)) asked.push({ routeId, limit, isTrial: false })
@@ -113,9 +115,9 @@ export function createQueuePoll(deps: Deps): QueuePoll {
   }
 
   /** One at a time, every 15 s, unless an admin pinned the mode. */
-  function mayTry(routeId: Id, probed: boolean): boolean {
+  function mayTry(routeId: Id): boolean {
     const { mode, by } = board.ofRoute(routeId)
-    if (probed || by !== 'engine' || mode !== Mode.emergency) return false
+    if (by !== 'engine' || mode !== Mode.emergency) return false
     const now = clock.monotonic()
     if (now - (trialAt.get(routeId) ?? -Infinity) < TRIAL_MS) return false
     trialAt.set(routeId, now)

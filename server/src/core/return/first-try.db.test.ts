@@ -6,6 +6,7 @@ import { AttemptOutcome, EvidenceKind, Mode, Pin } from '../../platform/codes.ts
 import { newId, type Id } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { openPassage } from '../../store/claims.ts'
+import type { Leave } from '../directory/index.ts'
 import { createFirstTry } from './first-try.ts'
 import type { ClaimedDelivery } from './ports.ts'
 
@@ -33,7 +34,7 @@ async function owe(name: string): Promise<Id> {
   return deliveryId
 }
 
-function stage(standing: { mode: Mode; pin: Pin | null }, goesWell = false, pace: object = {}) {
+function stage(standing: { mode: Mode; pin: Pin | null; home?: Leave }, goesWell = false, pace: object = {}) {
   const tried: { ids: Id[]; isTrial: boolean | undefined }[] = []
   let end: () => void = () => undefined
   const firstTry = createFirstTry({
@@ -47,7 +48,9 @@ function stage(standing: { mode: Mode; pin: Pin | null }, goesWell = false, pace
       // As the board says it: of a route that is closed nobody else passes.
       passage: (_, routeId) => ({ ...openPassage, others: routeId === undefined }),
     },
-    routes: { get: () => ({ settings: { return: pace } }) as never },
+    routes: {
+      get: () => ({ settings: { return: pace }, switching: { home: standing.home ?? 'automatic' } }) as never,
+    },
     isStopping: () => false,
     worker: {
       attempt(claims: ClaimedDelivery[], ended, how) {
@@ -95,6 +98,8 @@ test.each([
   ['another mode', { mode: Mode.normal, pin: null }],
   ['the return has begun', { mode: Mode.recovering, pin: null }],
   ['a pin', { mode: Mode.emergency, pin: Pin.emergency }],
+  ['somebody is asked before mail goes home', { mode: Mode.emergency, pin: null, home: 'ask' as const }],
+  ['mail goes home by hand', { mode: Mode.emergency, pin: null, home: 'byHand' as const }],
 ])('%s: nothing is tried', async (_, standing) => {
   await owe('alice')
   const { firstTry, tried, settle } = stage(standing)

@@ -3,7 +3,8 @@
  * try, and while they go well the next. So the first message is home within a probe's interval of the primary's return, long
  * before the evidence is enough for the return itself; and what becomes of them is better evidence than the probe.
  *
- * One at a time for a route, the oldest of its person, never under a pin; one for each probe where an admin set a pace.
+ * One at a time for a route, the oldest of its person, never under a pin; one for each probe where an admin set a pace. None
+ * where the switching policy says that somebody is asked before mail goes home: until then all of it waits.
  */
 import type { Database } from '../../platform/db/database.ts'
 import { AttemptOutcome, Mode } from '../../platform/codes.ts'
@@ -52,7 +53,8 @@ export function createFirstTry(deps: {
 
   const mayTry = (routeId: Id): boolean => {
     const { mode, by } = deps.board.ofRoute(routeId)
-    return mode === Mode.emergency && by === 'engine' && !deps.isStopping()
+    const isAutomatic = deps.routes.get(routeId)?.switching.home === 'automatic'
+    return isAutomatic && mode === Mode.emergency && by === 'engine' && !deps.isStopping()
   }
 
   async function trickle(routeId: Id): Promise<void> {
