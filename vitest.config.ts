@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /**
@@ -19,13 +20,14 @@ export default defineConfig({
             'server/testkit/**/*.test.ts',
             'server/demo/**/*.test.ts',
           ],
-          // Their minutes on the fake clock do not depend on who runs them: in CI once, as root, is enough.
+          // What only calculates does not depend on who runs it: in CI once, as root, is enough.
           exclude: [
             '**/*.db.test.ts',
             ...(process.env['CI'] === 'true' && process.getuid?.() !== 0
-              ? ['fault-matrix', 'judging', 'hold-down'].map((name) => `server/src/core/continuity/${name}.test.ts`)
+              ? ['core', 'protocols'].map((room) => `server/src/${room}/**`)
               : []),
           ],
+          maxWorkers: availableParallelism(),
         },
       },
       {

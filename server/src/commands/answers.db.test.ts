@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { program } from '../../testkit/program.ts'
 import { call } from '../../testkit/call.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
 
@@ -23,8 +24,7 @@ beforeAll(async () => {
     people: [{ name: Alice, addresses: [alice@harbour.test] }]
 `,
   )
-  const main = join(import.meta.dirname, '../main.ts')
-  server = spawn(process.execPath, ['--import', 'tsx', main, 'serve', '--json', '--data', data], {
+  server = spawn(process.execPath, [...program, 'serve', '--json', '--data', data], {
     env: {
       PATH: process.env.PATH,
       HOLDFAST_LISTEN_MX_PORT: '0',

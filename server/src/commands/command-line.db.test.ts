@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { program } from '../../testkit/program.ts'
 import { makeOrganisation } from '../../testkit/factories.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -20,7 +21,7 @@ interface Ran {
 }
 
 function holdfast(...args: string[]): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, '../main.ts'), ...args], {
+  const child = spawn(process.execPath, [...program, ...args], {
     // no port of the machine's may decide a case
     env: {
       PATH: process.env.PATH,
@@ -93,14 +94,10 @@ const whereWeRunIt = (name: string, run: () => Promise<void>, ms: number): void 
 whereWeRunIt(
   'an unsafe database is refused by every command',
   async () => {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', join(import.meta.dirname, '../main.ts'), 'check', '--json'],
-      {
-        // the server that tests share runs with fsync off
-        env: { PATH: process.env.PATH, HOLDFAST_DATA: folder, DATABASE_URL: sharedUrl() },
-      },
-    )
+    const child = spawn(process.execPath, [...program, 'check', '--json'], {
+      // the server that tests share runs with fsync off
+      env: { PATH: process.env.PATH, HOLDFAST_DATA: folder, DATABASE_URL: sharedUrl() },
+    })
     let out = ''
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
     const code = await new Promise((resolve) => child.once('close', resolve))

@@ -3,24 +3,21 @@ import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { program } from '../../testkit/program.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
 
 test('every step that takes seconds is announced on standard error, in order; standard output stays the result', async () => {
   const folder = temporaryFolder('hf-first-')
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, '../main.ts'), 'serve', '--json'],
-    {
-      env: {
-        PATH: process.env.PATH,
-        HOLDFAST_DATA: join(folder, 'data'),
-        HOLDFAST_LISTEN_MX_PORT: '0',
-        HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
-        HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
-        HOLDFAST_LISTEN_HTTP_PORT: '0',
-      },
+  const child = spawn(process.execPath, [...program, 'serve', '--json'], {
+    env: {
+      PATH: process.env.PATH,
+      HOLDFAST_DATA: join(folder, 'data'),
+      HOLDFAST_LISTEN_MX_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
+      HOLDFAST_LISTEN_HTTP_PORT: '0',
     },
-  )
+  })
   try {
     let log = ''
     child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))

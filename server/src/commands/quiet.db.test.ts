@@ -3,13 +3,14 @@ import { spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { program } from '../../testkit/program.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
 
 const folder = temporaryFolder('hf-quiet-')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function holdfast(...args: string[]): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, '../main.ts'), ...args], {
+  const child = spawn(process.execPath, [...program, ...args], {
     env: { PATH: process.env.PATH, HOLDFAST_DATA: folder },
   })
   let out = ''

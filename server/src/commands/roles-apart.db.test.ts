@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { program } from '../../testkit/program.ts'
 import { fakeClock } from '../../testkit/fake-clock.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
 import { configSchema } from '../platform/config/config.ts'
@@ -23,8 +24,7 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('exit', resolve))
 }
 function serve(roles: string): { child: ChildProcess; said: () => string; ready: Promise<boolean> } {
-  const main = join(import.meta.dirname, '../main.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', main, 'serve', '--json', '--roles', roles], {
+  const child = spawn(process.execPath, [...program, 'serve', '--json', '--roles', roles], {
     env: {
       PATH: process.env.PATH,
       HOLDFAST_DATA: folder,

@@ -9,6 +9,7 @@ import { selfSigned } from '../platform/certificate.ts'
 import { configSchema, type Config } from '../platform/config/config.ts'
 import { tryLock } from '../platform/data-folder.ts'
 import { startProblems } from './start-check.ts'
+import { program } from '../../testkit/program.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'hf-start-'))
 const taken: Server[] = [createServer(), createServer()]
@@ -91,23 +92,19 @@ test('ports are left alone while another Holdfast holds the folder: it may be th
 
 test('serve names everything at once, ends with 2 and makes nothing', async () => {
   const data = join(folder, 'nothing')
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, '../main.ts'), 'serve', '--json'],
-    {
-      env: {
-        PATH: process.env.PATH,
-        HOLDFAST_DATA: data,
-        HOLDFAST_LISTEN_MX_PORT: String(portOf(taken[0]!)),
-        HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
-        HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
-        HOLDFAST_LISTEN_HTTP_PORT: String(portOf(taken[1]!)),
-        HOLDFAST_TLS_CERT_FILE: join(folder, 'no.crt'),
-        HOLDFAST_TLS_KEY_FILE: join(folder, 'no.key'),
-        HOLDFAST_MASTER_KEY_FILE: join(folder, 'no.master'),
-      },
+  const child = spawn(process.execPath, [...program, 'serve', '--json'], {
+    env: {
+      PATH: process.env.PATH,
+      HOLDFAST_DATA: data,
+      HOLDFAST_LISTEN_MX_PORT: String(portOf(taken[0]!)),
+      HOLDFAST_LISTEN_SUBMISSION_PORT: '0',
+      HOLDFAST_LISTEN_SUBMISSIONS_PORT: '0',
+      HOLDFAST_LISTEN_HTTP_PORT: String(portOf(taken[1]!)),
+      HOLDFAST_TLS_CERT_FILE: join(folder, 'no.crt'),
+      HOLDFAST_TLS_KEY_FILE: join(folder, 'no.key'),
+      HOLDFAST_MASTER_KEY_FILE: join(folder, 'no.master'),
     },
-  )
+  })
   let out = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   const code = await new Promise((resolve) => child.once('close', resolve))

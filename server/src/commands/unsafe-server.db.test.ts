@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
+import { program } from '../../testkit/program.ts'
 import { testServerAddress } from '../../testkit/database.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -56,8 +57,7 @@ async function run(server: EmbeddedServer, text: string): Promise<void> {
 }
 
 function serve(dataFolder: string, url: string): Promise<{ code: number | null; said: string }> {
-  const main = join(import.meta.dirname, '../main.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', main, 'serve', '--json'], {
+  const child = spawn(process.execPath, [...program, 'serve', '--json'], {
     env: {
       PATH: process.env.PATH,
       HOLDFAST_DATA: dataFolder,

@@ -135,7 +135,7 @@ test('wrong name, wrong password, nobody, no password set and nonsense: one answ
     ['\0', PASSWORD],
     ['', ''],
   ] as const
-  for (let round = 0; round < 4; round++)
+  for (let round = 0; round < 6; round++)
     for (const [index, [name, password]] of tries.entries()) {
       const started = performance.now()
       const error = await signIn(name, password, `198.51.100.${round * 10 + index}`).catch((thrown: unknown) => thrown)
@@ -146,9 +146,9 @@ test('wrong name, wrong password, nobody, no password set and nonsense: one answ
         detail: undefined,
       })
     }
-  const median = (list: number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!
-  const medians = [...times.values()].map(median)
-  expect(Math.min(...medians)).toBeGreaterThan(Math.max(...medians) / 4)
+  // The fastest of each: what it costs, and not what else the machine was doing.
+  const fastest = [...times.values()].map((list) => Math.min(...list))
+  expect(Math.min(...fastest)).toBeGreaterThan(Math.max(...fastest) / 4)
 })
 
 test('guessing one name from many addresses takes a lane, and its owner comes in', async () => {
