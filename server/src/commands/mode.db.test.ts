@@ -1,24 +1,31 @@
 /** Pins on the command line: a route, a domain, a group, a person, everybody; shown, and who decided a person's mode. */
-import { spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { program } from '../../testkit/program.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { call } from '../../testkit/call.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
+import { systemClock } from '../platform/clock.ts'
+import { configSchema } from '../platform/config/config.ts'
+import { silentLog } from '../platform/log.ts'
+import { openStorage, type Storage } from './storage.ts'
 
 const folder = temporaryFolder('hf-mode-')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function holdfast(...args: string[]): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, [...program, ...args], {
-    env: { PATH: process.env.PATH, HOLDFAST_DATA: folder },
+/** One embedded database for all the commands: each beside a holder of the folder, as beside a server. */
+let storage: Storage
+beforeAll(async () => {
+  storage = await openStorage({
+    dataFolder: folder,
+    config: configSchema.parse({}),
+    clock: systemClock,
+    log: silentLog,
+    schema: 'bring',
   })
-  let out = ''
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  // As root the embedded database may run as nobody, which it says.
-  child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString().replace(/^.*runs as nobody.*\n/gm, '')))
-  return new Promise((resolve) => child.once('close', (code) => resolve({ out, code })))
-}
+}, 60_000)
+afterAll(() => storage.close())
+
+const holdfast = (...args: string[]): ReturnType<typeof call> => call(...args, '--data', folder)
 
 test('each target is pinned by name, shown, and taken away; the narrowest is named as who decided', async () => {
   const file = join(folder, 'org.yaml')
@@ -47,9 +54,9 @@ test('each target is pinned by name, shown, and taken away; the narrowest is nam
   expect((await holdfast('mode', ...person)).out).toMatch(/hold {2}decided by: domain, \S+, broken into/)
   expect(await holdfast('mode', 'pin', 'primary', 'hold', ...person, '--reason', 'x')).toMatchObject({ code: 2 })
   const both = await holdfast('mode', 'pin', 'hold', '--everybody', ...person, '--reason', 'x')
-  expect(both).toMatchObject({ code: 2, out: expect.stringContaining('name one of --everybody') as string })
+  expect(both).toMatchObject({ code: 2, err: expect.stringContaining('name one of --everybody') as string })
   const nobody = await holdfast('mode', 'pin', 'hold', '--person', 'eve@harbour.test', '--reason', 'x')
-  expect(nobody).toMatchObject({ code: 2, out: expect.stringContaining('There is no person') as string })
+  expect(nobody).toMatchObject({ code: 2, err: expect.stringContaining('There is no person') as string })
   const all = (await holdfast('mode')).out
   for (const line of [
     'organisation Harbour: pinned emergency',

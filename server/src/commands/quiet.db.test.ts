@@ -1,23 +1,31 @@
 /** Quiet times on the command line: set by a file, shown with how they stand, extended, released, taken away. */
-import { spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { program } from '../../testkit/program.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { call } from '../../testkit/call.ts'
 import { temporaryFolder } from '../../testkit/test-server.ts'
+import { systemClock } from '../platform/clock.ts'
+import { configSchema } from '../platform/config/config.ts'
+import { silentLog } from '../platform/log.ts'
+import { openStorage, type Storage } from './storage.ts'
 
 const folder = temporaryFolder('hf-quiet-')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function holdfast(...args: string[]): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, [...program, ...args], {
-    env: { PATH: process.env.PATH, HOLDFAST_DATA: folder },
+/** One embedded database for all the commands: each beside a holder of the folder, as beside a server. */
+let storage: Storage
+beforeAll(async () => {
+  storage = await openStorage({
+    dataFolder: folder,
+    config: configSchema.parse({}),
+    clock: systemClock,
+    log: silentLog,
+    schema: 'bring',
   })
-  let out = ''
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  return new Promise((resolve) => child.once('close', (code) => resolve({ out, code })))
-}
+}, 60_000)
+afterAll(() => storage.close())
+
+const holdfast = (...args: string[]): ReturnType<typeof call> => call(...args, '--data', folder)
 
 test('windows by name, what they hold, early release and longer', async () => {
   const file = join(folder, 'org.yaml')
@@ -48,10 +56,10 @@ test('windows by name, what they hold, early release and longer', async () => {
   expect((await holdfast('quiet', 'held')).out).toContain('Nothing is held.')
   expect((await holdfast('quiet', 'release', 'Patch night')).out).toMatch(/next \S+ to \S+ {2}held 0/)
   expect(await holdfast('quiet', 'release', 'Patch night')).toMatchObject({
-    out: expect.stringContaining('is not open now') as string,
+    err: expect.stringContaining('is not open now') as string,
   })
   const unknown = await holdfast('quiet', 'release', 'Night')
-  expect(unknown).toMatchObject({ code: 2, out: expect.stringContaining('there are "Patch night"') as string })
+  expect(unknown).toMatchObject({ code: 2, err: expect.stringContaining('there are "Patch night"') as string })
   expect((await holdfast('quiet', 'remove', 'Patch night')).out).toContain('Removed.')
   expect((await holdfast('quiet')).out).toContain('no quiet times')
 }, 120_000)
