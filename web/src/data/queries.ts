@@ -6,6 +6,8 @@ import type {
   Alarm,
   AuditRow,
   HeldItem,
+  KnownDomain,
+  KnownRecipient,
   LedgerItem,
   ModePins,
   Organisation,
@@ -187,6 +189,17 @@ export const standInsQuery = (org: string) => ({
   queryFn: page<StandIn>((after) => of(org, `stand-ins${query({ after })}`)),
   ...paged,
 })
+export const knownQuery = (org: string, filter: { q: string; domain: string }) => ({
+  queryKey: ['org', org, 'known', filter],
+  queryFn: page<KnownRecipient>((after) => of(org, `known-recipients${query({ ...filter, after })}`)),
+  ...paged,
+})
+export const knownDomainsQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'known-domains'],
+    queryFn: list<KnownDomain>(of(org, 'known-recipients/domains')),
+    placeholderData: keepPreviousData,
+  })
 export const auditQuery = (org: string) => ({
   queryKey: ['org', org, 'audit'],
   queryFn: page<AuditRow>((after) => of(org, `audit${query({ after })}`)),

@@ -160,6 +160,7 @@ const bodies: Partial<Record<string, object>> = {
   pinRoute: { pin: null, reason: 'matrix', version: 999_999 },
   pinTarget: { pin: null, reason: 'matrix', version: 999_999 },
   answerRoute: { direction: 'away' },
+  forgetKnown: { address: 'nobody@matrix.test' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
   changePassword: { current: 'not this one', next: 'nor this one here' },

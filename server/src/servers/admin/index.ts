@@ -8,6 +8,7 @@ import { mount } from './handler.ts'
 import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
+import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { quietHandlers } from './routes/quiet.ts'
@@ -18,6 +19,7 @@ const handlers: Handlers<OperationId> = {
   ...accountHandlers,
   ...boardHandlers,
   ...mailHandlers,
+  ...knownHandlers,
   ...noticeHandlers,
   ...quietHandlers,
   ...alarmHandlers,

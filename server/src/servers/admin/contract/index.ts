@@ -3,6 +3,7 @@ import type { Operation } from './operation.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
+import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { quietOperations } from './quiet.ts'
@@ -11,6 +12,7 @@ export const contract = {
   ...accountOperations,
   ...boardOperations,
   ...mailOperations,
+  ...knownOperations,
   ...noticeOperations,
   ...quietOperations,
   ...alarmOperations,
