@@ -1,4 +1,4 @@
-/** Made-up learned addresses, which can be forgotten. */
+/** Made-up learned addresses, which can be forgotten, and a disk that fills the faster the worse the mode. */
 const ago = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString()
 let known = [
   ['anna.lind@example.com', true, 'delivered', 190, 60_000],
@@ -30,3 +30,8 @@ export const learnedApi = {
     return { forgotten: before - known.length }
   },
 }
+
+export const diskOf = (mode) => ({
+  full: mode === 'hold',
+  fullInSeconds: { normal: null, recovering: 4.2 * 86_400, hold: 0 }[mode] ?? 6.2 * 3600,
+})

@@ -6,7 +6,7 @@ import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 
-import { learnedApi } from './learned.mjs'
+import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
 const types = {
@@ -806,7 +806,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi)
+Object.assign(api, learnedApi, { 'GET /disk': () => diskOf(mode) })
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)

@@ -4,6 +4,7 @@ import type { Account as Signed, RouteBoard, Standing } from './contract.gen.ts'
 export type {
   Alarm,
   AuditRow,
+  Disk,
   HeldItem,
   KnownDomain,
   KnownForgotten,

@@ -5,6 +5,7 @@ import type {
   Account,
   Alarm,
   AuditRow,
+  Disk,
   HeldItem,
   KnownDomain,
   KnownRecipient,
@@ -200,6 +201,12 @@ export const knownDomainsQuery = (org: string) =>
     queryFn: list<KnownDomain>(of(org, 'known-recipients/domains')),
     placeholderData: keepPreviousData,
   })
+/** Of the server, whatever the organisation. */
+export const diskQuery = queryOptions({
+  queryKey: ['disk'],
+  queryFn: ({ signal }) => api<Disk>('GET', '/disk', undefined, signal),
+  refetchInterval: 30_000,
+})
 export const auditQuery = (org: string) => ({
   queryKey: ['org', org, 'audit'],
   queryFn: page<AuditRow>((after) => of(org, `audit${query({ after })}`)),

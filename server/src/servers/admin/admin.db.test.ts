@@ -95,6 +95,7 @@ beforeAll(async () => {
       clock: systemClock,
       access,
       continuity,
+      disk: { isFull: () => false, fullInMs: () => null },
       version: '0.0.0',
       publicUrl: 'https://mail.test',
       secure: false,

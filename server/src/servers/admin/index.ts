@@ -8,6 +8,7 @@ import { mount } from './handler.ts'
 import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
+import { diskHandlers } from './routes/disk.ts'
 import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
@@ -20,6 +21,7 @@ const handlers: Handlers<OperationId> = {
   ...boardHandlers,
   ...mailHandlers,
   ...knownHandlers,
+  ...diskHandlers,
   ...noticeHandlers,
   ...quietHandlers,
   ...alarmHandlers,

@@ -1,4 +1,4 @@
-/** Learned addresses over HTTP: pages by key, search, forgetting with its audit row, whose they are, and who may. */
+/** Learned addresses and the disk over HTTP: pages by key, search, forgetting with its audit row, whose they are, and who may. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
@@ -20,6 +20,7 @@ let org: MadeOrganisation
 let other: MadeOrganisation
 let access: Access
 let http: HttpServer
+const disk = { full: false, ms: null as number | null }
 const signed: Record<string, { cookie: string; csrf: string }> = {}
 
 async function ask(method: 'GET' | 'POST', url: string, as: string | null, body?: object) {
@@ -60,7 +61,7 @@ beforeAll(async () => {
   })
   http.register(
     adminRoutes({
-      ...{ ...deps, access, continuity },
+      ...{ ...deps, access, continuity, disk: { isFull: () => disk.full, fullInMs: () => disk.ms } },
       ...{ version: '0', publicUrl: 'https://mail.test', secure: false },
     }),
   )
@@ -170,4 +171,15 @@ test("a help desk looks and does not forget; nobody reaches another organisation
   expect((await ask('POST', at('/forget'), 'admin', { address: 'anna@other.test' })).code).toBe('not-found')
   expect((await ask('GET', at().replace(org.organisationId, other.organisationId), 'admin')).code).toBe('not-found')
   expect(await fresh.db.query(`SELECT FROM known_recipient WHERE address LIKE 'anna@%'`)).toHaveLength(2)
+})
+
+test('the disk: nothing in sight, how soon, full', async () => {
+  const read = async (as: string | null) => ask('GET', '/disk', as)
+  expect((await read('helpdesk')).json).toEqual({ full: false, fullInSeconds: null })
+  disk.ms = 21_600_499
+  expect((await read('admin')).json).toEqual({ full: false, fullInSeconds: 21_600 })
+  Object.assign(disk, { full: true, ms: 0 })
+  expect((await read('admin')).json).toEqual({ full: true, fullInSeconds: 0 })
+  expect((await read('person')).code).toBe('forbidden')
+  expect((await read(null)).code).toBe('signed-out')
 })

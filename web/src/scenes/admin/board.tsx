@@ -15,6 +15,7 @@ import { Notice } from '../../ui/notice.tsx'
 import { ProgressBar } from '../../ui/progress-bar.tsx'
 import { EmptyState, ErrorState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { DiskNotice } from './disk-notice.tsx'
 import { Mailboxes } from './mailboxes.tsx'
 import { Notices } from './notices.tsx'
 import { returnText } from './progress-text.ts'
@@ -35,6 +36,7 @@ export function BoardScene() {
   return (
     <>
       <h1>{t('admin.board')}</h1>
+      <DiskNotice />
       {error && data ? <Notice tone="warn">{t('state.offlineBar')}</Notice> : null}
       {data ? (
         data.length ? (

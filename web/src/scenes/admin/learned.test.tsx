@@ -1,12 +1,13 @@
 // @vitest-environment jsdom
-/** The page of learned addresses as a component: what is shown, what a click sends. */
+/** The page of learned addresses and the disk's notice as components: what is shown, what a click sends, in which language. */
 import { MantineProvider } from '@mantine/core'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { act, type ReactNode } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { startI18n } from '../../lib/i18n.ts'
+import { setLocale, startI18n } from '../../lib/i18n.ts'
 import { toasts } from '../../lib/undo.ts'
+import { DiskNotice } from './disk-notice.tsx'
 import { LearnedList } from './learned.tsx'
 
 const twoHoursAgo = new Date(Date.now() - 7_200_000).toISOString()
@@ -69,6 +70,7 @@ beforeEach(() => {
   sent = []
   answers = {
     '/session': { abilities: ['people:see', 'people:act'], csrf: 'c' },
+    '/disk': { full: false, fullInSeconds: null },
     '/organisations/o1/known-recipients': {
       items: [row('anna@corp.test', true, 'delivered'), row('ghost@corp.test', false), row('new@corp.test', true)],
       next: null,
@@ -88,8 +90,9 @@ beforeEach(() => {
     )
   })
 })
-afterEach(() => {
+afterEach(async () => {
   close()
+  await setLocale('en', false)
   vi.unstubAllGlobals()
 })
 const acts = () => sent.filter(({ method }) => method !== 'GET')
@@ -151,4 +154,24 @@ test('an empty list explains what callouts are', async () => {
   answers['/organisations/o1/known-recipients'] = { items: [], next: null }
   await show(<LearnedList org="o1" />)
   expect(text()).toContain('asks the domain’s mail system whether a stranger’s address is there')
+})
+
+test('the disk: silent, a sentence, a stronger one, full; in each language', async () => {
+  const notice = async (full: boolean, fullInSeconds: number | null, locale = 'en') => {
+    close()
+    await setLocale(locale, false)
+    answers['/disk'] = { full, fullInSeconds }
+    await show(<DiskNotice />)
+    const one = document.querySelector('.notice')
+    return one && `${one.getAttribute('role')}: ${one.textContent}`
+  }
+  expect(await notice(false, null)).toBeNull()
+  expect(await notice(false, 8 * 86_400)).toBeNull()
+  expect(await notice(false, 3 * 86_400)).toBe(
+    'status: At this rate the disk is full in about 3 days. New mail will then be refused for a while (452), and nothing stored is lost. Free space or add disk.',
+  )
+  expect(await notice(false, 6 * 3600)).toMatch(/^alert: .*full in about 6 hours.*Free space or add disk now\.$/)
+  expect(await notice(true, 0)).toMatch(/^alert: The disk is full: new mail is refused for now \(452\)\./)
+  expect(await notice(false, 3 * 86_400, 'de')).toContain('in etwa 3 Tagen voll')
+  expect(await notice(false, 3 * 86_400, 'fr')).toContain('plein dans environ 3 jours')
 })

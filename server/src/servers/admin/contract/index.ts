@@ -3,6 +3,7 @@ import type { Operation } from './operation.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
+import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
@@ -13,6 +14,7 @@ export const contract = {
   ...boardOperations,
   ...mailOperations,
   ...knownOperations,
+  ...diskOperations,
   ...noticeOperations,
   ...quietOperations,
   ...alarmOperations,
