@@ -6,6 +6,8 @@ import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 
+import { diskOf, learnedApi } from './learned.mjs'
+
 const dist = join(import.meta.dirname, '../dist')
 const types = {
   '.html': 'text/html; charset=utf-8',
@@ -135,6 +137,7 @@ const alice = {
     'quiet:see',
     'quiet:act',
     'people:see',
+    'people:act',
     'audit:see',
   ],
   csrf: 'c',
@@ -803,6 +806,7 @@ const api = {
     ]),
 }
 
+Object.assign(api, learnedApi, { 'GET /disk': () => diskOf(mode) })
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)

@@ -118,6 +118,11 @@ const people = createRoute({
   path: '/people',
   component: lazyRouteComponent(adminScenes, 'PeopleScene'),
 })
+const learned = createRoute({
+  getParentRoute: () => org,
+  path: '/learned',
+  component: lazyRouteComponent(adminScenes, 'LearnedScene'),
+})
 const audit = createRoute({
   getParentRoute: () => org,
   path: '/audit',
@@ -147,6 +152,7 @@ export const router = createRouter({
         traceSearch,
         trace,
         people,
+        learned,
         audit,
       ]),
     ]),

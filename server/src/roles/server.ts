@@ -222,6 +222,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           clock,
           access,
           continuity: core.continuity,
+          disk: core.disk,
           version: options.version,
           publicUrl: config.publicUrl,
           secure: config.publicUrl.startsWith('https:'),

@@ -12,18 +12,46 @@ export interface KnownAddress {
   seenAt: Date
 }
 
-/** By address; `after`: the last one of the page before. */
+export interface KnownPage {
+  /** folded */
+  domain: string | null
+  /** the last address of the page before; '' for the first */
+  after: string
+  limit: number
+  /** only addresses that hold this text, folded */
+  q?: string
+}
+
+/** By address. */
 export function readKnown(
   sql: Sql,
   organisationId: Id,
-  { domain, after, limit }: { domain: string | null; after: string; limit: number },
+  { domain, after, limit, q }: KnownPage,
 ): Promise<KnownAddress[]> {
   return sql.query<KnownAddress>(
     `SELECT address, known, source, r.name AS route, first_seen_at AS "firstSeenAt", seen_at AS "seenAt"
      FROM known_recipient k LEFT JOIN route r USING (organisation_id, route_id)
      WHERE organisation_id = $1 AND address > $2 AND ($3::text IS NULL OR split_part(address, '@', -1) = $3)
+       AND ($5::text IS NULL OR address LIKE $5)
      ORDER BY address LIMIT $4`,
-    [organisationId, after, domain, limit],
+    [organisationId, after, domain, limit, q === undefined ? null : `%${q.replace(/[\\%_]/g, '\\$&')}%`],
+  )
+}
+
+export interface KnownDomain {
+  domain: string
+  /** addresses that are there, and such that were refused */
+  known: number
+  refused: number
+}
+
+/** The domains of which something is known, the one with most addresses first. */
+export function readKnownDomains(sql: Sql, organisationId: Id): Promise<KnownDomain[]> {
+  return sql.query<KnownDomain>(
+    `SELECT split_part(address, '@', -1) AS domain, count(*) FILTER (WHERE known)::int AS known,
+       count(*) FILTER (WHERE NOT known)::int AS refused
+     FROM known_recipient WHERE organisation_id = $1 GROUP BY 1 ORDER BY count(*) DESC, 1`,
+    [organisationId],
   )
 }
 

@@ -4,7 +4,11 @@ import type { Account as Signed, RouteBoard, Standing } from './contract.gen.ts'
 export type {
   Alarm,
   AuditRow,
+  Disk,
   HeldItem,
+  KnownDomain,
+  KnownForgotten,
+  KnownRecipient,
   LedgerItem,
   ModePin,
   ModePins,

@@ -5,7 +5,10 @@ import type {
   Account,
   Alarm,
   AuditRow,
+  Disk,
   HeldItem,
+  KnownDomain,
+  KnownRecipient,
   LedgerItem,
   ModePins,
   Organisation,
@@ -186,6 +189,23 @@ export const standInsQuery = (org: string) => ({
   queryKey: ['org', org, 'stand-ins'],
   queryFn: page<StandIn>((after) => of(org, `stand-ins${query({ after })}`)),
   ...paged,
+})
+export const knownQuery = (org: string, filter: { q: string; domain: string }) => ({
+  queryKey: ['org', org, 'known', filter],
+  queryFn: page<KnownRecipient>((after) => of(org, `known-recipients${query({ ...filter, after })}`)),
+  ...paged,
+})
+export const knownDomainsQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'known-domains'],
+    queryFn: list<KnownDomain>(of(org, 'known-recipients/domains')),
+    placeholderData: keepPreviousData,
+  })
+/** Of the server, whatever the organisation. */
+export const diskQuery = queryOptions({
+  queryKey: ['disk'],
+  queryFn: ({ signal }) => api<Disk>('GET', '/disk', undefined, signal),
+  refetchInterval: 30_000,
 })
 export const auditQuery = (org: string) => ({
   queryKey: ['org', org, 'audit'],

@@ -59,6 +59,7 @@ const puttingTogether = [
   /^parking\.\w+Done$/,
   /^trace\.(inbound|outbound|dsn|draft|notice)$/,
   /^board\.(reachKind|reachIs)\.\w+$/,
+  /^disk\.(minutes|hours|days)_(one|other)$/,
   /^(pins\.of|people\.decided)\.\w+$/,
   /^board\.(suspectAfter|emergencyAfter|recoverAfter|probeEvery)$/,
   /^admin\.(board|queue|parking|returns|trace|quiet|people|audit)$/,

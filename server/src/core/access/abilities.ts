@@ -22,6 +22,8 @@ export const abilities = [
   /** set, release, extend */
   'quiet:act',
   'people:see',
+  /** forget what was learned of addresses */
+  'people:act',
   'audit:see',
   /** metrics from beyond loopback */
   'metrics:see',
@@ -37,7 +39,7 @@ const seeing = [
   'quiet:see',
   'people:see',
 ] as const satisfies Ability[]
-const acting = ['board:pin', 'queue:act', 'parking:act', 'quiet:act'] as const satisfies Ability[]
+const acting = ['board:pin', 'queue:act', 'parking:act', 'quiet:act', 'people:act'] as const satisfies Ability[]
 
 export const roleAbilities = {
   person,

@@ -4,17 +4,25 @@
  */
 import type { Database } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
-import { deleteKnown, readKnown, type KnownAddress } from '../../store/known.ts'
+import {
+  deleteKnown,
+  readKnown,
+  readKnownDomains,
+  type KnownAddress,
+  type KnownDomain,
+  type KnownPage,
+} from '../../store/known.ts'
 import { appendAudit } from '../audit/index.ts'
-import { bumpDirectory } from '../directory/index.ts'
+import { bumpDirectory, foldAddress } from '../directory/index.ts'
 
 export type { KnownAddress }
 
-export const knownAddresses = (
-  db: Database,
-  organisationId: Id,
-  page: { domain: string | null; after: string; limit: number },
-): Promise<KnownAddress[]> => readKnown(db, organisationId, page)
+/** `q`: as somebody types it, an address or a part of one. */
+export const knownAddresses = (db: Database, organisationId: Id, { q, ...page }: KnownPage): Promise<KnownAddress[]> =>
+  readKnown(db, organisationId, q ? { ...page, q: foldAddress(q) ?? q.normalize('NFC').toLowerCase() } : page)
+
+export const knownDomains = (db: Database, organisationId: Id): Promise<KnownDomain[]> =>
+  readKnownDomains(db, organisationId)
 
 /** `what` is folded. How many were forgotten; of nothing no row is written. */
 export function forgetKnown(

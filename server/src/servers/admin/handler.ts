@@ -6,6 +6,7 @@ import type { Continuity } from '../../core/continuity/index.ts'
 import { organisations } from '../../core/trace/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
+import type { DiskGuard } from '../../platform/disk-guard.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { sessionOf } from '../http/index.ts'
@@ -17,6 +18,7 @@ export interface AdminDeps {
   clock: Clock
   access: Access
   continuity: Pick<Continuity, 'overview' | 'returnNumbers' | 'pins' | 'reports'>
+  disk: Pick<DiskGuard, 'isFull' | 'fullInMs'>
   version: string
   /** where people sign in; '' where it is not set */
   publicUrl: string

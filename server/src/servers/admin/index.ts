@@ -8,6 +8,8 @@ import { mount } from './handler.ts'
 import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
+import { diskHandlers } from './routes/disk.ts'
+import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { quietHandlers } from './routes/quiet.ts'
@@ -18,6 +20,8 @@ const handlers: Handlers<OperationId> = {
   ...accountHandlers,
   ...boardHandlers,
   ...mailHandlers,
+  ...knownHandlers,
+  ...diskHandlers,
   ...noticeHandlers,
   ...quietHandlers,
   ...alarmHandlers,

@@ -50,7 +50,10 @@ beforeAll(async () => {
     ...{ metrics: createMetrics(), webRoot: null, ready: () => Promise.resolve({ ready: true, checks: [] }) },
   })
   http.register(
-    adminRoutes({ ...deps, access, continuity, version: '0', publicUrl: 'https://mail.test', secure: false }),
+    adminRoutes({
+      ...{ ...deps, access, continuity, disk: { isFull: () => false, fullInMs: () => null } },
+      ...{ version: '0', publicUrl: 'https://mail.test', secure: false },
+    }),
   )
   for (const name of ['alice', 'admin']) {
     const { personId, address } = org.people[name]!

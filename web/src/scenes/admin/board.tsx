@@ -15,6 +15,8 @@ import { Notice } from '../../ui/notice.tsx'
 import { ProgressBar } from '../../ui/progress-bar.tsx'
 import { EmptyState, ErrorState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { DiskNotice } from './disk-notice.tsx'
+import { Mailboxes } from './mailboxes.tsx'
 import { Notices } from './notices.tsx'
 import { returnText } from './progress-text.ts'
 import { PinList } from './pin-list.tsx'
@@ -34,6 +36,7 @@ export function BoardScene() {
   return (
     <>
       <h1>{t('admin.board')}</h1>
+      <DiskNotice />
       {error && data ? <Notice tone="warn">{t('state.offlineBar')}</Notice> : null}
       {data ? (
         data.length ? (
@@ -192,52 +195,6 @@ export function RouteCard({
       <Evidence route={route} />
       <Sensitivity route={route} />
     </section>
-  )
-}
-
-/** People whose mailbox fails there while others' mail is taken. */
-function Mailboxes({ mailboxes }: { mailboxes: RouteBoard['mailboxes'] }) {
-  const { t } = useTranslation()
-  if (mailboxes.failing === 0) return null
-  return (
-    <div className="stack">
-      <h3>{t('board.mailboxes')}</h3>
-      {mailboxes.isPart && (
-        <Notice tone="warn">
-          <strong>{t('board.mailboxesPart', { count: mailboxes.failing })}</strong>
-        </Notice>
-      )}
-      <p className="muted">{t('board.mailboxesMeans')}</p>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">{t('board.mailboxWho')}</th>
-            <th scope="col">{t('admin.since')}</th>
-            <th scope="col">{t('board.evidenceText')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {mailboxes.people.map((one) => (
-            <tr key={one.personId}>
-              <td data-name={t('board.mailboxWho')}>{one.name}</td>
-              <td data-name={t('admin.since')}>
-                <span>
-                  <TimeText at={one.since} form="clock" />
-                  {one.nextTryAt && (
-                    <>
-                      , {t('board.mailboxNext')} <TimeText at={one.nextTryAt} form="clock" />
-                    </>
-                  )}
-                </span>
-              </td>
-              <td data-name={t('board.evidenceText')} className="mono">
-                {one.lastText}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   )
 }
 

@@ -8,7 +8,18 @@ import { organisationsQuery, sessionQuery } from '../../data/queries.ts'
 import { EmptyState, ErrorState, LoadingState } from '../../ui/states.tsx'
 import { Shell } from '../shell.tsx'
 
-const pages = ['board', 'alarms', 'queue', 'parking', 'returns', 'quiet', 'trace', 'people', 'audit'] as const
+const pages = [
+  'board',
+  'alarms',
+  'queue',
+  'parking',
+  'returns',
+  'quiet',
+  'trace',
+  'people',
+  'learned',
+  'audit',
+] as const
 const needs = {
   board: 'board:see',
   alarms: 'board:see',
@@ -18,6 +29,7 @@ const needs = {
   quiet: 'quiet:see',
   trace: 'trace:see',
   people: 'people:see',
+  learned: 'people:see',
   audit: 'audit:see',
 }
 

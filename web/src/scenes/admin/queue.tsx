@@ -13,6 +13,7 @@ import { errorText, sentence } from '../../lib/sentence.ts'
 import { toasts } from '../../lib/undo.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { DiskNotice } from './disk-notice.tsx'
 import { usePages } from './use-pages.ts'
 import { StateWord, Why } from './words.tsx'
 
@@ -68,6 +69,7 @@ export function QueueScene() {
   return (
     <>
       <h1>{t('queue.title')}</h1>
+      <DiskNotice />
       <div className="filters">
         <NativeSelect
           label={t('queue.filter')}

@@ -3,6 +3,8 @@ import type { Operation } from './operation.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
+import { diskOperations } from './disk.ts'
+import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { quietOperations } from './quiet.ts'
@@ -11,6 +13,8 @@ export const contract = {
   ...accountOperations,
   ...boardOperations,
   ...mailOperations,
+  ...knownOperations,
+  ...diskOperations,
   ...noticeOperations,
   ...quietOperations,
   ...alarmOperations,
