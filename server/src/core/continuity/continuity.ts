@@ -215,7 +215,7 @@ export function createContinuity(deps: {
     board,
     evidence,
     judge,
-    pins: createPins({ db, judge, board }),
+    pins: createPins({ db, clock, judge, board }),
     reports: createReportDesk({ db: deps.db, clock, log, ...measured }),
     reportWatch,
     mailboxes,
