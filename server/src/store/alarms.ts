@@ -40,10 +40,13 @@ export async function openAlarm(sql: Sql, alarm: AlarmCause & { alarmId: Id; fac
   return rows[0]!.made
 }
 
+/** Not before it was opened: who ends it may have begun earlier than who opened it, and a clock may be set back. */
+const NOT_BEFORE = 'greatest(now(), opened_at)'
+
 /** True: it stood until now. Who was told that it began is told that it is over, unless it is a question: that is over when it is answered. */
 export async function closeAlarm(sql: Sql, { organisationId, kind, subject }: AlarmCause): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE alarm SET ended_at = now(), tell_at = CASE WHEN told > 0 AND kind NOT LIKE 'ask-%' THEN now() END
+    `UPDATE alarm SET ended_at = ${NOT_BEFORE}, tell_at = CASE WHEN told > 0 AND kind NOT LIKE 'ask-%' THEN now() END
      WHERE organisation_id = $1 AND kind = $2 AND subject = $3 AND ended_at IS NULL RETURNING 1`,
     [organisationId, kind, subject],
   )
@@ -84,7 +87,7 @@ export async function alarmsPage(
 /** Somebody has seen it: no more reminders. False: it is over or seen already. */
 export async function acknowledge(sql: Sql, organisationId: Id, alarmId: Id, by: string): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE alarm SET acknowledged_at = now(), acknowledged_by = $3, tell_at = NULL
+    `UPDATE alarm SET acknowledged_at = ${NOT_BEFORE}, acknowledged_by = $3, tell_at = NULL
      WHERE organisation_id = $1 AND alarm_id = $2 AND ended_at IS NULL AND acknowledged_at IS NULL RETURNING 1`,
     [organisationId, alarmId, by],
   )

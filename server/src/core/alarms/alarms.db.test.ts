@@ -12,6 +12,7 @@ import { silentLog } from '../../platform/log.ts'
 import { addEvidence } from '../../store/evidence.ts'
 import { modesOf } from '../../store/modes.ts'
 import { readAudit } from '../audit/index.ts'
+import { checkDatabase } from '../check/index.ts'
 import { createContinuity, type Continuity } from '../continuity/index.ts'
 import { createRouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
@@ -159,4 +160,15 @@ test('acknowledged: no more reminders; again and again it is one alarm', async (
   await acknowledgeAlarm(fresh.db, { organisationId: org.organisationId, alarmId: alarm!.alarmId, actor: 'person:y' })
   expect(await due()).toHaveLength(0)
   expect((await alarms())[0]).toMatchObject({ acknowledgedBy: 'person:y', endedAt: null, told: 2 })
+})
+
+test('a clock that was set back: seen and over not before it began, and the check finds it sound', async () => {
+  const cause = { organisationId: org.organisationId, kind: 'part-down' as const, subject: `route:${org.routeId}` }
+  await fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: {}, now: Date.now() }))
+  await fresh.db.query(`UPDATE alarm SET opened_at = now() + interval '1 hour'`)
+  const { organisationId } = org
+  await acknowledgeAlarm(fresh.db, { organisationId, alarmId: (await alarms())[0]!.alarmId, actor: 'person:y' })
+  await fresh.db.transaction((sql) => endAlarm(sql, cause))
+  const { problems } = await checkDatabase(fresh.db, { now: Date.now(), blobs: null })
+  expect(problems).toEqual([])
 })
