@@ -802,9 +802,12 @@ CREATE TABLE person_notice (
   organisation_id  uuid        NOT NULL,
   outage_id        uuid        NOT NULL,
   person_id        uuid        NOT NULL,
-  told_at          timestamptz,                       -- null: there was no way to them
+  told_at          timestamptz,                       -- null: there was no way to them, or not yet
   why              text,                              -- then
   over_told_at     timestamptz,
+  -- How often our own trouble kept them from being told (that it is over, once told_at is set), and until when they rest.
+  tries            integer     NOT NULL DEFAULT 0,
+  again_at         timestamptz,
   PRIMARY KEY (organisation_id, outage_id, person_id)
 );
 
