@@ -308,7 +308,7 @@ CREATE TABLE mailbox_trouble (
   since timestamp with time zone,
   tries integer DEFAULT 0 NOT NULL,
   next_try timestamp with time zone,
-  PRIMARY KEY (organisation_id, person_id)
+  PRIMARY KEY (organisation_id, person_id, route_id)
 );
 
 CREATE TABLE mailing_list (

@@ -693,8 +693,9 @@ CREATE TABLE mode_pin (
   PRIMARY KEY (organisation_id, target, target_id)
 );
 
--- People whose mailbox at the primary fails while their colleagues' take mail (core/continuity/mailbox-rule.ts). Only those
--- with failures have a row; it goes with their next success. `since`: from then on their mail waits, one may try at a time.
+-- People whose mailbox at a primary fails while their colleagues' take mail (core/continuity/mailbox-rule.ts), each primary
+-- for itself: somebody may have addresses at two. Only those with failures have a row; it goes with their next success there.
+-- `since`: from then on their mail for that primary waits, one may try at a time.
 CREATE TABLE mailbox_trouble (
   organisation_id  uuid        NOT NULL,
   person_id        uuid        NOT NULL,
@@ -709,7 +710,7 @@ CREATE TABLE mailbox_trouble (
   since            timestamptz,
   tries            integer     NOT NULL DEFAULT 0,
   next_try         timestamptz,
-  PRIMARY KEY (organisation_id, person_id)
+  PRIMARY KEY (organisation_id, person_id, route_id)
 );
 
 -- Counted per route, kind and second: not a row per observation.

@@ -158,7 +158,7 @@ const queries = {
       ELSE false END`,
   'pin-words': `SELECT organisation_id o, 'pin ' || target || ' of ' || target_id s, format('pin %s (%s, by %s)', pin, pin_reason, pin_author) d FROM mode_pin
     WHERE pin NOT IN (${words(Pin)}) OR pin_reason = '' OR pin_author = ''`,
-  'mailbox-person': `SELECT t.organisation_id o, 'failing mailbox of ' || t.person_id s, 'no such person or route' d FROM mailbox_trouble t
+  'mailbox-person': `SELECT t.organisation_id o, 'failing mailbox of ' || t.person_id || ' at ' || t.route_id s, 'no such person or route' d FROM mailbox_trouble t
     WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = t.organisation_id AND p.person_id = t.person_id)
       OR NOT EXISTS (SELECT FROM route r WHERE r.organisation_id = t.organisation_id AND r.route_id = t.route_id)`,
   'alarm-once': `SELECT organisation_id o, format('alarm %s about %s', kind, subject) s, 'stands ' || count(*) || ' times' d FROM alarm

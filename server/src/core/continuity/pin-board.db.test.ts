@@ -66,8 +66,8 @@ async function inSql(name: 'alice' | 'bob', board: LiveBoard): Promise<{ mode: n
   )
   const passage = board.passage([org.organisationId], org.routeId)
   const [taken] = await fresh.db.query<{ ok: boolean }>(
-    `SELECT ${passes(3)} AS ok FROM (SELECT $1::uuid AS person_id, $2::text AS recipient) d`,
-    [personId, address, ...passageValues(passage)],
+    `SELECT ${passes(4)} AS ok FROM (SELECT $1::uuid AS person_id, $2::text AS recipient, $3::uuid AS route_id) d`,
+    [personId, address, org.routeId, ...passageValues(passage)],
   )
   return { ...row!, isTaken: taken!.ok }
 }
