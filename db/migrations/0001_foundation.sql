@@ -905,7 +905,7 @@ CREATE TABLE alarm (
   organisation_id  uuid        NOT NULL REFERENCES organisation,
   alarm_id         uuid        NOT NULL,
   kind             text        NOT NULL,              -- closed list in platform/codes.ts: alarmKinds
-  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'installation'
+  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'node:<id>'
   facts            jsonb       NOT NULL,              -- data, never sentences: route, mode, cause, the evidence
   opened_at        timestamptz NOT NULL DEFAULT now(),
   ended_at         timestamptz,

@@ -30,6 +30,7 @@ beforeEach(async () => {
       clock: systemClock,
       log: silentLog,
       board,
+      judged: () => [],
       numbersOf,
       nameOf: () => 'primary',
     })
@@ -200,6 +201,7 @@ test('what is taken costs no look through all that are in trouble', () => {
   const board = { ...nodes[0]!.board, troubles: () => expect.unreachable('it looks through all') }
   const watch = createMailboxWatch({
     ...{ db: fresh.db, clock: systemClock, log: silentLog, board },
+    judged: () => [],
     numbersOf: () => sensitivities.quick,
     nameOf: () => 'primary',
   })
@@ -229,13 +231,30 @@ test('while the route takes no mail nobody of it tries, and the route is what is
   expect(decided('bob')).toEqual(['engine', 'engine'])
 })
 
+/** Alarms of two processes, by which one of them judges the route; `look`: both look. */
+function partlyDown() {
+  let judge = 0
+  const make = (number: number) =>
+    createMailboxAlarm({
+      ...{ db: fresh.db, clock: systemClock, log: silentLog, nameOf: () => 'primary' },
+      judged: () => (judge === number ? [org.routeId] : []),
+    })
+  const alarms = [make(0), make(1)]
+  return {
+    give: (to: number) => void (judge = to),
+    startAnew: (number: number) => void (alarms[number] = make(number)),
+    look: async () => {
+      for (const [i, alarm] of alarms.entries()) await alarm.look(nodes[i]!.board.troubles())
+      return fresh.db.query<{ kind: string; stands: boolean; facts: unknown }>(
+        'SELECT kind, ended_at IS NULL AS stands, facts FROM alarm ORDER BY opened_at',
+      )
+    },
+  }
+}
+
 test('two at once: part of the route is down, an alarm for as long, once by two processes', async () => {
   await othersAreTaken()
-  const alarms = nodes.map(() => createMailboxAlarm({ db: fresh.db, clock: systemClock, log: silentLog, nameOf: () => 'primary' })) // prettier-ignore
-  const look = async () => {
-    for (const [i, alarm] of alarms.entries()) await alarm.look(nodes[i]!.board.troubles())
-    return fresh.db.query('SELECT kind, ended_at IS NULL AS stands, facts FROM alarm')
-  }
+  const { look } = partlyDown()
   await fail('bob', 4)
   expect(await look()).toEqual([])
   await fail('carol', 4)
@@ -245,4 +264,38 @@ test('two at once: part of the route is down, an alarm for as long, once by two 
   await settled()
   expect(await look()).toEqual([{ kind: 'part-down', stands: false, facts }])
   expect(decided('bob')).toEqual(['mailbox', 'mailbox'])
+})
+
+test('the lease of the route goes on, and processes start: it stands as long as it is so, and is raised once', async () => {
+  await othersAreTaken()
+  const { look, give, startAnew } = partlyDown()
+  const stand = async () => (await look()).map(({ stands }) => stands)
+  await fail('bob', 4)
+  await fail('carol', 4)
+  expect(await stand()).toEqual([true])
+  // Others start, or take over: nothing is new.
+  for (const [to, anew] of [
+    [0, 1],
+    [1, 0],
+    [1, 1],
+    [0, 0],
+  ] as const) {
+    // prettier-ignore
+    give(to)
+    startAnew(anew)
+    expect(await stand()).toEqual([true])
+  }
+  // Whoever judged it before says nothing more of it; whoever judges it now ends it.
+  give(1)
+  expect(await stand()).toEqual([true])
+  nodes[0]!.watch.taken(key('carol'))
+  await settled()
+  expect(await stand()).toEqual([false])
+  await fail('carol', 4)
+  expect(await stand()).toEqual([false, true])
+  give(0)
+  expect(await stand()).toEqual([false, true])
+  nodes[0]!.watch.taken(key('carol'))
+  await settled()
+  expect(await stand()).toEqual([false, false])
 })

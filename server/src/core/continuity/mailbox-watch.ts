@@ -62,6 +62,8 @@ export function createMailboxWatch(deps: {
   log: Log
   metrics?: Metrics
   board: Pick<LiveBoard, 'troubles' | 'isInTroubles' | 'ofRoute' | 'refresh'>
+  /** the routes this process judges */
+  judged: () => Iterable<Id>
   numbersOf: (routeId: Id) => Sensitivity
   nameOf: (routeId: Id) => string
 }): MailboxWatch {
