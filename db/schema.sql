@@ -308,7 +308,7 @@ CREATE TABLE mailbox_trouble (
   since timestamp with time zone,
   tries integer DEFAULT 0 NOT NULL,
   next_try timestamp with time zone,
-  PRIMARY KEY (organisation_id, person_id)
+  PRIMARY KEY (organisation_id, person_id, route_id)
 );
 
 CREATE TABLE mailing_list (
@@ -550,6 +550,8 @@ CREATE TABLE person_notice (
   told_at timestamp with time zone,
   why text,
   over_told_at timestamp with time zone,
+  tries integer DEFAULT 0 NOT NULL,
+  again_at timestamp with time zone,
   PRIMARY KEY (organisation_id, outage_id, person_id)
 );
 

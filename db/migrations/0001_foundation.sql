@@ -693,8 +693,9 @@ CREATE TABLE mode_pin (
   PRIMARY KEY (organisation_id, target, target_id)
 );
 
--- People whose mailbox at the primary fails while their colleagues' take mail (core/continuity/mailbox-rule.ts). Only those
--- with failures have a row; it goes with their next success. `since`: from then on their mail waits, one may try at a time.
+-- People whose mailbox at a primary fails while their colleagues' take mail (core/continuity/mailbox-rule.ts), each primary
+-- for itself: somebody may have addresses at two. Only those with failures have a row; it goes with their next success there.
+-- `since`: from then on their mail for that primary waits, one may try at a time.
 CREATE TABLE mailbox_trouble (
   organisation_id  uuid        NOT NULL,
   person_id        uuid        NOT NULL,
@@ -709,7 +710,7 @@ CREATE TABLE mailbox_trouble (
   since            timestamptz,
   tries            integer     NOT NULL DEFAULT 0,
   next_try         timestamptz,
-  PRIMARY KEY (organisation_id, person_id)
+  PRIMARY KEY (organisation_id, person_id, route_id)
 );
 
 -- Counted per route, kind and second: not a row per observation.
@@ -802,9 +803,12 @@ CREATE TABLE person_notice (
   organisation_id  uuid        NOT NULL,
   outage_id        uuid        NOT NULL,
   person_id        uuid        NOT NULL,
-  told_at          timestamptz,                       -- null: there was no way to them
+  told_at          timestamptz,                       -- null: there was no way to them, or not yet
   why              text,                              -- then
   over_told_at     timestamptz,
+  -- How often our own trouble kept them from being told (that it is over, once told_at is set), and until when they rest.
+  tries            integer     NOT NULL DEFAULT 0,
+  again_at         timestamptz,
   PRIMARY KEY (organisation_id, outage_id, person_id)
 );
 
@@ -901,7 +905,7 @@ CREATE TABLE alarm (
   organisation_id  uuid        NOT NULL REFERENCES organisation,
   alarm_id         uuid        NOT NULL,
   kind             text        NOT NULL,              -- closed list in platform/codes.ts: alarmKinds
-  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'installation'
+  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'node:<id>'
   facts            jsonb       NOT NULL,              -- data, never sentences: route, mode, cause, the evidence
   opened_at        timestamptz NOT NULL DEFAULT now(),
   ended_at         timestamptz,

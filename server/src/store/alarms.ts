@@ -5,6 +5,7 @@
 import { Role, type AlarmKind } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
+import { DEAD_AFTER_SECONDS } from './nodes.ts'
 
 export interface AlarmCause {
   organisationId: Id
@@ -25,6 +26,7 @@ export interface AlarmRow extends AlarmCause {
   toldAt: Date | null
 }
 
+const LAST_SIGN = `now() - make_interval(secs => ${DEAD_AFTER_SECONDS})`
 const COLUMNS = `a.organisation_id AS "organisationId", a.alarm_id AS "alarmId", a.kind, a.subject, r.route_id AS "routeId", r.name AS "routeName",
   a.facts, a.opened_at AS "openedAt", a.ended_at AS "endedAt", a.acknowledged_at AS "acknowledgedAt", a.acknowledged_by AS "acknowledgedBy", a.told, a.told_at AS "toldAt"`
 const WITH_ROUTE = `LEFT JOIN route r ON r.organisation_id = a.organisation_id AND r.route_id::text = split_part(a.subject, ':', 2)`
@@ -40,10 +42,13 @@ export async function openAlarm(sql: Sql, alarm: AlarmCause & { alarmId: Id; fac
   return rows[0]!.made
 }
 
+/** Not before it was opened: who ends it may have begun earlier than who opened it, and a clock may be set back. */
+const NOT_BEFORE = 'greatest(now(), opened_at)'
+
 /** True: it stood until now. Who was told that it began is told that it is over, unless it is a question: that is over when it is answered. */
 export async function closeAlarm(sql: Sql, { organisationId, kind, subject }: AlarmCause): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE alarm SET ended_at = now(), tell_at = CASE WHEN told > 0 AND kind NOT LIKE 'ask-%' THEN now() END
+    `UPDATE alarm SET ended_at = ${NOT_BEFORE}, tell_at = CASE WHEN told > 0 AND kind NOT LIKE 'ask-%' THEN now() END
      WHERE organisation_id = $1 AND kind = $2 AND subject = $3 AND ended_at IS NULL RETURNING 1`,
     [organisationId, kind, subject],
   )
@@ -55,6 +60,42 @@ export async function standingSubjects(sql: Sql, kind: AlarmKind): Promise<{ org
   return sql.query(
     `SELECT organisation_id AS "organisationId", subject FROM alarm WHERE kind = $1 AND ended_at IS NULL`,
     [kind],
+  )
+}
+
+/** What processes say of themselves ('node:<id>'), with how they are. Who has just come back calls nobody gone (nodes.ts). */
+export interface NodeAlarm {
+  organisationId: Id
+  subject: string
+  node: 'own' | 'living' | 'gone'
+}
+
+export async function standingOfNodes(sql: Sql, kind: AlarmKind, nodeId: Id): Promise<NodeAlarm[]> {
+  return sql.query<NodeAlarm>(
+    `SELECT a.organisation_id AS "organisationId", a.subject, CASE WHEN a.subject = 'node:' || $2 THEN 'own'
+       WHEN EXISTS (SELECT FROM node n WHERE n.node_id = $2::uuid AND n.steady_since > ${LAST_SIGN})
+         OR EXISTS (SELECT FROM node n WHERE a.subject = 'node:' || n.node_id AND n.seen_at > ${LAST_SIGN}) THEN 'living'
+       ELSE 'gone' END AS node
+     FROM alarm a WHERE a.kind = $1 AND a.ended_at IS NULL`,
+    [kind, nodeId],
+    'alarms-of-nodes',
+  )
+}
+
+/** The same alarm, about another subject from now on: what was told of it stays told. False: it stands no more. */
+export async function moveAlarm(sql: Sql, from: AlarmCause, to: { subject: string; facts: object }): Promise<boolean> {
+  const rows = await sql.query(
+    `UPDATE alarm SET subject = $4, facts = $5 WHERE organisation_id = $1 AND kind = $2 AND subject = $3 AND ended_at IS NULL RETURNING 1`,
+    [from.organisationId, from.kind, from.subject, to.subject, JSON.stringify(to.facts)],
+  )
+  return rows.length > 0
+}
+
+/** Alarms that stand about a route that was taken away. */
+export async function standingOfGoneRoutes(sql: Sql): Promise<AlarmCause[]> {
+  return sql.query<AlarmCause>(
+    `SELECT a.organisation_id AS "organisationId", a.kind, a.subject FROM alarm a ${WITH_ROUTE}
+     WHERE a.ended_at IS NULL AND split_part(a.subject, ':', 1) IN ('route', 'probe') AND r.route_id IS NULL`,
   )
 }
 
@@ -84,7 +125,7 @@ export async function alarmsPage(
 /** Somebody has seen it: no more reminders. False: it is over or seen already. */
 export async function acknowledge(sql: Sql, organisationId: Id, alarmId: Id, by: string): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE alarm SET acknowledged_at = now(), acknowledged_by = $3, tell_at = NULL
+    `UPDATE alarm SET acknowledged_at = ${NOT_BEFORE}, acknowledged_by = $3, tell_at = NULL
      WHERE organisation_id = $1 AND alarm_id = $2 AND ended_at IS NULL AND acknowledged_at IS NULL RETURNING 1`,
     [organisationId, alarmId, by],
   )

@@ -4,6 +4,7 @@
  */
 import type { Sql } from '../platform/db/database.ts'
 import type { SqlInvariant } from './check.ts'
+import { alarmCorruptions } from './check-corruptions-alarms.ts'
 
 export interface Corruption {
   expected: SqlInvariant | 'digest-big' | 'audit-chain' | 'partitions'
@@ -318,6 +319,7 @@ export const corruptions: readonly Corruption[] = [
     text: 'a mailbox of nobody',
     sql: 'UPDATE mailbox_trouble SET person_id = organisation_id',
   },
+  ...alarmCorruptions,
   {
     expected: 'ledger-event',
     text: 'a ledger row of no return',

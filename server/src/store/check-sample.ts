@@ -152,6 +152,17 @@ async function attempts(sql: Sql, o: Id, deliveryId: Id, outcomes: readonly numb
   )
 }
 
+/** One that was told, seen and is over, with its letter; one that stands. */
+async function insertAlarms(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise<void> {
+  await sql.query(
+    `INSERT INTO alarm (organisation_id, alarm_id, kind, subject, facts, opened_at, ended_at, acknowledged_at, acknowledged_by, told, told_at)
+     VALUES ($1, $2, 'emergency', $4, '{}', now() - interval '1 hour', now(), now(), 'sample', 1, now()),
+       ($1, $3, 'part-down', $4, '{}', now(), NULL, NULL, NULL, 0, NULL)`,
+    [o, id(), id(), `route:${routeId}`],
+  )
+  await sql.query(`INSERT INTO alarm_letter SELECT organisation_id, alarm_id, now() FROM alarm WHERE told > 0`)
+}
+
 export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promise<Sample> {
   const id = (): Id => newId(now)
   const [o, routeId, eventId] = [id(), id(), id()]
@@ -178,6 +189,7 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
     `INSERT INTO mailbox_trouble (organisation_id, person_id, route_id, failures, first_delivery, is_mailbox) VALUES ($1, $2, $3, 1, $1, true)`,
     [o, carol.personId, routeId],
   )
+  await insertAlarms(sql, o, routeId, id)
 
   const rows: AcceptRow[] = []
   const deliveries: Id[] = []

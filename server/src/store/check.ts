@@ -13,6 +13,7 @@ import {
   Pin,
   PinTarget,
   UndoStatus,
+  alarmKinds,
 } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
@@ -27,6 +28,7 @@ export interface Breach {
   detail: string
 }
 
+const quoted = (set: readonly string[]): string => set.map((word) => `'${word}'`).join(', ')
 const words = (set: Record<string, number>): string => Object.values(set).join(', ')
 
 /** Where a copy `c` lies or lay: a tombstone is a place too, what a person deleted was visible. */
@@ -156,9 +158,19 @@ const queries = {
       ELSE false END`,
   'pin-words': `SELECT organisation_id o, 'pin ' || target || ' of ' || target_id s, format('pin %s (%s, by %s)', pin, pin_reason, pin_author) d FROM mode_pin
     WHERE pin NOT IN (${words(Pin)}) OR pin_reason = '' OR pin_author = ''`,
-  'mailbox-person': `SELECT t.organisation_id o, 'failing mailbox of ' || t.person_id s, 'no such person or route' d FROM mailbox_trouble t
+  'mailbox-person': `SELECT t.organisation_id o, 'failing mailbox of ' || t.person_id || ' at ' || t.route_id s, 'no such person or route' d FROM mailbox_trouble t
     WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = t.organisation_id AND p.person_id = t.person_id)
       OR NOT EXISTS (SELECT FROM route r WHERE r.organisation_id = t.organisation_id AND r.route_id = t.route_id)`,
+  'alarm-once': `SELECT organisation_id o, format('alarm %s about %s', kind, subject) s, 'stands ' || count(*) || ' times' d FROM alarm
+    WHERE ended_at IS NULL GROUP BY organisation_id, kind, subject HAVING count(*) > 1`,
+  'alarm-words': `SELECT organisation_id o, 'alarm ' || alarm_id s, format('kind %s, about "%s", acknowledged %s by %s', kind, subject, acknowledged_at, acknowledged_by) d FROM alarm
+    WHERE kind NOT IN (${quoted(alarmKinds)}) OR subject = '' OR (acknowledged_at IS NULL) <> (acknowledged_by IS NULL)`,
+  'alarm-times': `SELECT organisation_id o, 'alarm ' || alarm_id s, format('opened at %s, acknowledged at %s, ended at %s', opened_at, acknowledged_at, ended_at) d FROM alarm
+    WHERE ended_at < opened_at OR acknowledged_at < opened_at`,
+  'alarm-told': `SELECT organisation_id o, 'alarm ' || alarm_id s, format('told %s times, last at %s', told, told_at) d FROM alarm
+    WHERE told < 0 OR (told > 0) <> (told_at IS NOT NULL)`,
+  'alarm-letter': `SELECT l.organisation_id o, 'letter about alarm ' || l.alarm_id s, 'no such alarm, or it was never told' d FROM alarm_letter l
+    LEFT JOIN alarm a USING (organisation_id, alarm_id) WHERE coalesce(a.told, 0) = 0`,
   'ledger-event': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'return ' || l.return_event_id || ' is missing or of another route' d FROM ledger l
     LEFT JOIN return_event e USING (organisation_id, return_event_id) WHERE l.return_event_id IS NOT NULL AND e.route_id IS DISTINCT FROM l.route_id`,
   'ledger-delivery': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'delivery ' || l.delivery_id || ' is missing or of another message' d FROM ledger l

@@ -88,7 +88,8 @@ export interface ClaimWish {
 }
 
 /**
- * Whose mail waits or goes whatever its route does: a domain on hold, then the people, then other pinned domains. (Of
+ * Whose mail waits or goes whatever its route does: a domain on hold, then the people (at one route, whose mailbox fails
+ * there), then other pinned domains. (Of
  * core/continuity/pin-order.ts what is narrower than a route, and a domain's hold. A route's or an organisation's is the
  * route's being open or not, and a route on hold is not asked at all.)
  */
@@ -98,6 +99,9 @@ export interface Passage {
   holdDomains: string[]
   waitDomains: string[]
   goDomains: string[]
+  /** people whose mailbox at a route fails: person and route, in the same place of both */
+  failingPersons: Id[]
+  failingRoutes: Id[]
   /** what becomes of everybody else's; a claim for many routes says it for each */
   others: boolean
 }
@@ -108,6 +112,8 @@ export const openPassage: Passage = {
   holdDomains: [],
   waitDomains: [],
   goDomains: [],
+  failingPersons: [],
+  failingRoutes: [],
   others: true,
 }
 
@@ -115,8 +121,9 @@ export const isOpenPassage = ({ others, ...lists }: Passage): boolean =>
   others && Object.values(lists).every((list) => list.length === 0)
 
 /** SQL: may this delivery pass? Its parameters (passageValues) begin with `first`; `open`: what its route says. */
-export const passes = (first: number, open = `$${first + 5}::bool`): string => `CASE
+export const passes = (first: number, open = `$${first + 7}::bool`): string => `CASE
     WHEN person_id IN (SELECT unnest($${first}::uuid[])) THEN false
+    WHEN (person_id, route_id) IN (SELECT * FROM unnest($${first + 5}::uuid[], $${first + 6}::uuid[])) THEN false
     WHEN ${domainOf('recipient')} IN (SELECT unnest($${first + 2}::text[])) THEN false
     WHEN person_id IN (SELECT unnest($${first + 1}::uuid[])) THEN true
     WHEN ${domainOf('recipient')} IN (SELECT unnest($${first + 3}::text[])) THEN false
@@ -126,6 +133,8 @@ export const passageValues = (pins: Passage): (Buffer | boolean)[] => [
   uuidArray(pins.waitPersons),
   uuidArray(pins.goPersons),
   ...[pins.holdDomains, pins.waitDomains, pins.goDomains].map((domains) => textArray(domains)),
+  uuidArray(pins.failingPersons),
+  uuidArray(pins.failingRoutes),
   pins.others,
 ]
 
@@ -178,7 +187,7 @@ async function claimPast(sql: Sql, want: ClaimWish & { pins: Passage }): Promise
   const to = want.routeIds.map((routeId) => ends.get(routeId) ?? BACK)
   const rows = await sql.query<ClaimedDelivery & { isBeyond: boolean }>(
     `WITH due AS MATERIALIZED (
-       SELECT q.* FROM unnest($1::uuid[], $2::int[], $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::uuid[], $5::bool[], $15::bool[])
+       SELECT q.* FROM unnest($1::uuid[], $2::int[], $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::uuid[], $5::bool[], $17::bool[])
          AS r(route_id, most, from_at, from_id, to_at, to_id, is_open, is_out)
        CROSS JOIN LATERAL (
          SELECT x.*, s.is_beyond FROM (

@@ -1,18 +1,19 @@
 /**
- * Table mailbox_trouble: people whose mailbox fails at a primary that takes their colleagues' mail. All processes count into
- * the same row, read it with the board's poll, and take turns at trying; a restart forgets nothing.
+ * Table mailbox_trouble: people whose mailbox fails at a primary that takes their colleagues' mail, by person and route. All
+ * processes count into the same row, read it with the board's poll, and take turns at trying; a restart forgets nothing.
  */
 import { DeliveryState, EvidenceKind } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 
+/** A person has a mailbox at each primary that one of their addresses is routed to. */
 export interface MailboxKey {
   organisationId: Id
   personId: Id
+  routeId: Id
 }
 
 export interface MailboxTrouble extends MailboxKey {
-  routeId: Id
   name: string
   failures: number
   firstAt: Date
@@ -38,23 +39,18 @@ export const allTroubles = (sql: Sql): Promise<MailboxTrouble[]> =>
     'mailbox-troubles',
   )
 
-/** One more failure of the mailbox's store; of another route than before it counts anew. What is known now. */
+/** One more failure of the mailbox's store. What is known now. */
 export async function noteMailboxFailure(
   sql: Sql,
-  one: MailboxKey & { routeId: Id; deliveryId: Id; atRcpt: boolean; text: string },
+  one: MailboxKey & { deliveryId: Id; atRcpt: boolean; text: string },
 ): Promise<
   Pick<MailboxTrouble, 'failures' | 'firstAt' | 'since'> & { isMailbox: boolean; othersTaken: boolean; now: Date }
 > {
   const rows = await sql.query<Awaited<ReturnType<typeof noteMailboxFailure>>>(
     `INSERT INTO mailbox_trouble AS t (organisation_id, person_id, route_id, failures, last_text, first_delivery, is_mailbox)
      VALUES ($1, $2, $3, 1, $4, $5, $6)
-     ON CONFLICT (organisation_id, person_id) DO UPDATE SET
-       failures = CASE WHEN t.route_id = $3 THEN t.failures + 1 ELSE 1 END,
-       first_at = CASE WHEN t.route_id = $3 THEN t.first_at ELSE now() END,
-       since = CASE WHEN t.route_id = $3 THEN t.since END,
-       first_delivery = CASE WHEN t.route_id = $3 THEN t.first_delivery ELSE $5 END,
-       is_mailbox = CASE WHEN t.route_id = $3 THEN t.is_mailbox OR $6 OR t.first_delivery <> $5 ELSE $6 END,
-       route_id = $3, last_at = now(), last_text = $4
+     ON CONFLICT (organisation_id, person_id, route_id) DO UPDATE SET failures = t.failures + 1,
+       is_mailbox = t.is_mailbox OR $6 OR t.first_delivery <> $5, last_at = now(), last_text = $4
      RETURNING failures, first_at AS "firstAt", since, is_mailbox AS "isMailbox", clock_timestamp() AS now,
        EXISTS (SELECT FROM evidence e WHERE e.organisation_id = $1 AND e.route_id = $3 AND e.kind = ${EvidenceKind.good}
          AND e.probe = '' AND e.second >= date_trunc('second', t.first_at)) AS "othersTaken"`,
@@ -64,12 +60,14 @@ export async function noteMailboxFailure(
   return rows[0]!
 }
 
+const keyOf = ({ organisationId, personId, routeId }: MailboxKey): Id[] => [organisationId, personId, routeId]
+
 /** From now on their mail waits. False: it does already, or they are well again. */
 export async function enterTrouble(sql: Sql, key: MailboxKey, tryIn: number): Promise<boolean> {
   const rows = await sql.query(
-    `UPDATE mailbox_trouble SET since = now(), tries = 0, next_try = now() + make_interval(secs => $3)
-     WHERE organisation_id = $1 AND person_id = $2 AND since IS NULL RETURNING 1`,
-    [key.organisationId, key.personId, tryIn],
+    `UPDATE mailbox_trouble SET since = now(), tries = 0, next_try = now() + make_interval(secs => $4)
+     WHERE organisation_id = $1 AND person_id = $2 AND route_id = $3 AND since IS NULL RETURNING 1`,
+    [...keyOf(key), tryIn],
   )
   return rows.length === 1
 }
@@ -80,26 +78,22 @@ export async function enterTrouble(sql: Sql, key: MailboxKey, tryIn: number): Pr
  */
 export async function endTrouble(sql: Sql, key: MailboxKey): Promise<{ since: Date | null } | null> {
   const rows = await sql.query<{ since: Date | null }>(
-    'DELETE FROM mailbox_trouble WHERE organisation_id = $1 AND person_id = $2 RETURNING since',
-    [key.organisationId, key.personId],
+    'DELETE FROM mailbox_trouble WHERE organisation_id = $1 AND person_id = $2 AND route_id = $3 RETURNING since',
+    keyOf(key),
     'mailbox-well',
   )
   if (rows[0]?.since)
     await sql.query(
       `UPDATE delivery SET held = true, next_attempt = accepted_at
-       WHERE organisation_id = $1 AND person_id = $2 AND state < 10 AND state = ${DeliveryState.deferred}`,
-      [key.organisationId, key.personId],
+       WHERE organisation_id = $1 AND person_id = $2 AND route_id = $3 AND state < 10 AND state = ${DeliveryState.deferred}`,
+      keyOf(key),
       'mailbox-due',
     )
   return rows[0] ?? null
 }
 
 /** Those of these routes whose turn it is to try; locked until the caller has planned the next one (planTry). */
-export const dueTries = (
-  sql: Sql,
-  routeIds: Id[],
-  limit: number,
-): Promise<(MailboxKey & { routeId: Id; tries: number })[]> =>
+export const dueTries = (sql: Sql, routeIds: Id[], limit: number): Promise<(MailboxKey & { tries: number })[]> =>
   sql.query(
     `SELECT organisation_id AS "organisationId", person_id AS "personId", route_id AS "routeId", tries FROM mailbox_trouble
      WHERE since IS NOT NULL AND next_try <= now() AND route_id = ANY ($1::uuid[])
@@ -110,18 +104,18 @@ export const dueTries = (
 
 export async function planTry(sql: Sql, key: MailboxKey, tryIn: number): Promise<void> {
   await sql.query(
-    `UPDATE mailbox_trouble SET tries = tries + 1, next_try = now() + make_interval(secs => $3)
-     WHERE organisation_id = $1 AND person_id = $2`,
-    [key.organisationId, key.personId, tryIn],
+    `UPDATE mailbox_trouble SET tries = tries + 1, next_try = now() + make_interval(secs => $4)
+     WHERE organisation_id = $1 AND person_id = $2 AND route_id = $3`,
+    [...keyOf(key), tryIn],
     'mailbox-plan',
   )
 }
 
 /** Something waits for them on their route. */
-export async function hasOpenMail(sql: Sql, key: MailboxKey & { routeId: Id }): Promise<boolean> {
+export async function hasOpenMail(sql: Sql, key: MailboxKey): Promise<boolean> {
   const rows = await sql.query(
     'SELECT 1 FROM delivery WHERE organisation_id = $1 AND person_id = $2 AND state < 10 AND route_id = $3 LIMIT 1',
-    [key.organisationId, key.personId, key.routeId],
+    keyOf(key),
     'mailbox-open',
   )
   return rows.length > 0

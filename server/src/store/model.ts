@@ -414,7 +414,7 @@ export async function unusedRoutes(sql: Sql, organisationId: Id, routes: readonl
 }
 
 export async function removeRoutes(sql: Sql, organisationId: Id, routes: readonly Id[]): Promise<void> {
-  for (const table of ['route_mode', 'evidence', 'route_host', 'reach_report', 'outage', 'route'])
+  for (const table of ['route_mode', 'evidence', 'route_host', 'reach_report', 'outage', 'mailbox_trouble', 'route'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND route_id = ANY($2::uuid[])`, [
       organisationId,
       uuidArray(routes),

@@ -167,13 +167,23 @@ const PERSON = `p.person_id AS "personId", p.name, p.locale, a.display AS addres
 const HOME = `JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary
   JOIN domain d ON d.organisation_id = a.organisation_id AND d.domain_id = a.domain_id`
 
+/** Our own trouble kept them from being told: tried again, after a minute, two, four, an hour at most; so often (some 6 hours). */
+export const TELL_LATER = 'later'
+export const MOST_TELL_TRIES = 12
+const RESTED = '(n.again_at IS NULL OR n.again_at <= now())'
+const AGAIN = (tries: string): string => `now() + make_interval(secs => least(3600, 60 * 2 ^ ${tries}))`
+/** Not told yet, and not for good. */
+const PENDING = `n.told_at IS NULL AND n.why IN ('quiet-time', '${TELL_LATER}')`
+const OVER_PENDING = `n.told_at IS NOT NULL AND n.over_told_at IS NULL AND n.tries < ${MOST_TELL_TRIES}
+  AND p.private_sealed IS NOT NULL AND p.disabled_at IS NULL`
+
 /** The next ones who were not told yet. */
 export function nextPeople(sql: Sql, outage: WalkingOutage, limit: number): Promise<NoticePerson[]> {
   return sql.query<NoticePerson>(
     `SELECT ${PERSON} FROM person p ${HOME}
      WHERE p.organisation_id = $1 AND ($4::uuid IS NULL OR p.person_id > $4) AND ${PERSON_ROUTE} = $2 AND ${WRITABLE}
        AND NOT EXISTS (SELECT FROM person_notice n WHERE n.organisation_id = $1 AND n.outage_id = $3 AND n.person_id = p.person_id
-         AND (n.told_at IS NOT NULL OR n.why <> 'quiet-time'))
+         AND NOT (${PENDING} AND ${RESTED}))
      ORDER BY p.person_id LIMIT $5`,
     [outage.organisationId, outage.routeId, outage.outageId, outage.after, limit],
   )
@@ -184,7 +194,7 @@ export function nextOverPeople(sql: Sql, outage: WalkingOutage, limit: number): 
   return sql.query<NoticePerson>(
     `SELECT ${PERSON} FROM person_notice n JOIN person p USING (organisation_id, person_id) ${HOME}
      WHERE n.organisation_id = $1 AND n.outage_id = $2 AND ($3::uuid IS NULL OR n.person_id > $3)
-       AND n.told_at IS NOT NULL AND n.over_told_at IS NULL AND p.private_sealed IS NOT NULL AND p.disabled_at IS NULL
+       AND ${OVER_PENDING} AND ${RESTED}
      ORDER BY n.person_id LIMIT $4`,
     [outage.organisationId, outage.outageId, outage.after, limit],
   )
@@ -192,7 +202,7 @@ export function nextOverPeople(sql: Sql, outage: WalkingOutage, limit: number): 
 
 export interface Settled {
   personId: Id
-  /** null: it is in the queue */
+  /** null: it is in the queue; TELL_LATER: not this time */
   why: string | null
 }
 
@@ -201,51 +211,62 @@ export async function settlePage(sql: Sql, outage: WalkingOutage, settled: reado
   const { organisationId, outageId } = outage
   const ids = uuidArray(settled.map(({ personId }) => personId))
   const last = settled.at(-1)?.personId ?? outage.after
+  const whys = textArray(settled.map(({ why }) => why))
   if (outage.overAt !== null) {
     await sql.query(
-      `WITH told AS (UPDATE person_notice SET over_told_at = now()
-         WHERE organisation_id = $1 AND outage_id = $2 AND person_id = ANY ($3::uuid[]) AND over_told_at IS NULL RETURNING 1)
-       UPDATE outage SET over_after = $4, over_told = over_told + (SELECT count(*) FROM told), walker_until = '-infinity'
+      `WITH noted AS (
+         UPDATE person_notice n SET over_told_at = CASE WHEN s.w IS DISTINCT FROM '${TELL_LATER}' THEN now() END,
+           tries = CASE WHEN s.w = '${TELL_LATER}' THEN n.tries + 1 ELSE 0 END,
+           again_at = CASE WHEN s.w = '${TELL_LATER}' THEN ${AGAIN('n.tries')} END
+         FROM unnest($3::uuid[], $5::text[]) AS s(p, w)
+         WHERE n.organisation_id = $1 AND n.outage_id = $2 AND n.person_id = s.p AND n.over_told_at IS NULL RETURNING n.over_told_at)
+       UPDATE outage SET over_after = $4, over_told = over_told + (SELECT count(over_told_at) FROM noted), walker_until = '-infinity'
        WHERE organisation_id = $1 AND outage_id = $2`,
-      [organisationId, outageId, ids, last],
+      [organisationId, outageId, ids, last, whys],
     )
     return
   }
   await sql.query(
     `WITH noted AS (
-       INSERT INTO person_notice AS n (organisation_id, outage_id, person_id, told_at, why)
-       SELECT $1, $2, s.p, CASE WHEN s.w IS NULL THEN now() END, s.w FROM unnest($3::uuid[], $5::text[]) AS s(p, w)
-       ON CONFLICT (organisation_id, outage_id, person_id) DO UPDATE SET told_at = excluded.told_at, why = excluded.why
+       INSERT INTO person_notice AS n (organisation_id, outage_id, person_id, told_at, why, tries, again_at)
+       SELECT $1, $2, s.p, CASE WHEN s.w IS NULL THEN now() END, s.w, CASE WHEN s.w = '${TELL_LATER}' THEN 1 ELSE 0 END,
+         CASE WHEN s.w = '${TELL_LATER}' THEN ${AGAIN('0')} END FROM unnest($3::uuid[], $5::text[]) AS s(p, w)
+       ON CONFLICT (organisation_id, outage_id, person_id) DO UPDATE SET told_at = excluded.told_at,
+         why = CASE WHEN excluded.why = '${TELL_LATER}' AND n.tries + 1 >= ${MOST_TELL_TRIES} THEN 'given-up' ELSE excluded.why END,
+         tries = CASE WHEN excluded.why = '${TELL_LATER}' THEN n.tries + 1 ELSE 0 END,
+         again_at = CASE WHEN excluded.why = '${TELL_LATER}' THEN ${AGAIN('n.tries')} END
          WHERE n.told_at IS NULL
        RETURNING n.why)
      UPDATE outage SET told_after = $4, walker_until = '-infinity',
        told = told + (SELECT count(*) FROM noted WHERE why IS NULL),
-       failed = failed + (SELECT count(*) FROM noted WHERE why <> 'quiet-time')
+       failed = failed + (SELECT count(*) FROM noted WHERE why NOT IN ('quiet-time', '${TELL_LATER}'))
      WHERE organisation_id = $1 AND outage_id = $2`,
-    [organisationId, outageId, ids, last, textArray(settled.map(({ why }) => why))],
+    [organisationId, outageId, ids, last, whys],
   )
 }
 
-/** Everybody was dealt with. Null: Quiet Time kept some from being told, who are asked about again after `seconds`. */
+/** Everybody was dealt with. Null: Quiet Time or our own trouble kept some from being told, who are looked at again after `seconds`. */
 export async function endWalk(
   sql: Sql,
   { organisationId, outageId, overAt }: WalkingOutage,
   seconds: number,
 ): Promise<{ people: number; told: number; failed: number } | null> {
-  if (overAt !== null) {
-    const [row] = await sql.query<{ people: number; told: number; failed: number }>(
-      `UPDATE outage SET over_all_at = now() WHERE organisation_id = $1 AND outage_id = $2
-       RETURNING told AS people, over_told AS told, told - over_told AS failed`,
-      [organisationId, outageId],
-    )
-    return row ?? null
-  }
+  const isLeft =
+    overAt === null
+      ? `SELECT FROM person_notice n WHERE n.organisation_id = $1 AND n.outage_id = $2 AND ${PENDING}`
+      : `SELECT FROM person_notice n JOIN person p USING (organisation_id, person_id)
+         WHERE n.organisation_id = $1 AND n.outage_id = $2 AND ${OVER_PENDING}`
+  const ends =
+    overAt === null
+      ? 'told_all_at = CASE WHEN left_over.yes THEN NULL ELSE now() END, told_after = NULL'
+      : 'over_all_at = CASE WHEN left_over.yes THEN NULL ELSE now() END, over_after = NULL'
+  const numbers =
+    overAt === null ? 'people, told, failed' : 'told AS people, over_told AS told, told - over_told AS failed'
   const [row] = await sql.query<{ people: number; told: number; failed: number; isDone: boolean }>(
-    `WITH quiet AS (SELECT EXISTS (SELECT FROM person_notice WHERE organisation_id = $1 AND outage_id = $2
-       AND told_at IS NULL AND why = 'quiet-time') AS yes)
-     UPDATE outage SET told_all_at = CASE WHEN quiet.yes THEN NULL ELSE now() END, told_after = NULL,
-       walker_until = CASE WHEN quiet.yes THEN now() + make_interval(secs => $3) ELSE walker_until END
-     FROM quiet WHERE organisation_id = $1 AND outage_id = $2 RETURNING people, told, failed, NOT quiet.yes AS "isDone"`,
+    `WITH left_over AS (SELECT EXISTS (${isLeft}) AS yes)
+     UPDATE outage SET ${ends},
+       walker_until = CASE WHEN left_over.yes THEN now() + make_interval(secs => $3) ELSE walker_until END
+     FROM left_over WHERE organisation_id = $1 AND outage_id = $2 RETURNING ${numbers}, NOT left_over.yes AS "isDone"`,
     [organisationId, outageId, seconds],
   )
   return row?.isDone ? { people: row.people, told: row.told, failed: row.failed } : null

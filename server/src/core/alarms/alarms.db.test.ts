@@ -10,8 +10,11 @@ import { EvidenceKind, Mode } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { addEvidence } from '../../store/evidence.ts'
+import type { AlarmCause } from '../../store/alarms.ts'
+import { removeRoutes } from '../../store/model.ts'
 import { modesOf } from '../../store/modes.ts'
 import { readAudit } from '../audit/index.ts'
+import { checkDatabase } from '../check/index.ts'
 import { createContinuity, type Continuity } from '../continuity/index.ts'
 import { createRouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
@@ -159,4 +162,31 @@ test('acknowledged: no more reminders; again and again it is one alarm', async (
   await acknowledgeAlarm(fresh.db, { organisationId: org.organisationId, alarmId: alarm!.alarmId, actor: 'person:y' })
   expect(await due()).toHaveLength(0)
   expect((await alarms())[0]).toMatchObject({ acknowledgedBy: 'person:y', endedAt: null, told: 2 })
+})
+
+test('a clock that was set back: seen and over not before it began, and the check finds it sound', async () => {
+  const cause = { organisationId: org.organisationId, kind: 'part-down' as const, subject: `route:${org.routeId}` }
+  await fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: {}, now: Date.now() }))
+  await fresh.db.query(`UPDATE alarm SET opened_at = now() + interval '1 hour'`)
+  const { organisationId } = org
+  await acknowledgeAlarm(fresh.db, { organisationId, alarmId: (await alarms())[0]!.alarmId, actor: 'person:y' })
+  await fresh.db.transaction((sql) => endAlarm(sql, cause))
+  const { problems } = await checkDatabase(fresh.db, { now: Date.now(), blobs: null })
+  expect(problems).toEqual([])
+})
+
+test('a route that was taken away: what stands about it and its probes is over, and nothing else', async () => {
+  const { organisationId, routeId } = await makeOrganisation(fresh.db)
+  const raise = (cause: AlarmCause) =>
+    fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: {}, now: Date.now() }))
+  await raise({ organisationId, kind: 'emergency', subject: `route:${routeId}` })
+  await raise({ organisationId, kind: 'certificate', subject: `probe:${routeId}:imap` })
+  await raise({ organisationId, kind: 'blind', subject: `node:${newId(1)}` })
+  await raise({ organisationId: org.organisationId, kind: 'emergency', subject: `route:${org.routeId}` })
+  await fresh.db.query('UPDATE domain SET route_id = NULL WHERE organisation_id = $1', [organisationId])
+  await removeRoutes(fresh.db, organisationId, [routeId])
+  await teller().run()
+  const left = await fresh.db.query<{ kind: string }>('SELECT kind FROM alarm WHERE ended_at IS NULL ORDER BY kind')
+  expect(left.map(({ kind }) => kind)).toEqual(['blind', 'emergency'])
+  expect((await readAudit(fresh.db, organisationId, null, 9)).map(({ action }) => action)).toContain('alarm-ended')
 })

@@ -1,10 +1,17 @@
 /** Raising, ending and acknowledging, each with its audit row; done twice it is done once, whichever process does it. */
-import type { AlarmKind } from '../../platform/codes.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
 import { inOneOrder } from '../../platform/db/repeat.ts'
 import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
-import { acknowledge, alarmById, closeAlarm, openAlarm, standingSubjects, type AlarmCause } from '../../store/alarms.ts'
+import {
+  acknowledge,
+  alarmById,
+  closeAlarm,
+  moveAlarm,
+  openAlarm,
+  standingOfGoneRoutes,
+  type AlarmCause,
+} from '../../store/alarms.ts'
 import { appendAudit } from '../audit/index.ts'
 
 const audit = (sql: Sql, { organisationId, kind, subject }: AlarmCause, action: 'alarm-raised' | 'alarm-ended') =>
@@ -19,9 +26,21 @@ export async function endAlarm(sql: Sql, alarm: AlarmCause): Promise<void> {
   if (await closeAlarm(sql, alarm)) await audit(sql, alarm, 'alarm-ended')
 }
 
-/** The cause is gone for everybody. */
-export async function endEverywhere(db: Database, kind: AlarmKind): Promise<void> {
-  for (const one of await standingSubjects(db, kind)) await inOneOrder(db, (sql) => endAlarm(sql, { ...one, kind }))
+/** Somebody else finds the same cause in the place of who is gone: it stands on, and is not told again. False: it stands no more. */
+export async function passOnAlarm(
+  sql: Sql,
+  from: AlarmCause,
+  to: { subject: string; facts: object },
+): Promise<boolean> {
+  if (!(await moveAlarm(sql, from, to))) return false
+  await audit(sql, from, 'alarm-ended')
+  await audit(sql, { ...from, subject: to.subject }, 'alarm-raised')
+  return true
+}
+
+/** The route is gone that they are about: nobody judges it any more. */
+export async function endOfGoneRoutes(db: Database): Promise<void> {
+  for (const one of await standingOfGoneRoutes(db)) await inOneOrder(db, (sql) => endAlarm(sql, one))
 }
 
 /** Somebody has seen it and looks after it: no more reminders. It stands until its cause is gone. */

@@ -19,6 +19,7 @@ import { messageExists } from '../../store/bounces.ts'
 import { foldAddress } from '../directory/index.ts'
 import type { Accept, Incoming } from '../queue/index.ts'
 import type { OwnId, Routing } from '../routing/index.ts'
+import { endOfGoneRoutes } from './alarms.ts'
 import { letterLocale, letterOf } from './letter.ts'
 import { againAfter, isEnough, PUT_OFF_SECONDS } from './pace.ts'
 
@@ -34,6 +35,7 @@ const LEASE_SECONDS = 60
 const AT_ONCE = 20
 const KEEP_DAYS = 365
 const SWEEP_EVERY = 1_800
+const GONE_EVERY = 30
 
 export function createAlarmTeller(deps: {
   db: Database
@@ -162,6 +164,7 @@ export function createAlarmTeller(deps: {
       } catch (error) {
         log.warn({ err: String(error), alarm: alarm.alarmId }, 'an alarm could not be told; it is repeated')
       }
+    if (rounds % GONE_EVERY === 0) await endOfGoneRoutes(db)
     if (rounds++ % SWEEP_EVERY === 0) await sweepAlarms(db, KEEP_DAYS)
     return count
   }

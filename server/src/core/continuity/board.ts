@@ -14,7 +14,7 @@ import { allTroubles, type MailboxTrouble } from '../../store/mailbox-trouble.ts
 import { allModes, ensureModes, type ModeRecord } from '../../store/modes.ts'
 import { allPins, peopleOfPinnedGroups } from '../../store/pins.ts'
 import { flowIn } from './mode-table.ts'
-import { pinBook } from './pin-board.ts'
+import { mailboxOf, pinBook } from './pin-board.ts'
 import { canFailAlone, decide, type Decision } from './pin-order.ts'
 import type { Addressee, ModeBoard, RouteStanding } from './ports.ts'
 
@@ -34,8 +34,10 @@ export interface LiveBoard extends ModeBoard {
   isKeptBack(whose: Addressee): boolean
   /** Whose mail waits or goes whatever its route does; `routeId`: and everybody else's on that route. */
   passage(organisationIds: Iterable<Id>, routeId?: Id): Passage
-  /** people whose mailbox has failed since they were last well */
+  /** people whose mailbox at a route has failed since it was last well */
   troubles(): readonly MailboxTrouble[]
+  /** it is among them */
+  isInTroubles(whose: { personId: Id; routeId: Id }): boolean
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -46,6 +48,7 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
   let standings = new Map<Id, RouteStanding>()
   let kinds = new Map<Id, number>()
   let troubles: readonly MailboxTrouble[] = []
+  let troubled = new Set<string>()
   let pins = pinBook([], [], [])
   const listeners: ((now: RouteStanding, before: RouteStanding | null) => void)[] = []
   let reading: Promise<void> | null = null
@@ -64,6 +67,7 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
     kinds = new Map(rows.map((row) => [row.routeId, row.kind]))
     pins = pinBook(pinned, members, failing)
     troubles = failing
+    troubled = new Set(failing.map(mailboxOf))
     for (const now of standings.values()) {
       const old = before.get(now.routeId) ?? null
       if (old?.version === now.version && old.returnEventId === now.returnEventId) continue
@@ -139,6 +143,7 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
       others: routeId === undefined || ofRoute(routeId).takes,
     }),
     troubles: () => troubles,
+    isInTroubles: (whose) => troubled.has(mailboxOf(whose)),
     flow(whose, traffic) {
       // A way out has no mode, and what goes to the world is nobody's mailbox; whoever sends by it may be held all the same.
       if (!isWayOut(whose.routeId)) return flowIn(decision(whose).mode, traffic)

@@ -129,6 +129,7 @@ export function createContinuity(deps: {
     clock,
     log,
     board,
+    judged: () => judge.judged(),
     numbersOf: (routeId) => sensitivities[routes.get(routeId)?.settings.sensitivity ?? 'balanced'],
     nameOf: (routeId) => routes.get(routeId)?.name ?? routeId,
     ...measured,
@@ -172,7 +173,7 @@ export function createContinuity(deps: {
     evidence,
     judged: () => judge.judged(),
     ask: deps.askReach ?? askReachBy(clock, deps.dnsServers),
-    onResult: createProbeAlarms({ db: deps.db, clock, log }),
+    alarms: createProbeAlarms({ db: deps.db, clock, log, judges: (routeId) => judge.judges(routeId) }),
     openSecret: deps.openSecret ?? nothingSealed,
   })
   const openSecret = deps.openSecret ?? nothingSealed
@@ -215,7 +216,7 @@ export function createContinuity(deps: {
     board,
     evidence,
     judge,
-    pins: createPins({ db, judge, board }),
+    pins: createPins({ db, clock, judge, board }),
     reports: createReportDesk({ db: deps.db, clock, log, ...measured }),
     reportWatch,
     mailboxes,

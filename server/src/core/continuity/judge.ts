@@ -136,6 +136,7 @@ export function createJudge(deps: {
       lastTick = null
       // Who judges nothing any more must still find out that it sees again: its deliveries are evidence.
       if (deps.sight.isBlind()) await deps.sight.look(clock.now(), [])
+      await sightAlarm.tell(deps.sight.why(), [])
       return
     }
     // Each by its own window: what is longer for some would be read, many times a minute, for all.

@@ -1,6 +1,7 @@
 /**
  * That part of a route is down, as an alarm of its organisation, a line in the log and a number: said when it begins and when
- * it is over, as the board has it. Whoever begins to look ends what one before it left standing and is not so any more.
+ * it is over, as the board has it, by the process that judges the route. One that judges it no longer says nothing more of it;
+ * the next one goes on from what stands: it ends what is not so any more, and raises nothing twice.
  */
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
@@ -8,8 +9,9 @@ import { inOneOrder } from '../../platform/db/repeat.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { standingSubjects } from '../../store/alarms.ts'
 import type { MailboxTrouble } from '../../store/mailbox-trouble.ts'
-import { endAlarm, endEverywhere, raiseAlarm } from '../alarms/index.ts'
+import { endAlarm, raiseAlarm } from '../alarms/index.ts'
 import { PART_OF_A_ROUTE } from './mailbox-rule.ts'
 
 export interface MailboxAlarm {
@@ -17,16 +19,23 @@ export interface MailboxAlarm {
   look(troubles: readonly MailboxTrouble[]): Promise<void>
 }
 
+const LOOK_UP_EVERY_MS = 60_000
+const kind = 'part-down'
+const subjectOf = (routeId: Id): string => `route:${routeId}`
+
 export function createMailboxAlarm(deps: {
   db: Database
   clock: Clock
   log: Log
   metrics?: Metrics
+  /** the routes this process judges */
+  judged: () => Iterable<Id>
   nameOf: (routeId: Id) => string
 }): MailboxAlarm {
   const { db, clock, log, nameOf } = deps
-  /** routes of which it was said; null: nobody has looked yet */
-  let partly: Map<Id, Id> | null = null
+  /** judged routes, and of which organisation it stands there; null: it does not */
+  const stands = new Map<Id, Id | null>()
+  let lookedAt = -Infinity
   let busy = false
   const gauge = deps.metrics?.gauge(
     'holdfast_mailboxes_failing',
@@ -41,26 +50,39 @@ export function createMailboxAlarm(deps: {
       if (one.since !== null) failing.set(one.routeId, [...(failing.get(one.routeId) ?? []), one])
     for (const routeId of failing.keys()) shown.add(routeId)
     for (const routeId of shown) gauge?.set({ route: nameOf(routeId) }, failing.get(routeId)?.length ?? 0)
-    if (partly === null) {
-      // What still is so is raised anew below.
-      await endEverywhere(db, 'part-down')
-      partly = new Map()
+    await lookUp()
+    for (const [routeId, organisationId] of stands) {
+      const people = failing.get(routeId) ?? []
+      const isPartly = people.length >= PART_OF_A_ROUTE
+      if (isPartly && organisationId === null) await begin(routeId, people)
+      if (!isPartly && organisationId !== null) await end(routeId, organisationId)
     }
-    for (const [routeId, people] of failing) {
-      if (people.length < PART_OF_A_ROUTE || partly.has(routeId)) continue
-      const { organisationId, lastText } = people[0]!
-      const facts = { route: nameOf(routeId), people: people.length, detail: lastText ?? '' }
-      const alarm = { organisationId, kind: 'part-down', subject: `route:${routeId}` } as const
-      await inOneOrder(db, (sql) => raiseAlarm(sql, { ...alarm, facts, now: clock.now() }))
-      partly.set(routeId, organisationId)
-      log.error(facts, 'part of a route is down: several mailboxes fail while it takes mail')
-    }
-    for (const [routeId, organisationId] of partly) {
-      if ((failing.get(routeId)?.length ?? 0) >= PART_OF_A_ROUTE) continue
-      await inOneOrder(db, (sql) => endAlarm(sql, { organisationId, kind: 'part-down', subject: `route:${routeId}` }))
-      partly.delete(routeId)
-      log.info({ route: nameOf(routeId) }, 'part of a route was down and is not any more')
-    }
+  }
+
+  /** What stands of the routes that are judged here: asked for one that is new, and now and then. */
+  async function lookUp(): Promise<void> {
+    const judged = new Set(deps.judged())
+    for (const routeId of stands.keys()) if (!judged.has(routeId)) stands.delete(routeId)
+    const isNew = [...judged].some((routeId) => !stands.has(routeId))
+    if (!isNew && clock.monotonic() - lookedAt < LOOK_UP_EVERY_MS) return
+    lookedAt = clock.monotonic()
+    const found = new Map((await standingSubjects(db, kind)).map((one) => [one.subject, one.organisationId]))
+    for (const routeId of judged) stands.set(routeId, found.get(subjectOf(routeId)) ?? null)
+  }
+
+  async function begin(routeId: Id, people: readonly MailboxTrouble[]): Promise<void> {
+    const { organisationId, lastText } = people[0]!
+    const facts = { route: nameOf(routeId), people: people.length, detail: lastText ?? '' }
+    const alarm = { organisationId, kind, subject: subjectOf(routeId), facts, now: clock.now() } as const
+    await inOneOrder(db, (sql) => raiseAlarm(sql, alarm))
+    stands.set(routeId, organisationId)
+    log.error(facts, 'part of a route is down: several mailboxes fail while it takes mail')
+  }
+
+  async function end(routeId: Id, organisationId: Id): Promise<void> {
+    await inOneOrder(db, (sql) => endAlarm(sql, { organisationId, kind, subject: subjectOf(routeId) }))
+    stands.set(routeId, null)
+    log.info({ route: nameOf(routeId) }, 'part of a route was down and is not any more')
   }
 
   return {

@@ -3,10 +3,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { DeliveryState, EvidenceKind, Mode } from '../../platform/codes.ts'
+import { DeliveryState, EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
+import { claimDue } from '../../store/claims.ts'
 import { addEvidence } from '../../store/evidence.ts'
+import { removeRoutes } from '../../store/model.ts'
 import { readAudit } from '../audit/index.ts'
 import { createModeBoard, type LiveBoard } from './board.ts'
 import { createMailboxAlarm } from './mailbox-alarm.ts'
@@ -28,6 +30,7 @@ beforeEach(async () => {
       clock: systemClock,
       log: silentLog,
       board,
+      judged: () => [],
       numbersOf,
       nameOf: () => 'primary',
     })
@@ -38,7 +41,11 @@ beforeEach(async () => {
 // Rows without messages' bytes and copies: nothing a check would find sound.
 afterEach(() => fresh.drop())
 
-const key = (name: string) => ({ organisationId: org.organisationId, personId: org.people[name]!.personId })
+const key = (name: string, routeId = org.routeId) => ({
+  organisationId: org.organisationId,
+  personId: org.people[name]!.personId,
+  routeId,
+})
 /** Also for failures that begin in the next second. */
 async function othersAreTaken(): Promise<void> {
   const good = { organisationId: org.organisationId, routeId: org.routeId, kind: EvidenceKind.good, probe: '', seen: 1 }
@@ -50,7 +57,6 @@ async function fail(name: string, times: number, stage = 'rcpt', deliveryIds: Id
   for (let i = 0; i < times; i++) {
     nodes[i % 2]!.watch.failed({
       ...key(name),
-      routeId: org.routeId,
       deliveryId: deliveryIds[i % deliveryIds.length]!,
       stage,
       text: 'mailbox database offline',
@@ -66,7 +72,7 @@ async function settled(): Promise<void> {
 const decided = (name: string): string[] =>
   nodes.map(({ board }) => board.decision({ ...org, ...org.people[name]!, organisationId: org.organisationId }).by)
 
-async function owe(name: string, more: { attempts?: number; state?: number } = {}): Promise<Id> {
+async function owe(name: string, more: { attempts?: number; state?: number; routeId?: Id } = {}): Promise<Id> {
   const [deliveryId, messageId] = [newId(Date.now()), newId(Date.now())]
   await fresh.db.query(
     `INSERT INTO message (organisation_id, message_id, received_at, direction, envelope_from, size, sha256, body_store, prefix)
@@ -82,12 +88,21 @@ async function owe(name: string, more: { attempts?: number; state?: number } = {
       messageId,
       org.people[name]!.address,
       key(name).personId,
-      org.routeId,
+      more.routeId ?? org.routeId,
       more.state ?? DeliveryState.deferred,
       more.attempts ?? 1,
     ],
   )
   return deliveryId
+}
+async function makeRoute(name: string): Promise<{ routeId: Id }> {
+  const routeId = newId(Date.now())
+  await fresh.db.query(
+    `INSERT INTO route (organisation_id, route_id, name, kind) VALUES ($1, $2, $3, ${RouteKind.primary})`,
+    [org.organisationId, routeId, name],
+  )
+  await Promise.all(nodes.map(({ board }) => board.refresh()))
+  return { routeId }
 }
 const due = (): Promise<unknown> => fresh.db.query('UPDATE mailbox_trouble SET next_try = now()')
 const tries = async (node: number): Promise<Id[]> =>
@@ -152,6 +167,47 @@ test('one success: what waited is due at once, in the order in which it came', a
   expect((await readAudit(fresh.db, org.organisationId, null, 1))[0]).toMatchObject({ action: 'mailbox-well' })
 })
 
+test('somebody with a mailbox at two mail systems: only the mail for the one that fails waits, and each ends by itself', async () => {
+  const { routeId: other } = await makeRoute('second')
+  await othersAreTaken()
+  await fail('bob', 4)
+  const [waits, goes] = [await owe('bob'), await owe('bob', { routeId: other })]
+  await fresh.db.query(`UPDATE delivery SET next_attempt = now()`)
+  const decision = (routeId: Id) => nodes[0]!.board.decision({ ...org.people['bob']!, ...key('bob', routeId) })
+  expect([decision(org.routeId).by, decision(other).by]).toEqual(['mailbox', 'engine'])
+  const pins = nodes[1]!.board.passage([org.organisationId])
+  const wish = { routeIds: [org.routeId, other], limits: [9, 9], nodeId: newId(1), leaseSeconds: 60, pins }
+  expect((await claimDue(fresh.db, wish)).map(({ deliveryId }) => deliveryId)).toEqual([goes])
+
+  // What the healthy one takes says nothing of the other; a failure there counts for itself.
+  nodes[0]!.watch.taken(key('bob', other))
+  await settled()
+  expect(decision(org.routeId).by).toBe('mailbox')
+  nodes[0]!.watch.failed({ ...key('bob', other), deliveryId: newId(1), stage: 'rcpt', text: 'offline' })
+  await settled()
+  expect([decision(org.routeId).by, decision(other).by]).toEqual(['mailbox', 'engine'])
+  nodes[1]!.watch.taken(key('bob'))
+  await settled()
+  expect(decision(org.routeId).by).toBe('engine')
+  expect(nodes[0]!.board.troubles()).toMatchObject([{ routeId: other, since: null, failures: 1 }])
+  expect(await fresh.db.query('SELECT 1 FROM delivery WHERE delivery_id = $1 AND held', [waits])).toHaveLength(1)
+  // With the route goes what was known of mailboxes there.
+  await fresh.db.query('DELETE FROM delivery')
+  await removeRoutes(fresh.db, org.organisationId, [other])
+  expect(await fresh.db.query('SELECT 1 FROM mailbox_trouble')).toEqual([])
+})
+
+test('what is taken costs no look through all that are in trouble', () => {
+  const board = { ...nodes[0]!.board, troubles: () => expect.unreachable('it looks through all') }
+  const watch = createMailboxWatch({
+    ...{ db: fresh.db, clock: systemClock, log: silentLog, board },
+    judged: () => [],
+    numbersOf: () => sensitivities.quick,
+    nameOf: () => 'primary',
+  })
+  for (let n = 0; n < 100; n++) watch.taken({ ...key('bob'), personId: newId(n) })
+})
+
 test('nothing waits for them any more: it ends too', async () => {
   await othersAreTaken()
   await fail('bob', 4)
@@ -175,13 +231,30 @@ test('while the route takes no mail nobody of it tries, and the route is what is
   expect(decided('bob')).toEqual(['engine', 'engine'])
 })
 
+/** Alarms of two processes, by which one of them judges the route; `look`: both look. */
+function partlyDown() {
+  let judge = 0
+  const make = (number: number) =>
+    createMailboxAlarm({
+      ...{ db: fresh.db, clock: systemClock, log: silentLog, nameOf: () => 'primary' },
+      judged: () => (judge === number ? [org.routeId] : []),
+    })
+  const alarms = [make(0), make(1)]
+  return {
+    give: (to: number) => void (judge = to),
+    startAnew: (number: number) => void (alarms[number] = make(number)),
+    look: async () => {
+      for (const [i, alarm] of alarms.entries()) await alarm.look(nodes[i]!.board.troubles())
+      return fresh.db.query<{ kind: string; stands: boolean; facts: unknown }>(
+        'SELECT kind, ended_at IS NULL AS stands, facts FROM alarm ORDER BY opened_at',
+      )
+    },
+  }
+}
+
 test('two at once: part of the route is down, an alarm for as long, once by two processes', async () => {
   await othersAreTaken()
-  const alarms = nodes.map(() => createMailboxAlarm({ db: fresh.db, clock: systemClock, log: silentLog, nameOf: () => 'primary' })) // prettier-ignore
-  const look = async () => {
-    for (const [i, alarm] of alarms.entries()) await alarm.look(nodes[i]!.board.troubles())
-    return fresh.db.query('SELECT kind, ended_at IS NULL AS stands, facts FROM alarm')
-  }
+  const { look } = partlyDown()
   await fail('bob', 4)
   expect(await look()).toEqual([])
   await fail('carol', 4)
@@ -191,4 +264,38 @@ test('two at once: part of the route is down, an alarm for as long, once by two 
   await settled()
   expect(await look()).toEqual([{ kind: 'part-down', stands: false, facts }])
   expect(decided('bob')).toEqual(['mailbox', 'mailbox'])
+})
+
+test('the lease of the route goes on, and processes start: it stands as long as it is so, and is raised once', async () => {
+  await othersAreTaken()
+  const { look, give, startAnew } = partlyDown()
+  const stand = async () => (await look()).map(({ stands }) => stands)
+  await fail('bob', 4)
+  await fail('carol', 4)
+  expect(await stand()).toEqual([true])
+  // Others start, or take over: nothing is new.
+  for (const [to, anew] of [
+    [0, 1],
+    [1, 0],
+    [1, 1],
+    [0, 0],
+  ] as const) {
+    // prettier-ignore
+    give(to)
+    startAnew(anew)
+    expect(await stand()).toEqual([true])
+  }
+  // Whoever judged it before says nothing more of it; whoever judges it now ends it.
+  give(1)
+  expect(await stand()).toEqual([true])
+  nodes[0]!.watch.taken(key('carol'))
+  await settled()
+  expect(await stand()).toEqual([false])
+  await fail('carol', 4)
+  expect(await stand()).toEqual([false, true])
+  give(0)
+  expect(await stand()).toEqual([false, true])
+  nodes[0]!.watch.taken(key('carol'))
+  await settled()
+  expect(await stand()).toEqual([false, false])
 })

@@ -26,10 +26,10 @@ import { appendAudit } from '../audit/index.ts'
 import type { LiveBoard } from './board.ts'
 import { createMailboxAlarm } from './mailbox-alarm.ts'
 import { isInTrouble, tryAgainIn } from './mailbox-rule.ts'
+import { mailboxOf } from './pin-board.ts'
 import type { Sensitivity } from './sensitivity.ts'
 
 export interface MailboxFailure extends MailboxKey {
-  routeId: Id
   deliveryId: Id
   stage: string
   text: string
@@ -38,7 +38,7 @@ export interface MailboxFailure extends MailboxKey {
 export interface Mailboxes {
   /** A reply that speaks of this person's mailbox (mailbox-rule.ts). */
   failed(failure: MailboxFailure): void
-  /** Their primary took mail for them. */
+  /** This primary took mail for them. */
   taken(whose: MailboxKey): void
   /** Their mail that may try now, leased; `[]` where nobody is in trouble. */
   claimTries(nodeId: Id, leaseSeconds: number): Promise<ClaimedDelivery[]>
@@ -61,7 +61,9 @@ export function createMailboxWatch(deps: {
   clock: Clock
   log: Log
   metrics?: Metrics
-  board: Pick<LiveBoard, 'troubles' | 'ofRoute' | 'refresh'>
+  board: Pick<LiveBoard, 'troubles' | 'isInTroubles' | 'ofRoute' | 'refresh'>
+  /** the routes this process judges */
+  judged: () => Iterable<Id>
   numbersOf: (routeId: Id) => Sensitivity
   nameOf: (routeId: Id) => string
 }): MailboxWatch {
@@ -70,8 +72,8 @@ export function createMailboxWatch(deps: {
   let writing: Promise<void> | null = null
   let timer: Timer | null = null
   let looks = 0
-  /** people with failures that this process has seen and the board may not know yet */
-  const seen = new Set<Id>()
+  /** mailboxes with failures that this process has seen and the board may not know yet */
+  const seen = new Set<string>()
   const alarm = createMailboxAlarm(deps)
 
   /** One after the other, in the order in which it happened. */
@@ -102,7 +104,7 @@ export function createMailboxWatch(deps: {
     db.transaction(async (sql) => {
       const isNew =
         action === 'mailbox-fails'
-          ? await enterTrouble(sql, key, tryAgainIn(0, deps.numbersOf(detail.route as Id)))
+          ? await enterTrouble(sql, key, tryAgainIn(0, deps.numbersOf(key.routeId)))
           : Boolean((await endTrouble(sql, key))?.since)
       if (isNew)
         await appendAudit(sql, {
@@ -110,7 +112,7 @@ export function createMailboxWatch(deps: {
           actor: 'engine',
           action,
           subject: `person:${key.personId}`,
-          detail,
+          detail: { route: key.routeId, ...detail },
         })
       return isNew
     })
@@ -119,16 +121,20 @@ export function createMailboxWatch(deps: {
     const { organisationId, personId, routeId, stage, text } = failure
     const known = await noteMailboxFailure(db, { ...failure, atRcpt: stage === 'rcpt' })
     if (known.since !== null || !isInTrouble(known, deps.numbersOf(routeId), known.now)) return false
-    const detail = { route: routeId, failures: known.failures, text: text.slice(0, 200) }
-    if (!(await audited({ organisationId, personId }, 'mailbox-fails', detail))) return false
+    const detail = { failures: known.failures, text: text.slice(0, 200) }
+    if (!(await audited({ organisationId, personId, routeId }, 'mailbox-fails', detail))) return false
     log.warn({ person: personId, route: deps.nameOf(routeId), text }, 'a mailbox fails; its mail waits here')
     return true
   }
 
   async function end(key: MailboxKey, why: string): Promise<boolean> {
-    seen.delete(key.personId)
+    seen.delete(mailboxOf(key))
     const isNews = await audited(key, 'mailbox-well', { why })
-    if (isNews) log.info({ person: key.personId, why }, 'a mailbox is well again; what waited goes home')
+    if (isNews)
+      log.info(
+        { person: key.personId, route: deps.nameOf(key.routeId), why },
+        'a mailbox is well again; what waited goes home',
+      )
     return isNews
   }
 
@@ -149,13 +155,12 @@ export function createMailboxWatch(deps: {
 
   return {
     failed(failure) {
-      if (seen.size < MOST_UNWRITTEN) seen.add(failure.personId)
+      if (seen.size < MOST_UNWRITTEN) seen.add(mailboxOf(failure))
       later(() => note(failure))
     },
     taken(whose) {
-      const { personId, organisationId } = whose
-      if (!seen.has(personId) && !board.troubles().some((one) => one.personId === personId)) return
-      later(() => end({ organisationId, personId }, 'taken'))
+      // Asked for every delivered recipient.
+      if (seen.has(mailboxOf(whose)) || board.isInTroubles(whose)) later(() => end(whose, 'taken'))
     },
     async claimTries(nodeId, leaseSeconds) {
       const routeIds = openRoutes()

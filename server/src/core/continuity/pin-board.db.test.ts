@@ -35,7 +35,7 @@ beforeEach(async () => {
   ])
   await fresh.db.query('UPDATE person SET group_id = $1 WHERE person_id = $2', [groupId, org.people['alice']!.personId])
   boards = [1, 2].map(() => createModeBoard({ db: fresh.db, clock: systemClock, log: silentLog }))
-  pins = createPins({ db: fresh.db, judge: null as unknown as Judge, board: boards[0]! })
+  pins = createPins({ db: fresh.db, clock: systemClock, judge: null as unknown as Judge, board: boards[0]! })
 })
 
 const idOf = { person: () => org.people['alice']!.personId, group: () => groupId, domain: () => org.domainId, organisation: () => org.organisationId } // prettier-ignore
@@ -66,8 +66,8 @@ async function inSql(name: 'alice' | 'bob', board: LiveBoard): Promise<{ mode: n
   )
   const passage = board.passage([org.organisationId], org.routeId)
   const [taken] = await fresh.db.query<{ ok: boolean }>(
-    `SELECT ${passes(3)} AS ok FROM (SELECT $1::uuid AS person_id, $2::text AS recipient) d`,
-    [personId, address, ...passageValues(passage)],
+    `SELECT ${passes(4)} AS ok FROM (SELECT $1::uuid AS person_id, $2::text AS recipient, $3::uuid AS route_id) d`,
+    [personId, address, org.routeId, ...passageValues(passage)],
   )
   return { ...row!, isTaken: taken!.ok }
 }
@@ -183,4 +183,15 @@ test('what is not there cannot be pinned, nor another organisation’s', async (
     code: 'bad-request',
   })
   expect(await fresh.db.query('SELECT 1 FROM mode_pin')).toEqual([])
+})
+
+test('an end that is over already is refused before anything is written, for a route as for everything else', async () => {
+  const until = new Date(Date.now() - 1_000)
+  const refusal = { code: 'bad-request', message: expect.stringContaining('over already') as string }
+  for (const target of ['person', 'group', 'domain', 'organisation'] as const)
+    await expect(set(target, 'hold', { until })).rejects.toMatchObject(refusal)
+  const route = { ...org, pin: 'hold', reason: 'because', actor: 'cli:test', until } as const
+  await expect(pins.pinRoute(route)).rejects.toMatchObject(refusal)
+  expect(await fresh.db.query('SELECT 1 FROM mode_pin')).toEqual([])
+  expect(await readAudit(fresh.db, org.organisationId, null, 10)).toEqual([])
 })

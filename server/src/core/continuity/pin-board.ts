@@ -16,7 +16,6 @@ export interface PinBook {
   about(whose: Addressee): Omit<Voices, 'route'>
   /** The pin of one's own, of the group, of the domain, of the organisation. */
   pin(whose: Addressee, by: PinDecider): PinRow | null
-  trouble(personId: Id | null): MailboxTrouble | null
   /** Whose mail is let through or kept back whatever its route does. */
   passage(organisationIds: ReadonlySet<Id>, canFailAlone: (routeId: Id) => boolean): Omit<Passage, 'others'>
 }
@@ -26,6 +25,10 @@ function domainOf(address: string): string {
   const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase()
   return domainToASCII(domain) || domain
 }
+
+/** The key of a person's mailbox at a route. */
+export const mailboxOf = ({ personId, routeId }: { personId: Id | null; routeId: Id }): string =>
+  `${personId ?? ''} ${routeId}`
 
 export function pinBook(
   pins: readonly PinRow[],
@@ -40,7 +43,7 @@ export function pinBook(
     else if (pin.name !== null) byDomain.set(`${pin.organisationId} ${pin.name}`, pin)
   }
   const groupOf = new Map(members.map(({ groupId, personId }) => [personId, groupId]))
-  const failing = new Map(troubles.filter(({ since }) => since !== null).map((one) => [one.personId, one]))
+  const failing = new Map(troubles.filter(({ since }) => since !== null).map((one) => [mailboxOf(one), one]))
   const isIdle = pins.length === 0 && failing.size === 0
 
   function pin({ organisationId, personId, address }: Addressee, by: PinDecider): PinRow | null {
@@ -59,11 +62,10 @@ export function pinBook(
 
   return {
     pin,
-    trouble: (personId) => (personId === null ? null : (failing.get(personId) ?? null)),
     about(whose) {
       if (isIdle) return nothing
       const said: Omit<Voices, 'route'> = {
-        mailboxFails: whose.personId !== null && failing.get(whose.personId)?.routeId === whose.routeId,
+        mailboxFails: failing.has(mailboxOf(whose)),
       }
       for (const by of ['person', 'group', 'domain', 'organisation'] as const) {
         const found = pin(whose, by)
@@ -78,6 +80,8 @@ export function pinBook(
         holdDomains: [],
         waitDomains: [],
         goDomains: [],
+        failingPersons: [],
+        failingRoutes: [],
       }
       if (isIdle) return passage
       const people = new Map<Id, Id>()
@@ -86,13 +90,18 @@ export function pinBook(
         const group = byId.get(groupId)
         if (group) people.set(personId, group.organisationId)
       }
-      for (const one of failing.values()) if (canFailAlone(one.routeId)) people.set(one.personId, one.organisationId)
       for (const [personId, organisationId] of people) {
         if (!organisationIds.has(organisationId)) continue
         const own = pin({ organisationId, personId, address: '', routeId: '' }, 'person')?.pin
         const group = pin({ organisationId, personId, address: '', routeId: '' }, 'group')?.pin
         const normal = own !== Pin.hold && group !== Pin.hold && (own ?? group) === Pin.normal
         ;(normal ? passage.goPersons : passage.waitPersons).push(personId)
+      }
+      for (const { organisationId, personId, routeId } of failing.values()) {
+        // Who is pinned, alone or with their group, is so at every route.
+        if (!organisationIds.has(organisationId) || people.has(personId) || !canFailAlone(routeId)) continue
+        passage.failingPersons.push(personId)
+        passage.failingRoutes.push(routeId)
       }
       for (const { organisationId, name, pin: kind } of byDomain.values()) {
         if (!organisationIds.has(organisationId)) continue

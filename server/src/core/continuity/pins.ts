@@ -3,6 +3,7 @@
  * away. A pin needs a reason, may end by itself, and is checked against the version the person looked at. Which of several
  * counts: pin-order.ts. Only a primary's route can be pinned: a way out has no mode of its own.
  */
+import type { Clock } from '../../platform/clock.ts'
 import { Pin, PinTarget, RouteKind, wordOf } from '../../platform/codes.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
@@ -43,7 +44,7 @@ const events: Record<PinName, MachineEvent> = {
   hold: { kind: 'pinHold' },
 }
 
-function checked(request: PinRequest): { reason: string; until: Date | null } {
+function checked(request: PinRequest, clock: Clock): { reason: string; until: Date | null } {
   const reason = request.reason.trim()
   if (request.pin !== null && reason === '')
     throw new WireError('bad-request', 'a pin needs a reason: whoever sees it tomorrow must know why')
@@ -51,6 +52,11 @@ function checked(request: PinRequest): { reason: string; until: Date | null } {
   const until = request.until ?? null
   if (until !== null && Number.isNaN(until.getTime()))
     throw new WireError('bad-request', 'the end of the pin is no time')
+  if (request.pin !== null && until !== null && until.getTime() <= clock.now())
+    throw new WireError(
+      'bad-request',
+      `the end of the pin, ${until.toISOString()}, is over already: say a time to come, or none`,
+    )
   return { reason: reason.toWellFormed().replaceAll('\0', ''), until }
 }
 
@@ -70,10 +76,15 @@ async function refuseWayOut(db: Database, request: { organisationId: Id; routeId
 
 const changed = (): WireError => new WireError('conflict', 'this pin has changed since you looked')
 
-export function createPins(deps: { db: Database; judge: Judge; board: Pick<LiveBoard, 'refresh'> }): Pins {
+export function createPins(deps: {
+  db: Database
+  clock: Clock
+  judge: Judge
+  board: Pick<LiveBoard, 'refresh'>
+}): Pins {
   return {
     async pinRoute(request) {
-      const { reason, until } = checked(request)
+      const { reason, until } = checked(request, deps.clock)
       await refuseWayOut(deps.db, request)
       const act = {
         actor: request.actor,
@@ -97,7 +108,7 @@ export function createPins(deps: { db: Database; judge: Judge; board: Pick<LiveB
     },
     async pinTarget(request) {
       const { organisationId, actor, pin, version, target, targetId } = request
-      const { reason, until } = checked(request)
+      const { reason, until } = checked(request, deps.clock)
       const key = { organisationId, target: PinTarget[target], targetId }
       const after = await deps.db.transaction(async (sql) => {
         const before = await readPin(sql, key)

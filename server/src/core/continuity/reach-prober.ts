@@ -126,7 +126,7 @@ export function createReachProber(deps: {
   judged: () => Iterable<Id>
   ask: AskReach
   openSecret: OpenSecret
-  onResult?: ProbeAlarms
+  alarms?: ProbeAlarms
   random?: () => number
 }): ReachProber {
   const { clock, log } = deps
@@ -178,7 +178,7 @@ export function createReachProber(deps: {
     heard.set(key, { outcome, refusals, asked: fingerprint(route, probe) })
     const tookMs = clock.monotonic() - began
     deps.evidence.report({ organisationId, routeId, kind: kindOf[outcome], probe: probe.name, text, tookMs })
-    deps.onResult?.(route, probe.name, result)
+    deps.alarms?.heard(route, probe.name, result)
     if (refusals === 1)
       log.error(
         { route: route.name, probe: probe.name, text },
@@ -196,11 +196,15 @@ export function createReachProber(deps: {
 
   function sync(): void {
     const next = new Map<string, { routeId: Id; name: string }>()
+    const names = new Map<Id, Set<string>>()
     for (const routeId of deps.judged()) {
       const route = deps.routes.get(routeId)
       if (route?.kind !== RouteKind.primary) continue
-      for (const { name } of questionsOf(route)) next.set(keyOf(routeId, name), { routeId, name })
+      const questions = questionsOf(route)
+      names.set(routeId, new Set(questions.map(({ name }) => name)))
+      for (const { name } of questions) next.set(keyOf(routeId, name), { routeId, name })
     }
+    void deps.alarms?.keep(names)
     asked = next
     rounds.keep(new Set(next.keys()))
     for (const [key, last] of heard) {

@@ -234,7 +234,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   /** What became of a person's mail says something of their mailbox. */
   function heard({ organisationId, routeId }: Job, personId: Id, deliveryId: Id, result: RecipientResult): void {
-    if (result.outcome === 'delivered') deps.mailboxes.taken({ organisationId, personId })
+    if (result.outcome === 'delivered') deps.mailboxes.taken({ organisationId, personId, routeId })
     else if (result.outcome === 'deferred' && speaksOfMailbox(result))
       deps.mailboxes.failed({ organisationId, personId, routeId, deliveryId, stage: result.stage, text: result.text })
   }

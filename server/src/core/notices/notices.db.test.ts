@@ -15,7 +15,7 @@ import { newId, type Id } from '../../platform/ids.ts'
 import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
-import { claimWalks, nextPeople, settlePage } from '../../store/notices.ts'
+import { claimWalks, MOST_TELL_TRIES, nextPeople, settlePage } from '../../store/notices.ts'
 import { ensureStandardFolders } from '../../store/folders.ts'
 import { listDeliveries } from '../../store/queue-view.ts'
 import { attemptsOf, readMessage } from '../../store/trace.ts'
@@ -41,6 +41,8 @@ let org: MadeOrganisation
 let routes: RouteBook
 let sees = true
 let quietFor: (personId: Id | null) => boolean
+/** the queue takes nothing for them */
+let brokenFor: Set<string>
 const processes: Process[] = []
 
 /** One process of the role work; how long it has judged is its own clock's. */
@@ -62,7 +64,13 @@ async function process(): Promise<Process> {
     ensureFolders: () => Promise.resolve(),
   })
   const notices = createPeopleNotices({
-    ...{ db, clock, log, keys, config, accept, directory, routes },
+    ...{ db, clock, log, keys, config, directory, routes },
+    accept: {
+      accept: (incoming) =>
+        incoming.deliveries.some(({ recipient }) => brokenFor.has(recipient))
+          ? Promise.reject(new Error('it breaks'))
+          : accept.accept(incoming),
+    },
     judge: { judges: (routeId) => routeId === org.routeId, sees: () => sees },
     quiet: { holds: ({ personId }) => (quietFor(personId) ? { windowId: '', name: 'night', until: 0 } : null) },
     routing: createRouting({ board, directory, clock: systemClock, hasRoom: () => false }),
@@ -117,6 +125,7 @@ beforeEach(async () => {
   await routes.refresh()
   sees = true
   quietFor = () => false
+  brokenFor = new Set()
 })
 afterEach(async () => {
   await expectSound(fresh.db, diskBlobStore('/nonexistent'))
@@ -322,6 +331,69 @@ describe('once, whatever happens', () => {
     expect(new Set(mails.map(({ recipient }) => recipient)).size).toBe(1000)
     expect(mails).toHaveLength(1000)
   }, 120_000)
+})
+
+describe('one whose notice fails each time', () => {
+  const addresses = { alice: 'Alice.Martin@home.example', bob: 'bob@home.example' } as const
+  /** The first of the walk, in whose way the other would stand. */
+  function first(): { fails: string; goes: string } {
+    const [one, other] = (['alice', 'bob'] as const).toSorted((a, b) =>
+      org.people[a]!.personId < org.people[b]!.personId ? -1 : 1,
+    )
+    return { fails: addresses[one!], goes: addresses[other!] }
+  }
+  const recipients = async () => (await sent()).map(({ recipient }) => recipient)
+  async function again(one: Process): Promise<void> {
+    await fresh.db.query(`UPDATE person_notice SET again_at = now() WHERE again_at IS NOT NULL`)
+    await fresh.db.query(`UPDATE outage SET walker_until = '-infinity'`)
+    await work(one)
+  }
+  const noted = async () => (await fresh.db.query('SELECT told, failed, over_told AS over FROM outage'))[0]
+
+  test('stands in nobody’s way, and is told when it works again', async () => {
+    const one = await process()
+    const { fails, goes } = first()
+    brokenFor.add(fails)
+    await setMode(Mode.emergency, 60)
+    await work(one)
+    expect(await recipients()).toEqual([goes])
+    await again(one)
+    expect(await acts()).toEqual(['notices-begun'])
+    brokenFor.clear()
+    // Not before its time.
+    await fresh.db.query(`UPDATE outage SET walker_until = '-infinity'`)
+    await work(one)
+    expect(await recipients()).toEqual([goes])
+    await again(one)
+    expect((await recipients()).sort()).toEqual([addresses.alice, addresses.bob])
+    expect(await noted()).toEqual({ told: 2, failed: 0, over: 0 })
+    expect(await acts()).toEqual(['notices-begun', 'notices-sent'])
+  })
+
+  test('not for ever, and the same when it is over', async () => {
+    const one = await process()
+    const { fails, goes } = first()
+    brokenFor.add(fails)
+    await setMode(Mode.emergency, 60)
+    await work(one)
+    await fresh.db.query(`UPDATE person_notice SET tries = ${MOST_TELL_TRIES - 1} WHERE tries > 0`)
+    await again(one)
+    expect(await noted()).toEqual({ told: 1, failed: 1, over: 0 })
+    expect(await acts()).toEqual(['notices-begun', 'notices-sent'])
+
+    await setMode(Mode.normal, 6)
+    await fresh.db.query(
+      `UPDATE outage SET began_at = now() - interval '1 hour', calm_since = now() - interval '6 minutes'`,
+    )
+    brokenFor.add(goes)
+    await work(one)
+    expect(await acts()).toEqual(['notices-begun', 'notices-sent'])
+    await fresh.db.query(`UPDATE person_notice SET tries = ${MOST_TELL_TRIES - 1} WHERE tries > 0`)
+    await again(one)
+    await again(one)
+    expect(await noted()).toEqual({ told: 1, failed: 1, over: 0 })
+    expect(await acts()).toEqual(['notices-begun', 'notices-sent', 'notices-ended'])
+  })
 })
 
 describe('by an admin', () => {

@@ -2,6 +2,9 @@
  * The walk over the people of an outage: some at a time, paged by key, one process at a time (a claim that runs out), so
  * that five thousand people are minutes of small transactions and no burst. What was queued is noted with the walk's place
  * in one transaction; what a crash leaves between queue and note is found by its message id and not sent again.
+ *
+ * Failure: whoever could not be told because of our own trouble is noted and stands in nobody's way; the walk comes back to
+ * them, ever more seldom and not for ever (store/notices.ts).
  */
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
@@ -13,6 +16,7 @@ import {
   nextOverPeople,
   nextPeople,
   settlePage,
+  TELL_LATER,
   type NoticePerson,
   type Settled,
   type WalkingOutage,
@@ -22,7 +26,7 @@ import type { SendNotice } from './mail.ts'
 
 const AT_ONCE = 25
 const CLAIM_SECONDS = 60
-/** People whom Quiet Time kept from being told are looked at again so much later. */
+/** People whom Quiet Time, or our own trouble, kept from being told are looked at again so much later. */
 const AGAIN_SECONDS = 60
 
 export interface WalkDeps {
@@ -57,23 +61,22 @@ export function createWalk(deps: WalkDeps): () => Promise<number> {
     return { personId, why }
   }
 
+  /** Our own trouble, perhaps with this one alone: the walk goes on to the next. */
+  const later =
+    ({ personId }: NoticePerson) =>
+    (error: unknown): Settled => {
+      log.warn({ personId, err: String(error) }, 'a person could not be told of an outage; tried again later')
+      return { personId, why: TELL_LATER }
+    }
+
   async function page(outage: WalkingOutage): Promise<number> {
     const isOver = outage.overAt !== null
     const people = isOver ? await nextOverPeople(db, outage, atOnce) : await nextPeople(db, outage, atOnce)
     const settled: Settled[] = []
-    let failure: unknown = null
-    for (const person of people) {
-      try {
-        settled.push(await tellOne(outage, person))
-      } catch (error) {
-        // Our own trouble: the walk goes on from here.
-        failure = error
-        break
-      }
-    }
+    for (const person of people) settled.push(await tellOne(outage, person).catch(later(person)))
     await db.transaction(async (sql) => {
       await settlePage(sql, outage, settled)
-      if (people.length > 0 || failure !== null) return
+      if (people.length > 0) return
       const ended = await endWalk(sql, outage, AGAIN_SECONDS)
       if (ended)
         await appendAudit(sql, {
@@ -84,7 +87,6 @@ export function createWalk(deps: WalkDeps): () => Promise<number> {
           detail: { outage: outage.outageId, ...ended },
         })
     })
-    if (failure !== null) throw failure
     return settled.length
   }
 
