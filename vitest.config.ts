@@ -57,7 +57,9 @@ export default defineConfig({
           ],
           testTimeout: 240_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // They mostly wait for time-outs and programs. Each has its own folders and ports; bounds of seconds are twice what is
+          // promised, so that one beside it does not matter.
+          maxWorkers: 2,
         },
       },
       { extends: true, test: { name: 'web', include: ['web/src/**/*.test.ts', 'web/src/**/*.test.tsx'] } },
