@@ -119,7 +119,7 @@ async function shots(size, scheme, locale, names, mode) {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     if (wide > 0) fault(`${tag} ${name}: ${wide} px wider than the screen`)
     const cutOff = await page.evaluate(() =>
-      [...document.querySelectorAll('button, .mail-folder, label, .mode-word, .admin-tabs a')]
+      [...document.querySelectorAll('button, .mantine-Button-label, .mail-folder, label, .mode-word, .admin-tabs a')]
         .filter(
           (each) =>
             each.getClientRects().length &&

@@ -53,7 +53,7 @@ test('commands on one data folder share the database of whoever started it; the 
   expect(JSON.parse(ran[2].out)).toMatchObject({ problems: [] })
   const later = await holdfast('migrate', '--check')
   expect(later).toMatchObject({ code: 0, err: '' })
-}, 60_000)
+}, 180_000)
 
 test('doctor makes nothing in a mistyped folder', async () => {
   const mistyped = join(folder, 'mistyped')
@@ -62,7 +62,7 @@ test('doctor makes nothing in a mistyped folder', async () => {
     expect({ code, out }).toMatchObject({ code: 2, out: expect.stringContaining('There is no Holdfast in') as string })
   }
   expect(existsSync(mistyped)).toBe(false)
-}, 60_000)
+}, 180_000)
 
 test('doctor says for every line ok or what to do', async () => {
   const { code, out } = await holdfast('doctor', '--json')
@@ -72,7 +72,7 @@ test('doctor says for every line ok or what to do', async () => {
   )
   for (const finding of findings) expect(finding.standing === 'ok', JSON.stringify(finding)).toBe(finding.remedy === '')
   expect(code).toBe(findings.some((finding) => finding.standing === 'wrong') ? 1 : 0)
-}, 60_000)
+}, 180_000)
 
 test('wrong calls and wrong configuration end with 2, in JSON when asked', async () => {
   const file = join(folder, 'wrong.yaml')
@@ -84,7 +84,7 @@ test('wrong calls and wrong configuration end with 2, in JSON when asked', async
   expect(unknown.code).toBe(2)
   expect(config.code).toBe(2)
   expect((JSON.parse(config.out) as { error: { text: string } }).error.text).toContain('Did you mean hostname?')
-}, 60_000)
+}, 180_000)
 
 // A database that is given is a safe one: the case does not exist there.
 const whereWeRunIt = (name: string, run: () => Promise<void>, ms: number): void => {
@@ -140,7 +140,7 @@ test('a missing master key is not replaced while secrets are sealed with it: ser
   } finally {
     rmSync(data, { recursive: true, force: true })
   }
-}, 60_000)
+}, 180_000)
 
 test('mode pins the route of a mail system; of a way out it says what to do instead', async () => {
   const storage = await openStorage({
@@ -157,4 +157,4 @@ test('mode pins the route of a mail system; of a way out it says what to do inst
   )
   expect(pinned).toMatchObject({ code: 0, out: expect.stringContaining('pinned hold by cli:') as string })
   expect(refused).toMatchObject({ code: 1, out: '', err: expect.stringContaining('outboundRoute') as string })
-}, 60_000)
+}, 180_000)

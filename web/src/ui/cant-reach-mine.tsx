@@ -28,7 +28,7 @@ export function CantReachMine() {
         <Button
           variant="default"
           size="xs"
-          className="button-wraps"
+
           loading={state === 'busy'}
           onClick={() => void report()}
         >

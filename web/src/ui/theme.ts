@@ -29,7 +29,8 @@ export const theme = createTheme({
   fontFamilyMonospace: 'var(--mono)',
   respectReducedMotion: true,
   components: {
-    Button: Button.extend({ defaultProps: { h: 44 } }),
+    // Its words may be a sentence: on a narrow screen in German it takes two lines.
+    Button: Button.extend({ defaultProps: { h: 'auto', mih: 44, py: 4, classNames: { label: 'button-label' } } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', size: 44, color: 'gray' } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'md' } }),
     PasswordInput: PasswordInput.extend({ defaultProps: { size: 'md' } }),

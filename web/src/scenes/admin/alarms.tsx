@@ -59,7 +59,7 @@ export function AlarmsScene() {
                   {row.answerable && (
                     <Button
                       size="compact-sm"
-                      h="var(--row-act)"
+                      mih="var(--row-act)"
                       className="row-act"
                       onClick={() => void act(row, 'answer')}
                     >
@@ -69,7 +69,7 @@ export function AlarmsScene() {
                   {row.acknowledgedAt === null && (
                     <Button
                       size="compact-sm"
-                      h="var(--row-act)"
+                      mih="var(--row-act)"
                       className="row-act"
                       variant="default"
                       onClick={() => void act(row, 'acknowledge')}

@@ -63,7 +63,7 @@ export function LearnedList({ org }: { org: string }) {
           <div>
             <Button
               variant="default"
-              className="button-wraps"
+
               onClick={() => setForgetting({ domain, count: chosen.known + chosen.refused })}
             >
               {t('learned.forgetDomain')}
@@ -89,7 +89,7 @@ export function LearnedList({ org }: { org: string }) {
               may ? (
                 <Button
                   size="compact-sm"
-                  h="var(--row-act)"
+                  mih="var(--row-act)"
                   className="row-act"
                   variant="default"
                   onClick={() => setForgetting({ address: row.address })}

@@ -52,7 +52,7 @@ export function Notices({ org, routeId, mayAct }: { org: string; routeId: string
           {!(isOpen && isTold) && (
             <Button
               variant="default"
-              className="button-wraps"
+
               disabled={people === 0 || !one.hasUrl}
               onClick={() => setTelling(true)}
             >
@@ -60,7 +60,7 @@ export function Notices({ org, routeId, mayAct }: { org: string; routeId: string
             </Button>
           )}
           {maySuppress && (
-            <Button variant="default" className="button-wraps" onClick={() => void suppress()}>
+            <Button variant="default" onClick={() => void suppress()}>
               {t('notices.suppress')}
             </Button>
           )}

@@ -154,7 +154,7 @@ export function QueueScene() {
                 <div className="line">
                   <Button
                     size="compact-sm"
-                    h="var(--row-act)"
+                    mih="var(--row-act)"
                     className="row-act"
                     variant="default"
                     onClick={() => void act(row, 'retry')}
@@ -163,7 +163,7 @@ export function QueueScene() {
                   </Button>
                   <Button
                     size="compact-sm"
-                    h="var(--row-act)"
+                    mih="var(--row-act)"
                     className="row-act"
                     variant="default"
                     onClick={() => setCancelling(row)}

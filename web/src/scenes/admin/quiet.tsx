@@ -108,7 +108,7 @@ export function QuietScene() {
                   mayAct ? (
                     <Button
                       size="compact-sm"
-                      h="var(--row-act)"
+                      mih="var(--row-act)"
                       className="row-act"
                       variant="default"
                       onClick={() => void letGo(row)}

@@ -44,7 +44,7 @@ export function CantReach({ name }: { name: string }) {
     )
   if (!open)
     return (
-      <Button variant="subtle" fullWidth className="button-wraps" aria-expanded={false} onClick={() => setOpen(true)}>
+      <Button variant="subtle" fullWidth aria-expanded={false} onClick={() => setOpen(true)}>
         {t('cantReach.open')}
       </Button>
     )
