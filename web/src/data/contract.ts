@@ -9,6 +9,7 @@ export type {
   ModePin,
   ModePins,
   Organisation,
+  ParkedAssigned,
   ParkedItem,
   Person,
   QueueItem,
