@@ -48,6 +48,7 @@ const scenes = {
   queue: ['/admin/o1/queue', '.table'],
   alarms: ['/admin/o1/alarms', '.table'],
   parking: ['/admin/o1/parking', '.table'],
+  assign: ['/admin/o1/parking', '.parking-assign', 'Enter', '.mantine-Modal-body input'],
   returns: ['/admin/o1/returns', '.table'],
   ledger: ['/admin/o1/returns/v1', '.table'],
   quiet: ['/admin/o1/quiet', '.quiet-week'],

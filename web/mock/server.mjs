@@ -189,6 +189,23 @@ const queued = Array.from({ length: 60 }, (_, at) => ({
   size: 4200 + at * 311,
   route: 'primary',
 }))
+let parked = queued.slice(0, 3).map((item, at) => ({
+  ...item,
+  state: 'parked',
+  ...(at === 2
+    ? { reason: 'unknown-recipient-parked', recipient: 'accounts.old@example.com', lastAttempt: null, seenBy: null }
+    : {
+        reason: 'sender-not-aligned',
+        lastAttempt: {
+          at: ago(9),
+          reason: 'recipient-refused',
+          reply: '550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table',
+        },
+        seenBy: 'The Boss',
+      }),
+  parkedAt: ago(9),
+  seenAt: null,
+}))
 const route = () => ({
   id: 'r1',
   name: 'mail.example.com',
@@ -610,22 +627,13 @@ const api = {
     ],
     next: null,
   }),
-  'GET /organisations/o1/parking': () =>
-    page(
-      queued.slice(0, 2).map((item) => ({
-        ...item,
-        state: 'parked',
-        reason: 'sender-not-aligned',
-        parkedAt: ago(9),
-        lastAttempt: {
-          at: ago(9),
-          reason: 'recipient-refused',
-          reply: '550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table',
-        },
-        seenBy: 'The Boss',
-        seenAt: null,
-      })),
-    ),
+  'GET /organisations/o1/parking': () => page(parked),
+  'POST /organisations/o1/parking/d2/assign': ({ address }) => {
+    if (address !== 'alice@example.com')
+      return [404, { error: { code: 'unknown-recipient', text: 'There is nobody with this address here' } }]
+    parked = parked.filter(({ deliveryId }) => deliveryId !== 'd2')
+    return { address, outcome: mode === 'normal' ? 'queued' : 'waits' }
+  },
   'GET /organisations/o1/returns': () =>
     page([
       {

@@ -88,6 +88,7 @@ test('a refusal beside a running server is one error too', async () => {
       ['queue', act, id],
       /does not exist/,
     ]),
+    [['queue', 'assign', id, 'alice@harbour.test'], /does not exist/],
     [['import', folder], /has no manifest.json/],
     [['export', folder, '--all'], /not empty/],
   ]

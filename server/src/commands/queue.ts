@@ -1,7 +1,7 @@
-/** `holdfast queue`: what waits, what is parked; retry, cancel, release, drop one delivery. Every act has its audit row. */
+/** `holdfast queue`: what waits, what is parked; retry, cancel, release, assign, drop one delivery. Every act has its audit row. */
 import type { Command } from 'commander'
-import type { DeliveryAct, QueueFilter } from '../core/trace/index.ts'
-import { actOnDelivery, listParked, namesOf, readQueue } from '../core/trace/index.ts'
+import type { Assigned, DeliveryAct, QueueFilter } from '../core/trace/index.ts'
+import { actOnDelivery, assignParked, listParked, namesOf, readQueue } from '../core/trace/index.ts'
 import { DeliveryState } from '../platform/codes.ts'
 import { presentParked, presentQueueItem, waitText } from '../servers/admin/present.ts'
 import type { OrganisationOption } from './choose.ts'
@@ -84,6 +84,23 @@ const act = (what: DeliveryAct) => async (delivery: string, _options: QueueOptio
   })
 }
 
+const outcomes: Record<Assigned['outcome'], (address: string) => string> = {
+  queued: (address) => `It goes on to ${address}.`,
+  waits: (address) =>
+    `It is for ${address} now, and waits with the rest of their mail until their mail system takes it.`,
+  already: (address) => `${address} has this message already: nothing is sent a second time.`,
+}
+
+async function assign(delivery: string, address: string, options: QueueOptions): Promise<void> {
+  const deliveryId = idArgument(delivery)
+  await withContext(options, async ({ db, clock, actor }) => {
+    const organisation = await chooseOrganisation(db, options)
+    const request = { organisationId: organisation.id, deliveryId, address, actor }
+    const assigned = await assignParked({ db, clock }, request)
+    show(options, { deliveryId, act: 'assign', ...assigned }, outcomes[assigned.outcome](assigned.address))
+  })
+}
+
 export function register(program: Command): void {
   const queue = withOrganisation(addCommand(program, 'queue', 'what waits to be delivered; retry, cancel, parked'))
     .option('--state <state>', words.join(', '))
@@ -103,4 +120,10 @@ export function register(program: Command): void {
   one('seen', 'note that the parked one was looked at')
   one('release', 'put the parked one back into the queue')
   one('drop', 'give the parked one up for good')
+  withOrganisation(addCommand(queue, 'assign', 'say whose the parked one is, where nobody knew the address'))
+    .argument('<delivery>', 'its id')
+    .argument('<address>', 'an address of the person')
+    .action((delivery: string, address: string, _options: QueueOptions, command: Command) =>
+      assign(delivery, address, command.optsWithGlobals<QueueOptions>()),
+    )
 }

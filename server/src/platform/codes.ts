@@ -142,6 +142,10 @@ export const reasons = [
   'undeleted-by-person',
   'cancelled-by-admin',
   'released-by-admin',
+  // an admin said whose it is
+  'assigned-by-admin',
+  // assigned to somebody who gets, got or deleted the same message already
+  'already-theirs',
   'expired',
   'loop',
   'unknown-recipient-later',

@@ -13,6 +13,7 @@ export type {
   ModePin,
   ModePins,
   Organisation,
+  ParkedAssigned,
   ParkedItem,
   Person,
   QueueItem,

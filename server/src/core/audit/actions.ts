@@ -72,6 +72,7 @@ export const auditActions = [
   'deletions-confirmed',
   'parked-seen',
   'parked-released',
+  'parked-assigned',
   'parked-dropped',
   // looking at what belongs to others
   'trace-read',

@@ -106,6 +106,12 @@ export function flowIn(mode: Mode, traffic: Traffic): Flow {
   return modeTable[wordOf(Mode, mode)][traffic]
 }
 
+/** Whether mail that comes in for somebody in this mode waits for a return. */
+export function waitsIn(mode: Mode, isProtected: boolean): boolean {
+  const flow = flowIn(mode, isProtected ? 'inboundProtected' : 'inboundOthers')
+  return flow !== 'relay' && flow !== 'attempt'
+}
+
 /** Whether a route in this mode is asked about strangers. */
 export const isAskedIn = (mode: Mode): boolean => modeTable[wordOf(Mode, mode)].callouts === 'on'
 

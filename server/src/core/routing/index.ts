@@ -3,13 +3,13 @@ export { CANARY_MARK, createOwnId, type OwnId } from './own-id.ts'
 export { mailDate } from '../../protocols/mime/date.ts'
 export { receivedLine, type Hop } from './received.ts'
 export { createReturnPaths, mayBeReturned, memberKey, type ReturnPaths } from './return-paths.ts'
+export { copyFor, keepsCopy, threadIdOf } from './copies.ts'
 export {
   createRouting,
   type Posting,
-  threadIdOf,
   type Routed,
   type RoutedRecipient,
   type RouteInput,
   type Routing,
 } from './routing.ts'
-export { FINALS_PER_MESSAGE } from './spread.ts'
+export { FINALS_PER_MESSAGE, originalOf } from './spread.ts'

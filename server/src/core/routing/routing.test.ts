@@ -8,7 +8,8 @@ import type { Flow, ModeBoard } from '../continuity/index.ts'
 import type { Recipient } from '../directory/index.ts'
 import { createOwnId } from './own-id.ts'
 import { receivedLine } from './received.ts'
-import { createRouting, threadIdOf } from './routing.ts'
+import { threadIdOf } from './copies.ts'
+import { createRouting } from './routing.ts'
 
 const organisationId = newId(1)
 const recipient = (local: string, change: Partial<Recipient> = {}): Recipient => ({

@@ -3,7 +3,6 @@
  * them a copy with its place in the Inbox. The mode decides delivery, never visibility; whether a mailbox exists here is
  * never asked (promise 6): the scopes of the directory say who gets a copy and who a placement.
  */
-import { hash } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
 import { CopySource, Flag, StandardFolder, type Reason } from '../../platform/codes.ts'
 import { toWireError, WireError } from '../../platform/errors.ts'
@@ -12,6 +11,7 @@ import type { Addressee, ModeBoard } from '../continuity/index.ts'
 import type { Directory, MailingList, Recipient } from '../directory/index.ts'
 import { refusalOf } from '../lists/index.ts'
 import type { NewCopy, NewDelivery } from '../queue/index.ts'
+import { copyFor, keepsCopy } from './copies.ts'
 import { memberKey, type ReturnPaths } from './return-paths.ts'
 import { spread, type Final, type Onward } from './spread.ts'
 
@@ -81,16 +81,6 @@ export interface Outbound extends Routed {
   postings: Posting[]
 }
 
-/** A thread's id for one person: the same root gives the same thread, whatever order the messages come in. */
-export function threadIdOf(personId: Id, root: string | null, fallback: Id): Id {
-  if (root === null) return fallback
-  const hex = hash('sha256', `${personId} ${root}`)
-  // RFC 9562 section 5.8: version 8, a value of our own making.
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
-
-const DAY_MS = 86_400_000
-
 export function createRouting(deps: {
   board: ModeBoard
   directory: Directory
@@ -132,26 +122,6 @@ export function createRouting(deps: {
     }
   }
 
-  function copyFor(
-    recipient: Recipient,
-    personId: Id,
-    input: RouteInput,
-    as: { deliveryId: Id | null; source: NewCopy['source']; folderNo: number; flags: number },
-  ): NewCopy {
-    const copyId = newId(input.receivedAt)
-    return {
-      copyId,
-      personId,
-      source: as.source,
-      expiresAt: recipient.rollingCopy ? input.receivedAt + recipient.retentionDays * DAY_MS : Infinity,
-      policy: recipient.rollingCopy ? `organisation:${recipient.retentionDays}d` : 'owed',
-      deliveryId: as.deliveryId,
-      threadId: threadIdOf(personId, input.threadRoot, copyId),
-      folderNo: recipient.isProtected ? as.folderNo : null,
-      flags: as.flags,
-    }
-  }
-
   function inbound(input: RouteInput, recipients: readonly RoutedRecipient[]): Routed {
     const deliveries: NewDelivery[] = []
     const copies = new Map<Id, NewCopy>()
@@ -174,7 +144,7 @@ export function createRouting(deps: {
       const { personId } = recipient
       // One person under two addresses gets two deliveries, as the sender asked, but sees the message once. A loop is
       // parked, but it was accepted and may be released: it is visible like everything else.
-      if (personId !== null && (recipient.rollingCopy || recipient.isProtected) && !copies.has(personId))
+      if (personId !== null && keepsCopy(recipient) && !copies.has(personId))
         copies.set(
           personId,
           copyFor(recipient, personId, input, {
@@ -207,7 +177,7 @@ export function createRouting(deps: {
   }
 
   function sent(input: RouteInput, author: Recipient): NewCopy | null {
-    if (author.personId === null || !(author.rollingCopy || author.isProtected)) return null
+    if (author.personId === null || !keepsCopy(author)) return null
     return copyFor(author, author.personId, input, {
       deliveryId: null,
       source: CopySource.sent,

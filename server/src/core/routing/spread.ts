@@ -26,6 +26,8 @@ export interface Final extends RoutedRecipient {
 
 const keyOf = ({ personId, folded }: Recipient): string => personId ?? folded
 const isPlain = (address: string): boolean => /^[\x21-\x7e]+$/.test(address)
+/** The address that the sender wrote to, as the next hop is told it (RFC 3461 section 4.2); null: it cannot be written so. */
+export const originalOf = (written: string): string | null => (isPlain(written) ? `rfc822;${written}` : null)
 
 export function spread(recipients: readonly RoutedRecipient[], { seen, senderFrom }: Onward): Final[] {
   const finals: Final[] = recipients.filter(({ recipient }) => !recipient.redirect)
@@ -33,7 +35,7 @@ export function spread(recipients: readonly RoutedRecipient[], { seen, senderFro
   for (const { recipient, notify, orcpt, looped = false } of recipients) {
     const { redirect, address: via } = recipient
     if (!redirect) continue
-    const original = orcpt ?? (isPlain(via) ? `rfc822;${via}` : null)
+    const original = orcpt ?? originalOf(via)
     for (const to of redirect.to) {
       if (named.has(keyOf(to))) continue
       named.add(keyOf(to))

@@ -1,6 +1,8 @@
 /** Looking at the way of a message, at queue and people; and the acts of admins on deliveries. */
 export { actOnDelivery } from './acts.ts'
 export type { DeliveryAct, DeliveryActRequest } from './acts.ts'
+export { assignParked } from './assign.ts'
+export type { Assigned } from './assign.ts'
 export { searchTrace } from './search.ts'
 export { pageOf, readQueue, readTrace } from './views.ts'
 export type { FullTrace, Page, QueueAsk, QueueFilter } from './views.ts'

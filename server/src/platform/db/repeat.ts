@@ -2,7 +2,7 @@
  * Transactions that meet: `apply`, what people do to windows of Quiet Time, and the setter of modes lock rows of the same
  * tables. They take them in one order, so that none waits for another that waits for it:
  *
- * 1. the model's lock (apply only), and what it consists of
+ * 1. the model's lock (apply, and an admin who says whose a parked message is), and what it consists of
  * 2. the generations: of the directory, then of Quiet Time
  * 3. a route's mode
  * 4. deliveries

@@ -164,6 +164,7 @@ const bodies: Partial<Record<string, object>> = {
   forgetKnown: { address: 'nobody@matrix.test' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
+  parkedAssign: { address: 'nobody@else.test' },
   changePassword: { current: 'not this one', next: 'nor this one here' },
 }
 const pathOf = (path: string): string =>
@@ -418,6 +419,42 @@ describe('answers', () => {
     expect(
       (await ask({ method: 'GET', path: at(`audit?after=${acts.next}`), as: 'auditor' })).json.items.length,
     ).toBeGreaterThan(0)
+  })
+
+  test('whose parked mail is, said by its address: what became of it, or in a code why not', async () => {
+    const [lost, its] = [newId(Date.now()), newId(Date.now())]
+    await fresh.db.query(
+      `INSERT INTO message (organisation_id, message_id, received_at, direction, envelope_from, message_id_header, size, sha256, body_store, prefix)
+       VALUES ($1, $2, now(), 1, 'sender@else.test', '<lost@else.test>', 10, '\\x00', 1, '')`,
+      [org.organisationId, its],
+    )
+    await fresh.db.query(
+      `WITH d AS (INSERT INTO delivery (organisation_id, delivery_id, message_id, recipient, route_id, state, reason, next_attempt, accepted_at, finished_at)
+         VALUES ($1, $2, $3, $4, $5, 13, 'unknown-recipient-parked', now(), now(), now()))
+       INSERT INTO parking (organisation_id, delivery_id, reason) VALUES ($1, $2, 'unknown-recipient-parked')`,
+      [org.organisationId, lost, its, `lost@${org.domain}`, org.routeId],
+    )
+    const path = `/organisations/${org.organisationId}/parking/${lost}/assign`
+    const assign = (address: unknown, as: RoleWord = 'admin') => ask({ method: 'POST', path, as, body: { address } })
+    const [mine, theirs] = [org.people['Helpdesk']!.address, other.people['Stranger']!.address]
+    expect(await assign(mine, 'auditor')).toMatchObject({ status: 403, code: 'forbidden' })
+    for (const nobody of [`lost@${org.domain}`, theirs, 'someone@elsewhere.test'])
+      expect(await assign(nobody)).toMatchObject({ status: 404, code: 'unknown-recipient' })
+    expect(await assign('lost')).toMatchObject({ status: 400, code: 'address-syntax-recipient' })
+    expect(await assign(7)).toMatchObject({ status: 400, code: 'bad-request' })
+    expect(await assign('x'.repeat(321))).toMatchObject({ status: 400, code: 'bad-request' })
+    expect(await assign(mine)).toMatchObject({ status: 200, json: { address: mine, outcome: 'queued' } })
+    expect(await assign(mine)).toMatchObject({ status: 409, code: 'conflict' })
+    const [row] = (
+      await ask({ method: 'GET', path: `/organisations/${org.organisationId}/audit?limit=1`, as: 'auditor' })
+    ).json.items as object[]
+    expect(row).toMatchObject({ act: 'parked-assigned', actorName: 'Admin', thingName: mine })
+    const { deliveries } = (
+      await ask({ method: 'GET', path: `/organisations/${org.organisationId}/trace/${its}`, as: 'admin' })
+    ).json as { deliveries: object[] }
+    expect(deliveries).toMatchObject([
+      { state: 'ready', reason: 'assigned-by-admin', recipient: mine, via: `lost@${org.domain}` },
+    ])
   })
 
   test('deleted here and still owed: shown to the one it belongs to, cancelled when confirmed as shown', async () => {

@@ -1,4 +1,4 @@
-/** The parking lot: never a silent drop. Each row is looked at by somebody: seen, delivered again, or dropped by name. */
+/** The parking lot: never a silent drop. Each row is looked at by somebody: seen, delivered again, given to whose it is, or dropped by name. */
 import { Button, Modal } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
@@ -11,6 +11,7 @@ import { errorText } from '../../lib/sentence.ts'
 import { toasts } from '../../lib/undo.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { AssignDialog, isAssignable } from './assign-dialog.tsx'
 import { usePages } from './use-pages.ts'
 import { Why } from './words.tsx'
 
@@ -24,6 +25,7 @@ export function ParkingScene() {
   const may = account?.abilities.includes('parking:act') ?? false
   const { asked, rows } = usePages(parkingQuery(org))
   const [dropping, setDropping] = useState<ParkedItem | null>(null)
+  const [assigning, setAssigning] = useState<ParkedItem | null>(null)
 
   async function act(item: ParkedItem, verb: 'seen' | 'release' | 'drop') {
     try {
@@ -72,7 +74,7 @@ export function ParkingScene() {
                   {!row.seenAt && (
                     <Button
                       size="compact-sm"
-                      h="var(--row-act)"
+                      mih="var(--row-act)"
                       className="row-act"
                       variant="default"
                       onClick={() => void act(row, 'seen')}
@@ -80,9 +82,20 @@ export function ParkingScene() {
                       {t('parking.seen')}
                     </Button>
                   )}
+                  {isAssignable(row) && (
+                    <Button
+                      size="compact-sm"
+                      mih="var(--row-act)"
+                      className="row-act parking-assign"
+                      variant="default"
+                      onClick={() => setAssigning(row)}
+                    >
+                      {t('parking.assign')}
+                    </Button>
+                  )}
                   <Button
                     size="compact-sm"
-                    h="var(--row-act)"
+                    mih="var(--row-act)"
                     className="row-act"
                     variant="default"
                     onClick={() => void act(row, 'release')}
@@ -91,7 +104,7 @@ export function ParkingScene() {
                   </Button>
                   <Button
                     size="compact-sm"
-                    h="var(--row-act)"
+                    mih="var(--row-act)"
                     className="row-act"
                     variant="default"
                     onClick={() => setDropping(row)}
@@ -103,6 +116,7 @@ export function ParkingScene() {
           },
         ]}
       />
+      {assigning && <AssignDialog org={org} item={assigning} close={() => setAssigning(null)} />}
       <Modal
         opened={dropping !== null}
         onClose={() => setDropping(null)}

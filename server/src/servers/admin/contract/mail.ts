@@ -253,6 +253,23 @@ export const mailOperations = {
     ability: 'parking:act',
     summary: 'Put it back into the queue',
   }),
+  parkedAssign: operation({
+    ...act,
+    id: 'parkedAssign',
+    path: '/organisations/:org/parking/:delivery/assign',
+    ability: 'parking:act',
+    summary: 'Say whose it is, where it is parked because nobody knew the address: it goes on to that person',
+    body: name('ParkedAssignment', z.strictObject({ address: text(320) })),
+    answer: name(
+      'ParkedAssigned',
+      z.strictObject({
+        /** as it is sent to */
+        address: z.string(),
+        /** queued: on its way; waits: that person's mail waits just now; already: they have it, nothing is sent again */
+        outcome: z.enum(['queued', 'waits', 'already']),
+      }),
+    ),
+  }),
   parkedDrop: operation({
     ...act,
     id: 'parkedDrop',

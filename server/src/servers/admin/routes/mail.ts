@@ -4,6 +4,7 @@ import type { AuditRow } from '../../../core/audit/index.ts'
 import type { DeliveryAct, PersonRow } from '../../../core/trace/index.ts'
 import {
   actOnDelivery,
+  assignParked,
   listParked,
   listPeople,
   namesOf,
@@ -47,6 +48,7 @@ export const mailHandlers: Handlers<
   | 'listParking'
   | 'parkedSeen'
   | 'parkedRelease'
+  | 'parkedAssign'
   | 'parkedDrop'
   | 'searchTrace'
   | 'readTrace'
@@ -84,6 +86,13 @@ export const mailHandlers: Handlers<
   },
   parkedSeen: act('seen'),
   parkedRelease: act('release'),
+  parkedAssign: ({ deps, organisationId, params, body, session }) =>
+    assignParked(deps, {
+      organisationId,
+      deliveryId: params.delivery,
+      address: body.address,
+      actor: session.actor,
+    }),
   parkedDrop: act('drop'),
   async searchTrace({ deps, organisationId, query }) {
     const { items, next, searchedTo } = await searchTrace(deps.db, {
