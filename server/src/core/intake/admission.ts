@@ -43,7 +43,8 @@ export function admit(deps: AdmissionDeps, address: string, envelope: MxEnvelope
       mayBeReturned(address) ? back(deps, address, envelope, isListed) : ask(deps, address, envelope, isListed),
     ),
   )
-  if (isListed) return asked.then((one) => taken(deps, envelope, one))
+  // An organisation's own system guesses nothing; a stranger at the same provider may.
+  if (deps.outbound.isOwn(envelope)) return asked.then((one) => taken(deps, envelope, one))
   return asked.then(
     (one) => somebody(deps, envelope, one),
     (error: unknown) => nobody(deps, envelope, error),

@@ -27,6 +27,7 @@ import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody }
 import { CANARY_MARK, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import { admit, inTime } from './admission.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
+import { takenByAny } from './mirror.ts'
 import { listNotice, onwardOf, ownAmong, refuseFlood } from './onward.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
 import { canarySink, type NoteCanary } from './canary-notice.ts'
@@ -151,6 +152,12 @@ function receive(
       const looped: Arrival['looped'] = ({ organisationId, folded }) =>
         header.traces.length > 0 && deps.ownId.seen(organisationId, header.traces, folded)
       refuseLoops(deps, shares, header, { looped, isListed: listed !== null })
+      const utf8Header = envelope.smtputf8 && header.eightbit
+      takenByAny(
+        deps.routes,
+        recipients.map(({ recipient }) => recipient),
+        { size, utf8Header },
+      )
       const signature = signer && (await inTime(deps, signer.signature(deps.sign)))
       const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
       const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }

@@ -8,7 +8,7 @@ import { RouteKind } from '../../platform/codes.ts'
 import { routeSettingsSchema, type Recipient, type RouteBook } from '../directory/index.ts'
 import type { MxEnvelope } from './door.ts'
 import { createMxDoor, type IntakeDeps } from './intake.ts'
-import { takenByRoute } from './mirror.ts'
+import { takenByAny, takenByRoute } from './mirror.ts'
 
 type Offered = { size?: number; smtputf8?: boolean } | null | undefined
 
@@ -31,14 +31,48 @@ function answer(offer: Offered, change: Partial<MxEnvelope>, address = 'alice@co
 
 describe('SIZE', () => {
   test.each<[Offered, number | null, string]>([
-    [{ size: 1000 }, 1001, '552 5.3.4'],
-    [{ size: 1000 }, 1000, 'taken'],
-    [{ size: 1000 }, null, 'taken'],
+    [{ size: 100_000 }, 100_001, '552 5.3.4'],
+    // what we add would make it too large
+    [{ size: 100_000 }, 99_500, '552 5.3.4'],
+    [{ size: 100_000 }, 90_000, 'taken'],
+    [{ size: 100_000 }, null, 'taken'],
     [{ size: 0 }, 1e9, 'taken'],
     [null, 1e9, 'taken'],
     [undefined, 1e9, 'taken'],
   ])('offered %j, declared %s: %s', (offer, declaredSize, result) => {
     expect(answer(offer, { declaredSize })).toBe(result)
+  })
+})
+
+describe('what came, before our 250', () => {
+  const big = { size: 200_000, utf8Header: false }
+  const utf8 = { size: 100, utf8Header: true }
+  const here = recipient('alice@corp.test')
+  const there = { ...here, routeId: 'far' } as Recipient
+  const both = {
+    get: (id: string) => ({ offer: id === 'far' ? null : { size: 100_000, smtputf8: false } }) as never,
+  } as Pick<RouteBook, 'get'>
+  const redirectTo = (...to: Recipient[]) => ({ ...there, redirect: { to } }) as unknown as Recipient
+  const answerTo = (to: Recipient[], what: typeof big): string => {
+    try {
+      takenByAny(both, to, what)
+      return 'taken'
+    } catch (error) {
+      return (error as WireError).spec.enhanced
+    }
+  }
+  test.each<[string, Recipient[], typeof big, string]>([
+    ['too large for its only recipient', [here], big, '5.3.4'],
+    ['too large for one of two', [here, there], big, 'taken'],
+    ['too large, to a system never spoken to', [there], big, 'taken'],
+    ['UTF-8 in its header', [here], utf8, '5.6.7'],
+    ['UTF-8 in its header, for one of two', [here, there], utf8, 'taken'],
+    ['to a redirect to both', [redirectTo(here, there)], big, 'taken'],
+    ['to a redirect to one', [redirectTo(here)], big, '5.3.4'],
+    ['to a list', [{ ...here, list: { members: [here] } } as unknown as Recipient], big, 'taken'],
+    ['small and plain', [here], { size: 100, utf8Header: false }, 'taken'],
+  ])('%s: %4$s', (_, to, what, result) => {
+    expect(answerTo(to, what)).toBe(result)
   })
 })
 

@@ -3,7 +3,7 @@
  * author, and not after our 250: a message larger than the smallest limit of the route's hosts (RFC 1870 section 6.1), and
  * addresses beyond ASCII for hosts that do not speak of them (RFC 6531 section 3.5), and what may go on only over TLS
  * (RFC 8689) for hosts that do not promise that. A route that was never spoken to takes
- * everything. A declared size is the sender's word: what is too large all the same is refused by the hosts.
+ * everything. A declared size is the sender's word; what came all the same is looked at once more before our 250.
  */
 import { WireError } from '../../platform/errors.ts'
 import { RouteKind } from '../../platform/codes.ts'
@@ -16,6 +16,37 @@ const isInternational = (address: string): boolean => /[^\0-\x7f]/.test(address)
 function mayKeepTls({ kind, settings, offer }: Route): boolean {
   if (kind === RouteKind.mx || settings.requireTlsTrusted) return true
   return settings.tls !== 'none' && (offer?.requireTls ?? true)
+}
+
+/** Our trace fields and signature, which go along: a message that fits without them alone would come back. */
+const ADDED_OCTETS = 2_048
+
+const tooLarge = (size: number): WireError =>
+  new WireError('message-too-large', `the recipient's mail system takes ${size} octets at most`)
+const isTooLarge = (octets: number, offered: number): boolean => offered > 0 && octets + ADDED_OCTETS > offered
+
+/**
+ * At the end of DATA: refused where none of its recipients' systems takes it, for its size or for UTF-8 in its header (RFC 6531
+ * section 3.2). Where one of several does, the others' senders hear by a notice.
+ */
+export function takenByAny(
+  routes: Pick<RouteBook, 'get'>,
+  recipients: readonly Recipient[],
+  { size, utf8Header }: { size: number; utf8Header: boolean },
+): void {
+  const refusals: WireError[] = []
+  for (const recipient of recipients) {
+    const finals = recipient.list ? [] : (recipient.redirect?.to ?? [recipient])
+    const offers = finals.map(({ routeId }) => routes.get(routeId)?.offer)
+    const no = offers.map((offer) => {
+      if (offer && isTooLarge(size, offer.size)) return tooLarge(offer.size)
+      return offer && utf8Header && !offer.smtputf8 ? new WireError('smtputf8-not-taken', 'its header has UTF-8') : null
+    })
+    // A list's members, and whoever was never spoken to, may take it.
+    if (no.length === 0 || no.includes(null)) return
+    refusals.push(no[0]!)
+  }
+  if (refusals.length > 0) throw refusals[0]!
 }
 
 /** The recipient, or a WireError. */
@@ -32,8 +63,7 @@ export function takenByRoute(
   const offer = route?.offer
   if (requireTls && route && !mayKeepTls(route)) throw new WireError('requiretls-not-offered')
   if (!offer) return recipient
-  if (offer.size > 0 && declaredSize !== null && declaredSize > offer.size)
-    throw new WireError('message-too-large', `the recipient's mail system takes ${offer.size} octets at most`)
+  if (declaredSize !== null && isTooLarge(declaredSize, offer.size)) throw tooLarge(offer.size)
   // Many senders say SMTPUTF8 for messages that do not need it.
   if (smtputf8 && !offer.smtputf8 && (isInternational(from) || isInternational(final.address)))
     throw new WireError('smtputf8-not-taken')

@@ -17,6 +17,8 @@ export interface Filling {
 export interface Completion {
   /** The fields to stand before what came; empty where nothing lacks. */
   fields(filling: Filling): Buffer
+  /** it came with a Message-ID of its own */
+  isNamed: boolean
 }
 
 /** As everybody who reads this header afterwards (outgoing.ts). */
@@ -28,6 +30,7 @@ export function completionOf(beginning: Buffer): Completion {
   const hasDate = lastHeader(headers, 'date') !== null
   const hasId = lastHeader(headers, 'message-id') !== null
   return {
+    isNamed: hasId,
     fields: (filling) =>
       Buffer.from(
         (hasDate ? '' : `Date: ${mailDate(filling.date)}\r\n`) + (hasId ? '' : `Message-ID: ${filling.messageId}\r\n`),

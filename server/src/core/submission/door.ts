@@ -7,7 +7,8 @@
  * the client has put there itself stays). A client that did not hear our 250 and
  * sends the same bytes to the same people again within REPEATED_MS gets 250 and nothing leaves twice: its copy in Sent is
  * found, in whatever process, and the way from it remembers what has left (tries.ts). What was cut off between the copy
- * and the sending is found in the same way, and sent then.
+ * and the sending is found in the same way, and sent then. Bytes without a Message-ID are the same message for a moment
+ * only (two connections at once): what a program sends once more is otherwise meant to arrive once more.
  */
 import { createHash } from 'node:crypto'
 import type { ByteRoom } from '../../platform/byte-room.ts'
@@ -61,6 +62,8 @@ export interface SubmissionDoorDeps {
 }
 
 const REPEATED_MS = 600_000
+/** Without a Message-ID of its own: a monitor says the same again in a minute, and means it. */
+const MOMENT_MS = 10_000
 
 interface Came {
   pieces: readonly Buffer[]
@@ -112,7 +115,7 @@ export function createSubmissionDoor(deps: SubmissionDoorDeps): SubmissionDoor {
     const recent = await recentCopies(sql, owner, {
       // What was held may have left by now.
       folderNos: came.held ? [StandardFolder.drafts, StandardFolder.sent] : [StandardFolder.sent],
-      since: clock.now() - REPEATED_MS,
+      since: clock.now() - (came.completion.isNamed ? REPEATED_MS : MOMENT_MS),
       atLeast: came.size,
     })
     const same = recent.filter((one) => isSame(one, came)).map(({ copyId }) => copyId)

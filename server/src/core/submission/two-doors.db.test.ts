@@ -13,10 +13,10 @@ beforeAll(async () => {
 afterAll(() => it.close())
 
 /** As another process has it: its own record of what is under way. */
-const door = (): SubmissionDoor =>
+const door = (late = 0): SubmissionDoor =>
   createSubmissionDoor({
     db: it.fresh.db,
-    clock: systemClock,
+    clock: { ...systemClock, now: () => Date.now() + late },
     log: silentLog,
     config: configSchema.parse({ hostname: 'mx.holdfast.test' }),
     room: it.room,
@@ -49,6 +49,19 @@ test.each(['', 'Message-ID: <a@corp.test>\r\n'])('two doors, the same bytes at o
     expect(await count('placement WHERE folder_no = 3')).toBe(before.sent + 1)
     expect(await count('message WHERE direction = 2')).toBe(before.left + 1)
   }
+})
+
+test.each([
+  ['with a Message-ID', 'Message-ID: <alert@corp.test>\r\n', 1],
+  ['without one, as a monitor has it', '', 2],
+])('the same bytes %s a minute later', async (_, more, times) => {
+  const left = await count('message WHERE direction = 2')
+  const text = `From: alice@corp.test\r\nTo: bob@corp.test\r\n${more}Subject: disk full\r\n\r\nhost7\r\n`
+  const first = await send(door(), text)
+  expect(await send(door(), text)).toBe(first)
+  const again = await send(door(60_000), text)
+  expect(again === first).toBe(times === 1)
+  expect(await count('message WHERE direction = 2')).toBe(left + times)
 })
 
 /** What a client appends, in the words of its own. */

@@ -65,6 +65,7 @@ describe('RFC 5322 section 3.6: the facts of a header', () => {
       received: 0,
       traces: [],
       tlsOptional: false,
+      eightbit: false,
     }
     expect(scan([])).toEqual({ ...nothing, size: 0, complete: true })
     expect(scan(['\r\nSubject: body'])).toEqual({ ...nothing, size: 2, complete: true })

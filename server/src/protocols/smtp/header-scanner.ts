@@ -3,6 +3,7 @@
  * streams by: no MIME parsing, no copy of the body. Bounded by `limit`; a header that is longer gives the facts of
  * its beginning and `complete: false`. Total: any bytes give facts.
  */
+import { isAscii } from 'node:buffer'
 import { parseDate } from '../mime/date.ts'
 import { parseAddresses } from '../mime/addresses.ts'
 import { displayText, octetsText, withoutTurns, withTurnsSeen } from '../mime/words.ts'
@@ -28,6 +29,8 @@ export interface HeaderFacts {
   traces: string[]
   /** TLS-Required: No (RFC 8689 section 5) */
   tlsOptional: boolean
+  /** of the header section: octets beyond ASCII */
+  eightbit: boolean
   /** octets of the header section, with the empty line where there is one */
   size: number
   /** the whole header was seen */
@@ -121,6 +124,7 @@ function scan(header: Buffer, complete: boolean): HeaderFacts {
     received: 0,
     traces: [],
     tlsOptional: false,
+    eightbit: !isAscii(header),
     size: header.length,
     complete,
   }

@@ -139,6 +139,7 @@ export function endData(session: Session, incoming: Incoming): void {
       ({ queueId }) => {
         session.context.counters.accepted(size)
         session.commandsSinceMessage = 0
+        session.errors = 0
         resetTransaction(session)
         reply(session, 250, '2.0.0', `Ok: queued as ${queueId}`)
         done()

@@ -188,16 +188,29 @@ export function fail(session: Session, thrown: unknown, during: string): void {
   noteRefusal(session, error, during)
   if (error.spec.smtp === 421) return close(session, error)
   session.out += formatError(error)
-  if (error.spec.smtp >= 500 && error.spec.blame === 'peer') countError(session)
+  if (error.spec.smtp >= 500 && error.spec.blame === 'peer' && !ABOUT_RECIPIENT.has(error.code)) countError(session)
 }
+
+/**
+ * Answers about one recipient are no mistakes of the client's: a list server writes to three hundred people of whom forty have
+ * left, and the others are to get it. Who guesses addresses is counted by core/intake/rates.ts.
+ */
+const ABOUT_RECIPIENT = new Set([
+  'unknown-recipient',
+  'list-closed',
+  'message-too-large',
+  'smtputf8-not-taken',
+  'requiretls-not-offered',
+])
 
 /** One note for each recipient it was about: the one that RCPT named, or all of the message. */
 function noteRefusal(session: Session, error: WireError, during: string): void {
   const { clientIp, helo, tls, envelope, context } = session
   if (!envelope) return
-  const named = /^RCPT\b[^<]*<([^>]*)>/i.exec(during)
+  // The brackets may be missing, and a long line is cut off before the second one.
+  const named = /^RCPT\s+TO\s*:\s*(?:<([^>]*)|([^\s<>]+))/i.exec(during)
   const about = named
-    ? [named[1]!]
+    ? [(named[1] ?? named[2])!]
     : during === 'the message'
       ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient)).map(({ address }) => address)
       : []
