@@ -48,7 +48,7 @@ describe('what came, before our 250', () => {
   const big = { size: 200_000, utf8Header: false }
   const utf8 = { size: 100, utf8Header: true }
   const here = recipient('alice@corp.test')
-  const there = { ...here, routeId: 'far' } as Recipient
+  const there = { ...here, routeId: 'far' }
   const both = {
     get: (id: string) => ({ offer: id === 'far' ? null : { size: 100_000, smtputf8: false } }) as never,
   } as Pick<RouteBook, 'get'>
