@@ -76,7 +76,12 @@ export async function judgingOnce(scene: JudgingScene): Promise<Figures> {
     const well = await measure('well')
     const dying = performance.now()
     await primary.setFault('off')
-    await until('every route is declared', async () => (await one(emergencies)) >= scene.routes, 180_000, 500)
+    await until('every route is declared', async () => (await one(emergencies)) >= scene.routes, 180_000, 500).catch(
+      async (error: unknown) => {
+        const { rows } = await client.query('SELECT mode, count(*) AS routes FROM route_mode GROUP BY 1 ORDER BY 1')
+        throw new Error(`${JSON.stringify(rows)}\n${server.log().slice(-4000)}`, { cause: error })
+      },
+    )
     const declaredSeconds = (performance.now() - dying) / 1000
     const dead = await measure('dead')
     await client.end()

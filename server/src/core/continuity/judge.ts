@@ -50,6 +50,12 @@ export interface Judge {
 const TICK_MS = 1000
 const LEASE_SECONDS = 5
 const TOO_LONG_MS = 5000
+/**
+ * When everything fails at once there are thousands of steps to store. A round ends before its leases do, and before it would
+ * take itself for a pause.
+ */
+const STORING_MS = 2000
+const STORED_AT_ONCE = 8
 const engine: Act = { actor: 'engine' }
 
 export function createJudge(deps: {
@@ -97,16 +103,23 @@ export function createJudge(deps: {
   /** What the watch over our own sight leaves of the plans is stored. True: some mode or memory has changed. */
   async function carryOut(plans: readonly Plan[], now: number): Promise<boolean> {
     const look = blindText ? null : await deps.sight.look(now, worsening(plans, now))
+    const until = clock.monotonic() + STORING_MS
+    const rest = plans.values()
     let changed = false
-    for (const plan of plans) {
-      const { routeId } = plan.record
-      try {
-        const left = look === null ? plan : underLook(plan, look, numbersOf(routeId), now)
-        if (left !== null && stepChanges(left.state, left.next)) changed = (await storePlan(left)) || changed
-      } catch (error) {
-        log.error({ err: String(error), route: routeId }, 'a route could not be judged')
+    const storing = async (): Promise<void> => {
+      for (const plan of rest) {
+        const { routeId } = plan.record
+        try {
+          const left = look === null ? plan : underLook(plan, look, numbersOf(routeId), now)
+          if (left !== null && stepChanges(left.state, left.next)) changed = (await storePlan(left)) || changed
+        } catch (error) {
+          log.error({ err: String(error), route: routeId }, 'a route could not be judged')
+        }
+        // What is left is planned again in the next round, from the same evidence.
+        if (clock.monotonic() >= until) return
       }
     }
+    await Promise.all(Array.from({ length: STORED_AT_ONCE }, storing))
     return changed
   }
 
