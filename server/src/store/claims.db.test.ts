@@ -266,6 +266,18 @@ test('a lease is renewed and given back by its holder only', async () => {
   expect((await rowOf(gone!)).state).toBe(DeliveryState.leased)
 })
 
+test('given back to be due later, each at its own time', async () => {
+  const [soon, late] = await deliveries(2, { state: DeliveryState.leased, lease: node, due: 1 })
+  const untried = { organisationId: org.organisationId, wasUnsure: false }
+  await giveBack(fresh.db, node, [
+    { ...untried, deliveryId: soon!, inSeconds: 10.5 },
+    { ...untried, deliveryId: late!, inSeconds: 300 },
+  ])
+  const waits = [(await rowOf(soon!)).wait, (await rowOf(late!)).wait]
+  expect(waits.map((wait, i) => [10.5, 300][i]! - wait).every((past) => past >= 0 && past < 2)).toBe(true)
+  expect(await claim(5)).toEqual([])
+})
+
 test('what may have arrived is marked as such ever after: given back it is unsure, and so it is after a deferral', async () => {
   const [id] = await deliveries(1, { state: DeliveryState.leased, lease: node, due: -1 })
   await expire(0)

@@ -284,22 +284,26 @@ export async function renewLeases(
   )
 }
 
-/** Gives leases back: nothing was tried. What may have arrived already is unsure again, never ready (promise 2). */
+/**
+ * Gives leases back: nothing was tried. What may have arrived already is unsure again, never ready (promise 2). It is due at
+ * once, or `inSeconds`.
+ */
 export async function giveBack(
   sql: Sql,
   nodeId: Id,
-  held: readonly { organisationId: Id; deliveryId: Id; wasUnsure: boolean }[],
+  held: readonly { organisationId: Id; deliveryId: Id; wasUnsure: boolean; inSeconds?: number }[],
 ): Promise<void> {
   await sql.query(
-    `UPDATE delivery d SET lease = NULL, next_attempt = now(),
+    `UPDATE delivery d SET lease = NULL, next_attempt = now() + t.ms * interval '1 millisecond',
        state = CASE WHEN t.was_unsure THEN ${DeliveryState.unsure} ELSE ${DeliveryState.ready} END
-     FROM unnest($1::uuid[], $2::uuid[], $3::bool[]) AS t(o, i, was_unsure)
+     FROM unnest($1::uuid[], $2::uuid[], $3::bool[], $5::int4[]) AS t(o, i, was_unsure, ms)
      WHERE d.organisation_id = t.o AND d.delivery_id = t.i AND d.lease = $4 AND ${STATE_BY_KEY} = ${DeliveryState.leased}`,
     [
       uuidArray(held.map((one) => one.organisationId)),
       uuidArray(held.map((one) => one.deliveryId)),
       boolArray(held.map((one) => one.wasUnsure)),
       nodeId,
+      int4Array(held.map((one) => Math.round((one.inSeconds ?? 0) * 1000))),
     ],
   )
 }

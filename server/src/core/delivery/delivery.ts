@@ -26,7 +26,7 @@ import {
 import type { LiveDirectory, Offers, OpenSecret, RouteBook } from '../directory/index.ts'
 import type { Incoming } from '../queue/index.ts'
 import { isNeverHeld, type QuietBook } from '../quiet/index.ts'
-import { createDestinations } from './destinations.ts'
+import { createDestinations, MOST_LOAD } from './destinations.ts'
 import { jobBytes, jobsOfClaims, jobsOfIncoming, type Job, type JobRecipient } from './job.ts'
 import { runInOrder } from './in-order.ts'
 import { createLeases } from './leases.ts'
@@ -34,7 +34,9 @@ import { createMailboxFaults } from './one-mailbox.ts'
 import { outgoingMail, type OutgoingMailDeps } from './outgoing-mail.ts'
 import { createOutcomeWriter } from './outcome-writer.ts'
 import { createPassThrough, type Watch } from './pass-through.ts'
+import { createPlaces } from './places.ts'
 import { prefetch } from './prefetch.ts'
+import { createPutOff } from './put-off.ts'
 import { createQueuePoll } from './queue-poll.ts'
 import { createQuietEnd } from './quiet-end.ts'
 import { createQuietGate } from './quiet-gate.ts'
@@ -112,6 +114,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const mailboxFaults = createMailboxFaults(clock)
   const leases = createLeases(deps)
   const gate = createQuietGate({ ...deps, leases })
+  const putOff = createPutOff({ ...deps, leases })
   const waiters = new Map<Job, (results: AttemptResult[], stored: Promise<unknown>) => void>()
   const learned: { organisationId: Id; address: string; routeId: Id; personId: Id | null }[] = []
   const timers: Timer[] = []
@@ -170,6 +173,14 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       }),
   })
 
+  const places = createPlaces({
+    clock,
+    routes,
+    keyOf: destinations.keyOf,
+    left: room.left,
+    isCrowded: (routeId) => destinations.load(routeId) >= MOST_LOAD,
+  })
+
   function report(attempt: AttemptReport): void {
     const { job } = attempt
     const { organisationId, routeId } = job
@@ -218,6 +229,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
         for (const { deliveryId } of rows) leases.release(deliveryId)
       })
     room.giveBack(routeId, jobBytes(job))
+    places.leave(job, 'ended')
     queue.ended(routeId)
     const waiter = waiters.get(job)
     if (!waiter) return void written.catch(logged('writing outcomes'))
@@ -242,21 +254,28 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   /** From here on its leases are renewed and its bytes count. */
   function hold(job: Job): void {
     room.take(job.routeId, jobBytes(job))
+    places.take(job)
     for (const { deliveryId } of job.recipients) leases.hold({ deliveryId, organisationId: job.organisationId })
   }
-  /** Out of the commit or the queue: what Quiet Time holds goes back, what waited until now goes out at a pace. */
-  function enter(job: Job): void {
+  /**
+   * Out of the commit or the queue: what Quiet Time holds goes back, what waited until now goes out at a pace. A promise: too
+   * much waits for its destination, and it goes back untried; done when that is written.
+   */
+  function enter(job: Job, from: 'accept' | 'queue'): Promise<void> | null {
+    if (places.isFull(job, from)) return putOff.put(job)
     const go = gate.asks(job) ? gate.part(job).go : job
     if (go === null) {
       // Nothing of it goes on, so there is room for the next at once.
       queue.ended(job.routeId)
-      return passThrough.untried(job.messageId)
+      passThrough.untried(job.messageId)
+      return null
     }
     hold(go)
     const isExempt = isNeverHeld({ ...go, envelopeFrom: go.mailFrom })
     if (go.isTrial) destinations.push(go)
     else if (go.hasWaited || (quietEnd.isBehind(go) && !isExempt)) quietEnd.push(go)
     else destinations.push(go)
+    return null
   }
   const send = (job: Job): Promise<{ results: AttemptResult[]; stored: Promise<unknown> }> =>
     new Promise((resolve) => {
@@ -274,6 +293,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     const untouched: Parameters<typeof giveBack>[2][number][] = []
     for (const job of jobs) {
       room.giveBack(job.routeId, jobBytes(job))
+      places.leave(job, 'untried')
       passThrough.untried(job.messageId)
       for (const { deliveryId, wasUnsure } of job.recipients) {
         leases.release(deliveryId)
@@ -326,7 +346,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     ...deps,
     destinations: { keyOf: destinations.keyOf, load: (id) => destinations.load(id) + quietEnd.load(id) },
     hasRoom: (routeId) => room.has(routeId),
-    push: enter,
+    push: (job) => enter(job, 'queue'),
   })
 
   const takeBack = (routeId?: Id): Job[] => [...quietEnd.takeBack(routeId), ...destinations.takeBack(routeId)]
@@ -355,7 +375,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
             ? BodyStore.chunks
             : BodyStore.row
       const begin = (): void => {
-        for (const job of jobsOfIncoming(incoming, destinations.keyOf, store)) enter(job)
+        for (const job of jobsOfIncoming(incoming, destinations.keyOf, store)) void enter(job, 'accept')
       }
       if (incoming.deliveries.every((delivery) => routes.get(delivery.routeId) !== undefined)) begin()
       // The directory knew a new route before our book of them did.
@@ -417,6 +437,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       destinations.stop()
       await idle(CUT_MS)
       await gate.stop()
+      await putOff.stop()
       await writer.stop(5_000)
     },
   }

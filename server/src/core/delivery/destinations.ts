@@ -17,7 +17,10 @@ import type { World } from './world.ts'
 
 export interface Destinations {
   push(job: Job): void
-  /** Transactions waiting and under way for a route. */
+  /**
+   * Transactions waiting and under way for a route; where it has many destinations, of each only its share, and of all not
+   * so many that nothing would be claimed any more: one that is slow does not keep the mail of others in the queue.
+   */
   load(routeId: Id): number
   isBusy(): boolean
   /** What has not begun, of one route or of all. */
@@ -47,6 +50,10 @@ interface Deps {
 }
 
 export const SLOW_MS = 10_000
+/** Of one domain so much counts as load of its route, */
+const SHARE = 100
+/** and of all of them so much; queue-poll.ts claims up to 200. */
+export const MOST_LOAD = 150
 /** Above it, destinations without work are forgotten. */
 const MOST = 500
 
@@ -149,9 +156,11 @@ export function createDestinations(deps: Deps): Destinations {
     keyOf,
     push: (job) => destinationOf(job).runner.push(job),
     load(routeId) {
+      const isShared = routes.get(routeId)?.kind === RouteKind.mx
+      const share = isShared ? SHARE : Infinity
       let sum = 0
-      for (const destination of all()) if (destination.routeId === routeId) sum += destination.runner.load()
-      return sum
+      for (const one of all()) if (one.routeId === routeId) sum += Math.min(one.runner.load(), share)
+      return isShared ? Math.min(sum, MOST_LOAD) : sum
     },
     isBusy: () => [...all()].some(({ runner }) => runner.load() > 0),
     takeBack(routeId) {

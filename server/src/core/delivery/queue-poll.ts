@@ -3,6 +3,9 @@
  * taken has room again. Only open routes are asked, so that the mail of closed ones costs nothing; of a closed one without
  * probes one delivery at a time may try, and of one with people who are pinned to normal their mail goes. Of people whose
  * mailbox fails one delivery at a time may try.
+ *
+ * What is claimed for a full destination of a way to the world goes back to be due later (put-off.ts), and the queue is asked
+ * again when that is written: so many rows of one domain may lie before somebody else's, they are passed within seconds.
  */
 import type { Clock } from '../../platform/clock.ts'
 import { Mode, RouteKind } from '../../platform/codes.ts'
@@ -36,7 +39,19 @@ interface Deps {
   mailboxes: Pick<Mailboxes, 'claimTries'>
   destinations: Pick<Destinations, 'load' | 'keyOf'>
   hasRoom(routeId: Id): boolean
-  push(job: Job): void
+  /** A promise: its destination is full, and it goes back; done when that is written. */
+  push(job: Job): Promise<void> | null
+}
+
+interface Asked {
+  routeId: Id
+  limit: number
+  /**
+   * When this has halved there is room for more. Of a way to the world less is asked for while some of its domains are slow,
+   * and there is room for the others all the same.
+   */
+  roomFor: number
+  isTrial: boolean
 }
 
 /** Deliveries claimed at once, and under way at once where a route has many destinations. */
@@ -60,7 +75,7 @@ export function createQueuePoll(deps: Deps): QueuePoll {
     new Set([...deps.routes.all()].flatMap(({ routeId, kind }) => (kind === RouteKind.primary ? [] : [routeId])))
 
   async function poll(): Promise<void> {
-    const asked: { routeId: Id; limit: number; isTrial: boolean }[] = []
+    const asked: Asked[] = []
     const organisations = new Set<Id>()
     for (const { organisationId } of deps.routes.all()) organisations.add(organisationId)
     const pins = board.passage(organisations)
@@ -68,7 +83,8 @@ export function createQueuePoll(deps: Deps): QueuePoll {
     const closed = new Set<Id>()
     for (const { routeId, kind, settings, switching } of deps.routes.all()) {
       // A way to the world has connections for each domain.
-      const most = kind === RouteKind.mx ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
+      const isShared = kind === RouteKind.mx
+      const most = isShared ? CLAIM_PER_ROUTE : Math.min(CLAIM_PER_ROUTE, settings.connections * 4)
       const limit = most - destinations.load(routeId)
       const { mode, takes } = board.ofRoute(routeId)
       // While a route recovers the return feeds it.
@@ -79,9 +95,10 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       const isTrial = !takes && isAwaited && mayTry(routeId)
       if (isPartlyOpen && !isTrial) closed.add(routeId)
       if (isOpen || (isPartlyOpen && !isTrial)) {
-        if (limit > 0 && deps.hasRoom(routeId)) asked.push({ routeId, limit, isTrial: false })
+        if (limit > 0 && deps.hasRoom(routeId))
+          asked.push({ routeId, limit, roomFor: isShared ? most : limit, isTrial: false })
         else hungry.set(routeId, most)
-      } else if (isTrial) asked.push({ routeId, limit: 1, isTrial: true })
+      } else if (isTrial) asked.push({ routeId, limit: 1, roomFor: 1, isTrial: true })
     }
     await tryMailboxes()
     if (asked.length === 0) return
@@ -95,23 +112,38 @@ export function createQueuePoll(deps: Deps): QueuePoll {
       waysOut: waysOut(),
       walk,
     }
-    // In the order in which it came: what waited together goes in it.
-    const claims = (await byKey(deps.db, (sql) => claimDue(sql, wish))).sort(byAge)
+    await handOut(asked, await byKey(deps.db, (sql) => claimDue(sql, wish)))
+  }
+
+  /** In the order in which it came: what waited together goes in it. */
+  async function handOut(asked: readonly Asked[], claimed: ClaimedDelivery[]): Promise<void> {
+    const claims = claimed.sort(byAge)
     const taken = new Map<Id, number>()
     for (const { routeId } of claims) taken.set(routeId, (taken.get(routeId) ?? 0) + 1)
     const trials = new Set<Id>()
-    for (const { routeId, limit, isTrial } of asked)
+    const more = new Set<Id>()
+    for (const { routeId, limit, roomFor, isTrial } of asked)
       if (isTrial) trials.add(routeId)
-      else if ((taken.get(routeId) ?? 0) >= limit) hungry.set(routeId, limit)
+      else if ((taken.get(routeId) ?? 0) >= limit) {
+        hungry.set(routeId, roomFor)
+        more.add(routeId)
+      }
     const how = { returnEventId: null, byReturn: false, isTrial: false }
-    for (const job of jobsOfClaims(claims, destinations.keyOf, how))
-      deps.push(trials.has(job.routeId) ? { ...job, isTrial: true } : job)
+    const putOff: Promise<void>[] = []
+    for (const job of jobsOfClaims(claims, destinations.keyOf, how)) {
+      const written = deps.push(trials.has(job.routeId) ? { ...job, isTrial: true } : job)
+      if (written === null) continue
+      putOff.push(written)
+      // Behind it there may be others' mail.
+      if (more.has(job.routeId)) again = true
+    }
+    await Promise.all(putOff)
   }
 
   async function tryMailboxes(): Promise<void> {
     const claims = await deps.mailboxes.claimTries(deps.nodeId, deps.config.delivery.lease)
     for (const job of jobsOfClaims(claims, destinations.keyOf, { returnEventId: null, byReturn: false, isTrial: true }))
-      deps.push(job)
+      void deps.push(job)
   }
 
   /** One at a time, every 15 s, unless an admin pinned the mode. */

@@ -8,7 +8,7 @@ import type { Id } from '../../platform/ids.ts'
 export interface ReadyRoom {
   has(routeId: Id): boolean
   /** octets this route may still take */
-  left(routeId: Id): number
+  left: (routeId: Id) => number
   take(routeId: Id, bytes: number): void
   giveBack(routeId: Id, bytes: number): void
 }
