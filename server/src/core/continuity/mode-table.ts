@@ -181,7 +181,10 @@ function cellText(mode: ModeName, column: Column): string {
   if (column === 'probes') return probingText[row.probes]
   // Where probes are off a real delivery is the only witness that the primary is back.
   const trial = mode === 'emergency' && row[column] === 'wait'
-  return flowText[row[column]] + (trial ? '; where probes are off one at a time may try, unless pinned, or brought home, by hand' : '')
+  return (
+    flowText[row[column]] +
+    (trial ? '; where probes are off one at a time may try, unless pinned, or brought home, by hand' : '')
+  )
 }
 
 /** The reference page's table; `(n)` points to the notes below it. */
