@@ -6,7 +6,8 @@
  * Several hosts (hosts.ts): what one of them fails to take as a whole goes to the next at once, and only when all have failed
  * is it the destination's failure; a host is not waited for as long while another stands ready.
  *
- * After a failed connect the others do not storm the hosts: for a second they fail alike. Whether the way is still open
+ * After a failed connect the others do not storm the hosts: for a second they fail alike, and in the world for twice as long
+ * after each that fails as well, so that thousands to one dead domain ask it now and then. Whether the way is still open
  * is asked when a transaction begins and again when its connection stands: a switch may have come in between.
  */
 import { connectionOf } from '../../clients/smtp/client-address.ts'
@@ -30,6 +31,7 @@ export interface Ask {
   isDown(): boolean
 }
 
+/** After one failure. */
 const COOL_DOWN_MS = 1_000
 /** So long a host is waited for while another stands ready; RFC 5321 section 4.5.3.2 has minutes, for the last one. */
 const OTHERS_READY = { connect: 10_000, greeting: 30_000, command: 30_000 }
@@ -44,7 +46,7 @@ export function createAsk({
   clock: Clock
   hosts: Hosts
   idle: KeptConnections
-  deps: Pick<RunnerDeps, 'helo' | 'connections' | 'findTargets' | 'mayGo' | 'onOffer' | 'onOpened'>
+  deps: Pick<RunnerDeps, 'helo' | 'connections' | 'coolDownMs' | 'findTargets' | 'mayGo' | 'onOffer' | 'onOpened'>
   /** connections at work */
   active(): number
   send(turn: Turn, kept: Kept): Promise<Attempt>
@@ -57,6 +59,8 @@ export function createAsk({
 }): Ask {
   let opening = 0
   let down: { until: number; failure: SmtpFailure; host: string | null } | null = null
+  /** of the whole destination, in a row */
+  let failures = 0
   let known: RankedTarget[] = []
 
   /** All hosts of a destination want to know the client in the same way. */
@@ -92,6 +96,7 @@ export function createAsk({
     try {
       const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
       down = null
+      failures = 0
       deps.onOffer?.(target, connection.capabilities)
       deps.onOpened?.(target, connection)
       return { connection, target, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
@@ -159,7 +164,11 @@ export function createAsk({
     }
     if (answer) return answer
     failure ??= new SmtpFailure('dns', 'dns', 'no host is configured for this route')
-    down = { until: clock.monotonic() + COOL_DOWN_MS, failure, host }
+    const longest = Math.max(COOL_DOWN_MS, deps.coolDownMs ?? 0)
+    // What began together fails together: it is one failure.
+    if (!isDown()) failures++
+    const restMs = Math.min(longest, COOL_DOWN_MS * 2 ** Math.min(failures - 1, 20))
+    down = { until: clock.monotonic() + restMs, failure, host }
     return notConnected(job, failure, host, true)
   }
 

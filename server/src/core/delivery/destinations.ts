@@ -50,6 +50,8 @@ interface Deps {
 }
 
 export const SLOW_MS = 10_000
+/** A domain of the world that is back is noticed within this. */
+const LONGEST_REST_MS = 60_000
 /** Of one domain so much counts as load of its route, */
 const SHARE = 100
 /** and of all of them so much; queue-poll.ts claims up to 200. */
@@ -118,6 +120,10 @@ export function createDestinations(deps: Deps): Destinations {
         if (target.about) deps.world.tally?.note(target.about, target, outcome)
       },
       slowMs: SLOW_MS,
+      // Of a primary or smarthost, the engine knows better when it is asked again.
+      ...(route?.kind === RouteKind.mx
+        ? { coolDownMs: Math.min(LONGEST_REST_MS, route.settings.retryMax * 1000) }
+        : {}),
       findTargets() {
         const route = routes.get(routeId)
         const secondExit = route && routes.secondExit(route)

@@ -53,6 +53,8 @@ export interface RunnerDeps {
   /** how fast its hosts take messages; left out: as fast as they can */
   pace?: Pace | undefined
   slowMs: number
+  /** so long at most nobody asks it again while it cannot be reached; left out: a second */
+  coolDownMs?: number
   findTargets(): Promise<TargetList>
   mailOf(job: Job): OutgoingMail
   /** false: its route was closed meanwhile */

@@ -114,7 +114,7 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close()
 })
 
-function runnerTo(port: number, clock: Clock = systemClock, connections = 1, mayGo = () => true) {
+function runnerTo(port: number, clock: Clock = systemClock, connections = 1, mayGo = () => true, more: object = {}) {
   const reports: AttemptReport[] = []
   const back: Job[] = []
   const runner = createRunner({
@@ -138,6 +138,7 @@ function runnerTo(port: number, clock: Clock = systemClock, connections = 1, may
     handBack: (one) => void back.push(one),
     report: (report) => void reports.push(report),
     onSlow: () => undefined,
+    ...more,
   })
   closers.push(async () => runner.stop())
   return { runner, reports, back, outcomes: () => reports.map((report) => report.results[0]!.outcome) }
@@ -243,6 +244,35 @@ test('after a failed connect the host is left alone for a second, and what fails
   runner.push(job)
   await expect.poll(() => reports.length).toBe(3)
   expect(reports[2]!.tried).toBe(true)
+})
+
+test('a domain that stays away is asked ever more seldom, and as often as ever once it has answered', async () => {
+  const { port } = await nextHop()
+  await closers.pop()!()
+  const clock = fakeClock()
+  let at = port
+  const { runner, reports, outcomes } = runnerTo(port, clock, 1, () => true, {
+    coolDownMs: 5_000,
+    messagesPerConnection: 1,
+    findTargets: () =>
+      Promise.resolve({ targets: [{ host: '127.0.0.1', port: at, priority: 0, protocol: 'smtp', tls: 'none' }] }),
+  })
+  /** seconds after which it is asked again */
+  async function rest(): Promise<number> {
+    for (let seconds = 0; ; seconds++) {
+      const before = reports.length
+      runner.push(job)
+      await expect.poll(() => reports.length).toBe(before + 1)
+      if (reports.at(-1)!.tried) return seconds
+      await clock.advance(1_000)
+    }
+  }
+  expect([await rest(), await rest(), await rest(), await rest(), await rest()]).toEqual([0, 1, 2, 4, 5])
+  at = (await nextHop()).port
+  expect(await rest()).toBe(5)
+  expect(outcomes().at(-1)).toBe('delivered')
+  at = port
+  expect([await rest(), await rest(), await rest()]).toEqual([0, 1, 2])
 })
 
 test('what has not begun is taken back; what is under way is cut before its final dot, and that is no evidence', async () => {
