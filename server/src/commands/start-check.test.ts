@@ -64,9 +64,9 @@ test('our own certificate, broken, says which files to remove', async () => {
 
 test('a port is named by its setting; one that the roles do not open is not looked at; the same twice is seen', async () => {
   const listen: Config['listen'] = {
-    mx: { host: '127.0.0.1', port: portOf(taken[0]!) },
-    submission: { enabled: true, host: '127.0.0.1', port: portOf(taken[1]!) },
-    submissions: { enabled: false, host: '127.0.0.1', port: portOf(taken[1]!) },
+    mx: { host: '127.0.0.1', port: portOf(taken[0]!), minTlsVersion: '' },
+    submission: { enabled: true, host: '127.0.0.1', port: portOf(taken[1]!), minTlsVersion: '' },
+    submissions: { enabled: false, host: '127.0.0.1', port: portOf(taken[1]!), minTlsVersion: '' },
     http: { host: '192.0.2.1', port: 8080 },
   }
   const [mx, submission, http, ...others] = await problems({ listen })

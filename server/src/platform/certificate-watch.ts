@@ -35,6 +35,18 @@ export interface Certificates {
   look: () => void
 }
 
+/** What a listener takes from them. '': the oldest version is the one of tls.minVersion. */
+export function certificatesFrom(
+  { main, named }: Pick<Certificates, 'main' | 'named'>,
+  minVersion: '' | TlsOptions['minVersion'],
+): { tls: Certificates['main']; named: Certificates['named'] } {
+  if (minVersion === '') return { tls: main, named }
+  return {
+    tls: () => ({ ...main(), minVersion }),
+    named: () => named().map((one) => ({ ...one, options: { ...one.options, minVersion } })),
+  }
+}
+
 export const LOOK_MS = 3000
 
 interface Slot {

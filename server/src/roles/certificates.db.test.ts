@@ -24,7 +24,18 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'hf-names-'))
   put('main', ['mx.corp.test'])
   put('other', ['other', '*.other.test'])
-  one = await oneServer({ config: { tls: { ...at('main'), names: [at('other')], minVersion: 'TLSv1.3' } } })
+  one = await oneServer({
+    config: {
+      tls: { ...at('main'), names: [at('other')], minVersion: 'TLSv1.2' },
+      roles: ['mx', 'submission', 'deliver', 'access', 'work'],
+      listen: {
+        mx: { port: 0, minTlsVersion: 'TLSv1.3' },
+        submission: { port: 0 },
+        submissions: { port: 0 },
+        http: { port: 0 },
+      },
+    },
+  })
 })
 afterEach(async () => {
   await one.close()
@@ -70,4 +81,21 @@ test('the name asked for chooses, changed files are taken up, a broken one is no
   const home = one.primary.store.all()[0]!.bytes.toString()
   expect(home).toMatch(/^\t\(using TLSv1\.3 \S+\)\r\n\tby mx\.holdfast\.test \(Holdfast\) with ESMTPS /m)
   expect(home.endsWith(text)).toBe(true)
+})
+
+test('the oldest version of TLS is a matter of each listener', async () => {
+  async function spoken(port: number, servername: string): Promise<string> {
+    const client = await openLineClient(port)
+    await client.reply()
+    await client.command('EHLO x')
+    await client.command('STARTTLS')
+    await client.startTls({ servername, maxVersion: 'TLSv1.2' })
+    const version = (client.socket as TLSSocket).getProtocol()
+    client.destroy()
+    return String(version)
+  }
+  for (const name of ['elsewhere.test', 'mx.other.test']) {
+    await expect(spoken(one.server.ports.mx!, name)).rejects.toThrow()
+    expect(await spoken(one.server.ports.submission!, name)).toBe('TLSv1.2')
+  }
 })

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
 import { createSystems } from '../core/intake/index.ts'
-import { createCertificates, type Certificates } from '../platform/certificate-watch.ts'
+import { certificatesFrom, createCertificates, type Certificates } from '../platform/certificate-watch.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { Database } from '../platform/db/database.ts'
@@ -260,8 +260,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           refused: (refused) => core.refusals.note(refused),
           sending: { access, door: core.submissionDoor, recipients: RECIPIENTS_PER_MESSAGE },
           hostname: config.hostname,
-          tls: certificates.main,
-          named: certificates.named,
+          ...certificatesFrom(certificates, config.listen[name].minTlsVersion),
         })
         await begin(
           async () => {
@@ -281,8 +280,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         systems: createSystems({ access, sources: core.sources }),
         refused: (refused) => core.refusals.note(refused),
         hostname: config.hostname,
-        tls: certificates.main,
-        named: certificates.named,
+        ...certificatesFrom(certificates, config.listen.mx.minTlsVersion),
       })
       await begin(
         async () => {

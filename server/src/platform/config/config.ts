@@ -30,13 +30,18 @@ const hourly = (value: number, text: string) =>
     .default(value)
     .describe(`${text} that are taken in an hour, by each process; more is put off with 450. 0: no limit.`)
 
-const listener = (defaultPort: number, what: string) =>
+const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const
+const minTlsVersion = (what: string) =>
   z
-    .strictObject({
-      host: z.string().default('127.0.0.1').describe(`Address ${what} listens on; :: for all.`),
-      port: port(defaultPort, `Port of ${what}; 0 takes any free one.`),
-    })
-    .prefault({})
+    .enum(['', ...tlsVersions])
+    .default('')
+    .describe(`Oldest version of TLS that ${what} speaks; empty: tls.minVersion.`)
+
+const listener = (defaultPort: number, what: string) =>
+  z.strictObject({
+    host: z.string().default('127.0.0.1').describe(`Address ${what} listens on; :: for all.`),
+    port: port(defaultPort, `Port of ${what}; 0 takes any free one.`),
+  })
 
 /** One that can be left out; the others go with their role. */
 const optionalListener = (defaultPort: number, what: string) =>
@@ -48,6 +53,7 @@ const optionalListener = (defaultPort: number, what: string) =>
         .describe(`By the ${what} people send with their own mail client; false turns it off.`),
       host: z.string().default('127.0.0.1').describe(`Address the ${what} listens on; :: for all.`),
       port: port(defaultPort, `Port of the ${what}; 0 takes any free one.`),
+      minTlsVersion: minTlsVersion(`the ${what}`),
     })
     .prefault({})
 
@@ -68,10 +74,12 @@ export const configSchema = z.strictObject({
     .prefault({}),
   listen: z
     .strictObject({
-      mx: listener(2525, 'the MX listener'),
+      mx: listener(2525, 'the MX listener')
+        .extend({ minTlsVersion: minTlsVersion('the MX listener') })
+        .prefault({}),
       submission: optionalListener(2587, 'submission listener with STARTTLS'),
       submissions: optionalListener(2465, 'submission listener with TLS from the start'),
-      http: listener(8080, 'web pages, API and JMAP'),
+      http: listener(8080, 'web pages, API and JMAP').prefault({}),
     })
     .prefault({}),
   publicUrl: z
@@ -122,9 +130,11 @@ export const configSchema = z.strictObject({
           'More certificates, each { certFile, keyFile } (in the environment certFile:keyFile): a client that asks for a name gets the first that is made out to it (subjectAltName), else the one of tls.certFile.',
         ),
       minVersion: z
-        .enum(['TLSv1.2', 'TLSv1.3'])
+        .enum(tlsVersions)
         .default('TLSv1.2')
-        .describe('Oldest version of TLS that the mail listeners speak.'),
+        .describe(
+          'Oldest version of TLS that the mail listeners speak, but for one that says another (minTlsVersion).',
+        ),
     })
     .prefault({}),
   smtp: z

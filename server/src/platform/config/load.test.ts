@@ -30,9 +30,9 @@ test('flags come before the environment, and that before the file', () => {
     flags: { 'listen.http.port': 83 },
   })
   expect(config.listen).toEqual({
-    mx: { host: '::', port: 26 },
-    submission: { enabled: true, host: '127.0.0.1', port: 2587 },
-    submissions: { enabled: true, host: '127.0.0.1', port: 2465 },
+    mx: { host: '::', port: 26, minTlsVersion: '' },
+    submission: { enabled: true, host: '127.0.0.1', port: 2587, minTlsVersion: '' },
+    submissions: { enabled: true, host: '127.0.0.1', port: 2465, minTlsVersion: '' },
     http: { host: '127.0.0.1', port: 83 },
   })
 })
