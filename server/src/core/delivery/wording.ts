@@ -16,12 +16,31 @@ export function notifyText(bits: number): string | null {
     .join(',')
 }
 
+/** By server, in the order in which they are looked for. */
+const REMOTE_IDS = [
+  // Postfix, Zimbra, Holdfast
+  /queued as ([A-Za-z0-9._-]{4,64})/,
+  // Exchange and Microsoft 365
+  /\bInternalId=(\d{4,32})/,
+  // Exim
+  /\bid=([A-Za-z0-9._-]{4,64})/,
+  // Dovecot
+  /<[^>]{0,320}> ([A-Za-z0-9]{10,40}) Saved/,
+  // OpenSMTPD, sendmail
+  /(?:^|\s)([A-Za-z0-9]{6,40}) Message accepted for delivery/,
+  // Google
+  /(?:^|\s)([A-Za-z0-9.-]{8,80}) - gsmtp/,
+  // Haraka
+  /Message Queued \(([A-Za-z0-9.-]{8,64})\)/i,
+  // qmail
+  /\bqp (\d{1,12})/,
+]
+
 /** The next hop's own queue id, as most servers tell it in the reply to the final dot: what its admin searches for. */
 export function remoteIdOf(text: string): string | null {
-  return (
-    /queued as ([A-Za-z0-9._-]{4,64})|\bid=([A-Za-z0-9._-]{4,64})|<[^>]*> ([A-Za-z0-9]{10,40}) Saved/
-      .exec(text)
-      ?.slice(1)
-      .find(Boolean) ?? null
-  )
+  for (const pattern of REMOTE_IDS) {
+    const found = pattern.exec(text)
+    if (found) return found[1]!
+  }
+  return null
 }
