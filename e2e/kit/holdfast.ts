@@ -45,8 +45,8 @@ export interface StartOptions {
   env?: NodeJS.ProcessEnv
   /** before the program: how it is profiled */
   nodeArgs?: string[]
-  /** the machine's /etc/hosts as this process alone sees it; as root */
-  hosts?: string
+  /** files of the machine (path -> content) as this process alone sees them; as root */
+  instead?: Record<string, string>
 }
 
 export interface Installation {
@@ -91,10 +91,13 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /** In a mount namespace of its own, where nothing of the machine is changed. */
-function seeing(hosts: string, folder: string, args: readonly string[]): string[] {
-  const file = join(folder, 'hosts')
-  writeFileSync(file, hosts)
-  const script = `mount --bind '${file}' /etc/hosts && exec "$@"`
+function seeing(instead: Record<string, string>, folder: string, args: readonly string[]): string[] {
+  const mounts = Object.entries(instead).map(([path, content]) => {
+    const file = join(folder, path.replaceAll('/', '-'))
+    writeFileSync(file, content)
+    return `mount --bind '${file}' '${path}'`
+  })
+  const script = [...mounts, 'exec "$@"'].join(' && ')
   return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, ...args]
 }
 
@@ -131,7 +134,7 @@ export function createInstallation(
       const pid = look(data, 2)
       return pid !== null && isAlive(pid) ? pid : null
     },
-    start({ roles, patience = 60_000, env: more, nodeArgs = [], hosts } = {}) {
+    start({ roles, patience = 60_000, env: more, nodeArgs = [], instead } = {}) {
       const args = [
         ...nodeArgs,
         itsProgram,
@@ -143,7 +146,7 @@ export function createInstallation(
         configFile,
         ...(roles ? ['--roles', roles.join(',')] : []),
       ]
-      const [command, ...rest] = hosts === undefined ? [process.execPath, ...args] : seeing(hosts, data, args)
+      const [command, ...rest] = instead === undefined ? [process.execPath, ...args] : seeing(instead, data, args)
       const child = spawn(command!, rest, {
         env: { ...env, ...more },
         stdio: ['ignore', 'pipe', 'pipe'],

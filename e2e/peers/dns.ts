@@ -18,22 +18,31 @@ export interface DnsWish {
   plain: readonly string[]
   /** text in the signed zone and what stands there instead when it is served */
   forge?: readonly [string, string]
+  /** where the resolver listens, as resolv.conf can say it; left out: 127.0.0.1 and a free port */
+  resolverAt?: { host: string; port: number }
 }
 
 export interface DnsPeer {
   /** of the validating resolver, for dns.servers */
   resolver: string
+  /** Other lines of the zone that is not signed, known at once. */
+  setPlain(lines: readonly string[]): Promise<void>
+  stopResolver(): Promise<void>
+  startResolver(): Promise<void>
   remove(): Promise<void>
 }
 
 const headOf = (zone: string): string =>
   `$ORIGIN ${zone}.\n$TTL 60\n@ SOA ns.test. root.test. 1 3600 600 86400 60\n@ NS ns.test.\n`
 
-export async function startDns({ signed, plain, forge }: DnsWish): Promise<DnsPeer> {
+export async function startDns({ signed, plain, forge, resolverAt }: DnsWish): Promise<DnsPeer> {
   const folder = peerFolder('dns')
-  const [nsdPort, port] = (await freePorts(2)) as [number, number]
+  const [nsdPort, free] = (await freePorts(2)) as [number, number]
+  const { host, port } = resolverAt ?? { host: '127.0.0.1', port: free }
+  const putPlain = (lines: readonly string[]): void =>
+    writeFileSync(join(folder, 'plain.zone'), `${headOf('plain.test')}${lines.join('\n')}\n`)
   writeFileSync(join(folder, 'test.zone'), `${headOf('test')}ns A 127.0.0.1\nplain NS ns.test.\n${signed.join('\n')}\n`)
-  writeFileSync(join(folder, 'plain.zone'), `${headOf('plain.test')}${plain.join('\n')}\n`)
+  putPlain(plain)
   const run = (program: string, ...args: string[]): string =>
     execFileSync(findProgram(program)!, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   const key = run('ldns-keygen', '-a', 'ECDSAP256SHA256', '-k', 'test').trim()
@@ -71,7 +80,7 @@ zone:
   username: ""
   chroot: ""
   pidfile: "${folder}/unbound.pid"
-  interface: 127.0.0.1
+  interface: ${host}
   port: ${port}
   do-ip6: no
   do-daemonize: no
@@ -98,21 +107,42 @@ stub-zone:
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
     return child
   }
-  const children = [
-    start('nsd', '-d', '-c', join(folder, 'nsd.conf')),
-    start('unbound', '-d', '-c', join(folder, 'unbound.conf')),
-  ]
+  let nsd: ChildProcess | null = null
+  let unbound: ChildProcess | null = null
+  async function startNsd(): Promise<void> {
+    nsd = start('nsd', '-d', '-c', join(folder, 'nsd.conf'))
+    // Both take TCP as well.
+    await waitForPort(nsdPort)
+  }
+  async function startResolver(): Promise<void> {
+    unbound = start('unbound', '-d', '-c', join(folder, 'unbound.conf'))
+    await waitForPort(port, 15_000, host)
+  }
+  const stopResolver = (): Promise<void> => stopPid(unbound?.pid ?? null)
   const remove = async (): Promise<void> => {
-    for (const child of children) await stopPid(child.pid ?? null)
+    await stopResolver()
+    await stopPid(nsd?.pid ?? null)
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    // Both take TCP as well.
-    await waitForPort(nsdPort)
-    await waitForPort(port)
+    await startNsd()
+    await startResolver()
   } catch (error) {
     await remove()
     throw new Error(`the name servers did not start: ${said}`, { cause: error })
   }
-  return { resolver: `127.0.0.1:${port}`, remove }
+  return {
+    resolver: `${host}:${port}`,
+    stopResolver,
+    startResolver,
+    async setPlain(lines) {
+      putPlain(lines)
+      await stopPid(nsd?.pid ?? null)
+      await startNsd()
+      // It remembers what it was told.
+      await stopResolver()
+      await startResolver()
+    },
+    remove,
+  }
 }

@@ -46,9 +46,9 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
-const answers = (port: number): Promise<boolean> =>
+const answers = (port: number, host: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
@@ -56,9 +56,9 @@ const answers = (port: number): Promise<boolean> =>
     socket.once('error', () => resolve(false))
   })
 
-export async function waitForPort(port: number, milliseconds = 15_000): Promise<void> {
+export async function waitForPort(port: number, milliseconds = 15_000, host = '127.0.0.1'): Promise<void> {
   const end = Date.now() + milliseconds
-  while (!(await answers(port))) {
+  while (!(await answers(port, host))) {
     if (Date.now() > end) throw new Error(`nothing listens on port ${port} after ${milliseconds} ms`)
     await sleep(50)
   }
