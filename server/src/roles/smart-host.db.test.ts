@@ -190,9 +190,10 @@ test('a hold over the author keeps what goes out until an admin lets it go', asy
     reason: 'stolen',
     actor: 'operator:boss',
   })
-  expect((await one.send('held', [world], { from: alice })).ok).toBe(true)
-  expect(await one.count(`parking WHERE reason = 'pinned-hold'`)).toBe(1)
-  expect(one.sink.store.all()).toEqual([])
+  expect((await one.send('held', [world, bob], { from: alice })).ok).toBe(true)
+  expect(await one.count(`parking WHERE reason = 'pinned-hold'`)).toBe(2)
+  expect((await places()).map(({ name, folder }) => `${name} ${folder}`)).toEqual(['Alice Sent'])
+  expect([one.sink.store.all(), one.primary.store.all()]).toEqual([[], []])
 })
 
 test('a hold over the primary keeps all it hands over, also what is nobody’s: notices, forwards, its scanners', async () => {

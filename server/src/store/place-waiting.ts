@@ -21,8 +21,11 @@ export interface WaitingUnseen {
   size: number
 }
 
-/** Open mail of people who have an emergency mailbox now and had none when it came, oldest first. */
-export function waitingUnseen(sql: Sql, organisationId: Id): Promise<WaitingUnseen[]> {
+/**
+ * Open mail of people who have an emergency mailbox now and had none when it came, or which was kept from them, oldest
+ * first: all of an organisation, or one delivery.
+ */
+export function waitingUnseen(sql: Sql, organisationId: Id, deliveryId: Id | null): Promise<WaitingUnseen[]> {
   return sql.query<WaitingUnseen>(
     `SELECT DISTINCT ON (d.message_id, d.person_id) d.delivery_id AS "deliveryId", d.message_id AS "messageId",
        d.person_id AS "personId", c.copy_id AS "copyId", m.received_at AS "receivedAt",
@@ -30,8 +33,9 @@ export function waitingUnseen(sql: Sql, organisationId: Id): Promise<WaitingUnse
      FROM delivery d JOIN person p USING (organisation_id, person_id) JOIN message m USING (organisation_id, message_id)
      LEFT JOIN copy c ON c.organisation_id = d.organisation_id AND c.message_id = d.message_id AND c.person_id = d.person_id
      WHERE d.organisation_id = $1 AND d.state < 10 AND c.placed IS NOT TRUE AND ${PROTECTED}
+       ${deliveryId === null ? '' : 'AND d.delivery_id = $2'}
      ORDER BY d.message_id, d.person_id, d.delivery_id`,
-    [organisationId],
+    deliveryId === null ? [organisationId] : [organisationId, deliveryId],
   )
 }
 

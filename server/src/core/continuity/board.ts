@@ -151,6 +151,10 @@ export function createModeBoard(deps: { db: Database; clock: Clock; log: Log; po
       const { mode, by } = decision({ ...whose, routeId: NIL_ID })
       return by === 'engine' ? 'relay' : flowIn(mode, traffic)
     },
+    isHeldThemselves(whose) {
+      const { mode, by } = decision(whose)
+      return mode === Mode.hold && (by === 'person' || by === 'group')
+    },
     onChange: (run) => void listeners.push(run),
     refresh,
     async start() {

@@ -58,6 +58,7 @@ test.each(modes)('mail in mode %s goes as the table says', async (mode) => {
     board: {
       standing: () => standing(mode),
       flow: (_whose, traffic) => flowIn(Mode[mode], traffic),
+      isHeldThemselves: () => false,
       onChange: () => undefined,
     },
   })

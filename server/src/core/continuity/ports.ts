@@ -44,6 +44,8 @@ export interface ModeBoard {
   standing(routeId: Id): RouteStanding
   /** The flow for somebody's mail, all pins that reach it counted in. */
   flow(whose: Addressee, traffic: Traffic): Flow
+  /** A hold of the person or their group: it is they who are not trusted, not their mail system. */
+  isHeldThemselves(whose: Addressee): boolean
   /** Called after a mode has changed, in this process, wherever the change was made. */
   onChange(listener: (now: RouteStanding, before: RouteStanding | null) => void): void
 }

@@ -66,6 +66,7 @@ function bounces(): Bounces {
           throw new Error()
         },
         flow: () => 'relay',
+        isHeldThemselves: () => false,
         onChange: () => undefined,
       },
       directory,

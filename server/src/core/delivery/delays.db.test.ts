@@ -66,7 +66,7 @@ beforeEach(async () => {
       },
     },
     routing: createRouting({
-      board: { standing, flow: () => 'relay', onChange: () => undefined },
+      board: { standing, flow: () => 'relay', isHeldThemselves: () => false, onChange: () => undefined },
       directory: createDirectory(shared),
       clock: systemClock,
       hasRoom: () => false,

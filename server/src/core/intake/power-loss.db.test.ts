@@ -117,6 +117,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
       board: {
         standing: (routeId) => ({ ...standing, organisationId, routeId }),
         flow: () => 'relay',
+        isHeldThemselves: () => false,
         onChange: () => undefined,
       },
     }),

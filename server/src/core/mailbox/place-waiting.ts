@@ -7,9 +7,9 @@ import type { Sql } from '../../platform/db/database.ts'
 import { placeCopies, waitingUnseen } from '../../store/place-waiting.ts'
 import { threadIdOf } from '../routing/index.ts'
 
-/** How many messages became visible. */
-export async function placeWaiting(sql: Sql, organisationId: Id): Promise<number> {
-  const waiting = await waitingUnseen(sql, organisationId)
+/** How many messages became visible; `deliveryId`: of this one alone, which was just let go. */
+export async function placeWaiting(sql: Sql, organisationId: Id, deliveryId: Id | null = null): Promise<number> {
+  const waiting = await waitingUnseen(sql, organisationId, deliveryId)
   if (waiting.length === 0) return 0
   await placeCopies(
     sql,

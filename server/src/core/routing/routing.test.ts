@@ -26,12 +26,13 @@ const recipient = (local: string, change: Partial<Recipient> = {}): Recipient =>
   standing: 'known',
   ...change,
 })
-function routing(flow: Flow | ModeBoard['flow'], room = true) {
+function routing(flow: Flow | ModeBoard['flow'], room = true, heldThemselves = false) {
   const board: ModeBoard = {
     standing: () => {
       throw new Error('not asked')
     },
     flow: typeof flow === 'string' ? () => flow : flow,
+    isHeldThemselves: () => heldThemselves,
     onChange: () => undefined,
   }
   return createRouting({
@@ -124,7 +125,7 @@ test('outbound: colleagues inside, the world by the way out, what cannot be reac
   expect(none.refused[0]!.error.code).toBe('config')
 })
 
-test('a hold of the author keeps what goes outside; a colleague is asked about on their own; a notice goes', async () => {
+test("a hold over the author's mail system keeps what goes outside; colleagues go on; a notice goes", async () => {
   const author = { organisationId, personId: newId(5), routeId: newId(6), address: 'a@corp.test' }
   const asked: Parameters<ModeBoard['flow']>[] = []
   const flow: ModeBoard['flow'] = (...question) => {
@@ -132,7 +133,7 @@ test('a hold of the author keeps what goes outside; a colleague is asked about o
     return question[1] === 'fromPeople' ? 'keep' : 'relay'
   }
   const to = ['bob@corp.test', 'x@else.test']
-  const outbound = { ...input, organisationId, outboundRouteId: newId(7) }
+  const outbound = { ...input, organisationId, outboundRouteId: newId(7), writtenHere: true }
   const { deliveries, copies } = await routing(flow).outbound({ ...outbound, author }, to)
   expect(deliveries.map(({ recipient, hot, held, parked }) => [recipient, hot, held, parked])).toEqual([
     ['bob@corp.test', true, false, null],
@@ -145,6 +146,21 @@ test('a hold of the author keeps what goes outside; a colleague is asked about o
     [true, null],
     [true, null],
   ])
+})
+
+test.each([
+  ['what a held person writes here', true, true],
+  ['what a held mail system hands over', false, false],
+])('%s is kept from colleagues too, out of their sight', (_, writtenHere, heldThemselves) => {
+  const author = { organisationId, personId: newId(5), routeId: newId(6), address: 'a@corp.test' }
+  const flow: ModeBoard['flow'] = (_whose, traffic) => (traffic === 'fromPeople' ? 'keep' : 'relay')
+  const at = routing(flow, true, heldThemselves)
+  const { deliveries, copies } = at.inbound({ ...input, author, writtenHere }, of(recipient('bob')))
+  expect(deliveries[0]).toMatchObject({ hot: false, held: false, parked: 'pinned-hold' })
+  expect(copies).toMatchObject([{ folderNo: null, policy: 'organisation:14d' }])
+  const theirs = at.inbound({ ...input, author: null }, of(recipient('bob')))
+  expect(theirs.deliveries[0]).toMatchObject({ hot: true, parked: null })
+  expect(theirs.copies[0]!.folderNo).toBe(1)
 })
 
 test('threads: the same root is the same thread for a person, another for another', () => {

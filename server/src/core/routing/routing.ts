@@ -34,6 +34,8 @@ export interface RouteInput extends Onward {
   threadRoot: string | null
   /** who wrote it, where it is one of ours */
   author?: Author | null
+  /** handed over here by its author, not by their primary */
+  writtenHere?: boolean
 }
 
 type Author = Addressee
@@ -60,8 +62,9 @@ export interface Routing {
   sent(input: RouteInput, author: Recipient): NewCopy | null
   /**
    * What leaves from here: colleagues are resolved by the directory like anybody's mail to them, the outside world goes by
-   * the organisation's outbound route, or waits in the parking lot while a hold of the author (their person's or their
-   * route's) lets nothing out. An address that cannot be reached at all is in `refused`.
+   * the organisation's outbound route. While a hold of the author lets nothing out it waits in the parking lot: all of it
+   * where the author themselves are held, what is for the outside where their mail system is. An address that cannot be
+   * reached at all is in `refused`.
    */
   outbound(input: OutboundInput, addresses: readonly string[]): Promise<Outbound>
 }
@@ -79,6 +82,12 @@ export interface Outbound extends Routed {
   refused: { address: string; error: WireError }[]
   /** lists among them: each takes a message of its own (posting) */
   postings: Posting[]
+}
+
+function whyParked(of: { recipient: Recipient; looped: boolean | undefined; keptInside: boolean }): Reason | null {
+  if (of.looped) return 'loop'
+  if (of.recipient.standing === 'park') return 'unknown-recipient-parked'
+  return of.keptInside ? 'pinned-hold' : null
 }
 
 export function createRouting(deps: {
@@ -106,6 +115,12 @@ export function createRouting(deps: {
 
   /** While a hold of the author lets nothing out. */
   const isKept = (author: Author | null): boolean => author !== null && deps.board.flow(author, 'fromPeople') === 'keep'
+  /**
+   * Nor to colleagues: what a held mail system hands over, and what a held person writes. People of a held mail system go on
+   * writing to each other here.
+   */
+  const isKeptInside = ({ author = null, writtenHere }: RouteInput): boolean =>
+    isKept(author) && (writtenHere !== true || deps.board.isHeldThemselves(author!))
 
   function deliveryOutside(
     to: Pick<NewDelivery, 'recipient' | 'routeId' | 'notify' | 'orcpt'>,
@@ -126,6 +141,7 @@ export function createRouting(deps: {
     const deliveries: NewDelivery[] = []
     const copies = new Map<Id, NewCopy>()
     const kept = isKept(input.author ?? null)
+    const keptInside = isKeptInside(input)
     const isRedirected = recipients.some(({ recipient }) => recipient.redirect)
     const finals: readonly Final[] = isRedirected ? spread(recipients, input) : recipients
     for (const { recipient, notify, orcpt, looped, via, sender } of finals) {
@@ -137,7 +153,7 @@ export function createRouting(deps: {
         deliveries.push(delivery)
         continue
       }
-      const parked: Reason | null = looped ? 'loop' : recipient.standing === 'park' ? 'unknown-recipient-parked' : null
+      const parked = whyParked({ recipient, looped, keptInside })
       const delivery = deliveryTo(recipient, notify, orcpt, parked)
       if (via !== undefined) delivery.via = via
       deliveries.push(delivery)
@@ -147,7 +163,8 @@ export function createRouting(deps: {
       if (personId !== null && keepsCopy(recipient) && !copies.has(personId))
         copies.set(
           personId,
-          copyFor(recipient, personId, input, {
+          // Nobody reads what waits to be inspected; when it is let go it gets its place.
+          copyFor(parked === 'pinned-hold' ? { ...recipient, isProtected: false } : recipient, personId, input, {
             deliveryId: delivery.deliveryId,
             source: CopySource.received,
             folderNo: StandardFolder.inbox,

@@ -5,6 +5,7 @@ import { DeliveryState } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
 import { claimDue } from '../../store/claims.ts'
 import { readAudit } from '../audit/index.ts'
+import { placeWaiting } from '../mailbox/index.ts'
 import { actOnDelivery, listParked } from '../trace/index.ts'
 
 let it: JmapFixture
@@ -52,6 +53,14 @@ async function send(from: 'alice' | 'bob') {
 }
 const stateOf = async (id: string): Promise<number> =>
   (await it.fresh.db.query<{ state: number }>('SELECT state FROM delivery WHERE delivery_id = $1', [id]))[0]!.state
+/** Of the person whom a delivery is for. */
+const placesOf = async (deliveryId: string): Promise<number> =>
+  (
+    await it.fresh.db.query(
+      `SELECT 1 FROM delivery d JOIN placement USING (organisation_id, person_id, message_id) WHERE d.delivery_id = $1`,
+      [deliveryId],
+    )
+  ).length
 const parked = async (): Promise<string[]> =>
   (await listParked(it.fresh.db, it.org.organisationId, null, 100)).map((row) => `${row.reason} ${row.deliveryId}`)
 const release = (deliveryId: string) =>
@@ -91,17 +100,36 @@ test('released while the hold goes on: it leaves, the next one is kept again', a
   expect((await send('alice')).outside.state).toBe(DeliveryState.parked)
 })
 
-test('hold of one person: theirs is kept, colleagues go on, and theirs too when the pin is gone', async () => {
+test('hold of one person: theirs is kept, from colleagues too; colleagues go on, and theirs too when the pin is gone', async () => {
   await pinAlice('hold')
   const alice = await send('alice')
   expect(alice.outside).toMatchObject({ state: DeliveryState.parked, reason: 'pinned-hold' })
-  expect(alice.colleague).toMatchObject({ state: DeliveryState.ready, held: false })
+  expect(alice.colleague).toMatchObject({ state: DeliveryState.parked, reason: 'pinned-hold', held: false })
+  expect(alice.seen).toBe(0)
   const bob = await send('bob')
   expect(bob.outside).toMatchObject({ state: DeliveryState.ready, reason: null })
   expect(bob.colleague).toMatchObject({ state: DeliveryState.ready, held: true })
   await pinAlice(null)
   expect((await send('alice')).outside.state).toBe(DeliveryState.ready)
   expect(await stateOf(alice.outside.id)).toBe(DeliveryState.parked)
+})
+
+test('what a held person wrote to a colleague: out of sight, whatever scopes change, until it is let go; dropped, never', async () => {
+  await pinAlice('hold')
+  const [first, second] = [await send('alice'), await send('alice')]
+  await pinAlice(null)
+  expect(await it.fresh.db.transaction((sql) => placeWaiting(sql, it.org.organisationId))).toBe(0)
+  expect(await placesOf(first.colleague.id)).toBe(0)
+  await release(first.colleague.id)
+  expect(await placesOf(first.colleague.id)).toBe(1)
+  expect(await stateOf(first.colleague.id)).toBe(DeliveryState.ready)
+  await actOnDelivery(it.fresh.db, {
+    ...it.org,
+    deliveryId: second.colleague.id,
+    act: 'drop',
+    actor: 'operator:boss',
+  })
+  expect(await placesOf(second.colleague.id)).toBe(0)
 })
 
 test("a route's hold keeps also what a person sends who was pinned to normal", async () => {

@@ -89,6 +89,7 @@ export function createLeaving(deps: LeavingDeps, tries: Pick<Tries, 'left' | 'fa
       from: sender.identity.address,
       outboundRouteId: await outboundRoute(deps.db, organisationId),
       author: { organisationId, personId, routeId: await ownRoute(sender.home), address: sender.home },
+      writtenHere: true,
       asks: (address: string) => wishFor(sender.envelope, address),
     }
     const { refused, postings, ...routed } = await deps.routing.outbound(input, outgoing.recipients)

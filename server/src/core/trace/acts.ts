@@ -7,6 +7,7 @@ import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { cancelDelivery, deliveryState, leaveParking, markParkedSeen, retryDelivery } from '../../store/queue-view.ts'
+import { placeWaiting } from '../mailbox/index.ts'
 import type { AuditAction } from '../audit/index.ts'
 import { appendAudit } from '../audit/index.ts'
 
@@ -40,6 +41,8 @@ export async function actOnDelivery(db: Database, request: DeliveryActRequest): 
           : act === 'seen'
             ? await markParkedSeen(sql, organisationId, deliveryId, actor)
             : await leaveParking(sql, organisationId, deliveryId, act)
+    // What a hold kept from them is theirs to read once it is let go.
+    if (act === 'release' && done) await placeWaiting(sql, organisationId, deliveryId)
     if (!done) throw new WireError('conflict', whyNot(act, before.state))
     await appendAudit(sql, {
       organisationId,
