@@ -27,6 +27,8 @@ export interface NextHop {
   /** the commands alone, with their connection's state: `clear EHLO`, `tls AUTH` */
   story(): string[]
   connections(): number
+  /** so many were open at the same time */
+  mostAtOnce(): number
   close(): Promise<void>
 }
 
@@ -34,10 +36,19 @@ export async function startNextHop(options: NextHopOptions = {}): Promise<NextHo
   const heard: HeardLine[] = []
   const sockets = new Set<Socket>()
   let connections = 0
+  let open = 0
+  let mostAtOnce = 0
 
   function serve(raw: Socket): void {
     const connection = ++connections
     sockets.add(raw)
+    mostAtOnce = Math.max(mostAtOnce, ++open)
+    let isOpen = true
+    const leave = (): void => {
+      if (isOpen) open--
+      isOpen = false
+    }
+    raw.on('close', leave)
     raw.on('error', () => undefined)
     let stream = raw
     let inData = false
@@ -60,6 +71,10 @@ export async function startNextHop(options: NextHopOptions = {}): Promise<NextHo
       if (told === null) return void raw.destroy()
       const reply = told ?? byTheBook(line)
       if (reply !== '') stream.write(`${reply}\r\n`)
+      if (!inData && line === 'QUIT') {
+        leave()
+        return void stream.end()
+      }
       if (inData) inData = line !== '.'
       else if (line === 'DATA') inData = reply.startsWith('354')
       else if (line === 'STARTTLS' && reply.startsWith('220')) secure()
@@ -93,6 +108,7 @@ export async function startNextHop(options: NextHopOptions = {}): Promise<NextHo
         .filter(({ line }) => /^(EHLO|LHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA|RSET|QUIT)/.test(line))
         .map(({ line, encrypted }) => `${encrypted ? 'tls' : 'clear'} ${line.split(' ')[0]!}`),
     connections: () => connections,
+    mostAtOnce: () => mostAtOnce,
     async close() {
       await new Promise<void>((resolve) => {
         server.close(() => resolve())

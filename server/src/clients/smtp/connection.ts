@@ -35,6 +35,8 @@ export interface SmtpConnection {
   readonly fault: TlsFault | null
   /** our end of it */
   readonly ownAddress: string
+  /** the connection is closed, on whichever side that began */
+  readonly closed: Promise<void>
   /** One result per recipient, in order. Never throws for what the server answers or when it breaks. */
   send(mail: OutgoingMail, hooks?: SendHooks): Promise<RecipientResult[]>
   /** False: throw it away. `next`: what its last `send` was given to follow; it can carry nothing else then. */
@@ -292,6 +294,7 @@ export async function openSmtpConnection(options: {
     tls: tlsFailure === null ? tlsWords(socket.tlsName(), target) : `${CLEAR}${tlsFailure.slice(0, 200)}`,
     fault: session.fault,
     ownAddress: socket.ends.own.address,
+    closed: socket.closed,
     async send(mail, hooks) {
       const done: (RecipientResult | null)[] = mail.recipients.map(() => null)
       const dotSent = { value: false }

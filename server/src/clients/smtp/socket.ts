@@ -33,6 +33,8 @@ export interface SmtpSocket {
   open(): boolean
   /** True while nothing went wrong and the peer has not said anything unasked. */
   usable(): boolean
+  /** It is closed, on whichever side that began. */
+  closed: Promise<void>
   destroy(): void
 }
 
@@ -76,6 +78,10 @@ export async function connectSmtp(
   let wake: (() => void) | null = null
   /** octets that came since no whole reply was waiting */
   let unread = 0
+  let close: () => void
+  const closed = new Promise<void>((resolve) => {
+    close = resolve
+  })
   const signal = (): void => {
     const run = wake
     wake = null
@@ -100,6 +106,7 @@ export async function connectSmtp(
     })
     socket.on('close', () => {
       broken ??= new SmtpFailure('connect', 'dropped', 'the other side closed the connection')
+      close()
       signal()
     })
     socket.on('drain', signal)
@@ -191,6 +198,7 @@ export async function connectSmtp(
     uncork: () => socket.uncork(),
     open: () => broken === null && !socket.destroyed && socket.writable,
     usable: () => broken === null && pending.length === 0 && !socket.destroyed && socket.writable,
+    closed,
     destroy: () => socket.destroy(),
   }
 }

@@ -15,6 +15,7 @@ import { openSmtpConnection } from '../../clients/smtp/connection.ts'
 import { SmtpFailure } from '../../clients/smtp/result.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isHostsFault, notConnected, nowhere, wantsAnother, type Attempt } from './answers.ts'
+import type { HostRoom, Place } from './host-room.ts'
 import { nameOf, placeOf, type Hosts, type RankedTarget } from './hosts.ts'
 import type { Job } from './job.ts'
 import type { Kept, KeptConnections } from './kept.ts'
@@ -40,13 +41,17 @@ export function createAsk({
   clock,
   hosts,
   idle,
+  room,
   deps,
   ...runner
 }: {
   clock: Clock
   hosts: Hosts
   idle: KeptConnections
+  room: HostRoom
   deps: Pick<RunnerDeps, 'helo' | 'connections' | 'coolDownMs' | 'findTargets' | 'mayGo' | 'onOffer' | 'onOpened'>
+  /** nothing begins any more */
+  isRetired(): boolean
   /** connections at work */
   active(): number
   send(turn: Turn, kept: Kept): Promise<Attempt>
@@ -88,24 +93,37 @@ export function createAsk({
     return idle.take((one) => isIts(one) && one.target.priority <= wanted.priority && hosts.isWell(one.target))
   }
 
-  async function open(job: Job, target: RankedTarget, isOtherReady: boolean): Promise<Kept> {
+  /** null: the way was closed before there was room at the host. */
+  async function open(job: Job, target: RankedTarget, isOtherReady: boolean): Promise<Kept | null> {
     while (!hasRoom() && idle.leaveOldest());
     opening++
     const begun = hosts.begin(target)
+    try {
+      const place = await room.enter(target, deps.connections, () => deps.mayGo(job) && !runner.isRetired())
+      return place && (await connect(job, target, { place, begun, isOtherReady }))
+    } finally {
+      opening--
+    }
+  }
+  async function connect(
+    job: Job,
+    target: RankedTarget,
+    { place, begun, isOtherReady }: { place: Place; begun: number; isOtherReady: boolean },
+  ): Promise<Kept> {
     const timeouts = isOtherReady ? OTHERS_READY : {}
     try {
       const connection = await openSmtpConnection({ target, helo: deps.helo, clock, client: job.client, timeouts })
+      void connection.closed.then(() => place.leave())
       down = null
       failures = 0
       deps.onOffer?.(target, connection.capabilities)
       deps.onOpened?.(target, connection)
-      return { connection, target, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
+      return { connection, target, place, client: clientKey(job), used: 0, openedAt: clock.monotonic() }
     } catch (error) {
+      place.leave()
       hosts.failed(target, begun)
       if (error instanceof SmtpFailure) deps.onOpened?.(target, error)
       throw error instanceof SmtpFailure ? error : new SmtpFailure('connect', 'dropped', (error as Error).message)
-    } finally {
-      opening--
     }
   }
 
@@ -186,6 +204,7 @@ export function createAsk({
       if (!wantsAnother(kept, report.results)) return report
     }
     const fresh = await open(turn.job, target, isOtherReady)
+    if (fresh === null) return null
     if (!deps.mayGo(turn.job)) {
       runner.release(fresh)
       return null

@@ -8,6 +8,7 @@ import { RouteKind } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Offers, OpenSecret, Route, RouteBook } from '../directory/index.ts'
 import type { OutgoingMail } from '../../clients/smtp/connection.ts'
+import { createHostRoom } from './host-room.ts'
 import type { Job } from './job.ts'
 import { createPace, type Pace } from './pace.ts'
 import { createRunner } from './runner.ts'
@@ -85,6 +86,7 @@ export function createDestinations(deps: Deps): Destinations {
   const open = new Map<string, Destination>()
   /** replaced, and still busy with what they had begun */
   const leaving = new Set<Destination>()
+  const room = createHostRoom(deps.clock)
   const paces = new Map<Id, { perSecond: number; pace: Pace }>()
 
   const keyOf = (routeId: Id, address: string): string =>
@@ -112,6 +114,7 @@ export function createDestinations(deps: Deps): Destinations {
       connections: route?.settings.connections ?? 1,
       messagesPerConnection: route?.settings.messagesPerConnection ?? 0,
       pace: paceOf(route),
+      room,
       onOffer(target, offered) {
         const now = routes.get(routeId)
         if (now && now.kind !== RouteKind.mx) deps.offers.saw(now, target, offered)

@@ -1,6 +1,7 @@
 /**
  * The hosts of one destination: which is next, and which one rests. Lower priority first; those of one priority take turns,
- * the one that had its turn longest ago first, chance deciding where nothing else does (RFC 5321 section 5.1).
+ * the one that had its turn longest ago first, chance deciding where nothing else does (RFC 5321 section 5.1), and those
+ * last that have as many connections as they may (host-room.ts).
  *
  * One that could not be reached, or whose system failed as a whole, rests while there are others: ten seconds, twice as
  * long each time, five minutes at most. When its rest is over one transaction tries it, the rest of the traffic waits for
@@ -45,7 +46,11 @@ export const placeOf = ({ host, address, port }: SmtpTarget): string => `${addre
 /** As it is shown, and what takes turns: several addresses of one name are one host. */
 export const nameOf = ({ host, port }: SmtpTarget): string => `${host}:${port}`
 
-export function createHosts(clock: Pick<Clock, 'monotonic'>, random: () => number = Math.random): Hosts {
+export function createHosts(
+  clock: Pick<Clock, 'monotonic'>,
+  random: () => number = Math.random,
+  isFull: (target: RankedTarget) => boolean = () => false,
+): Hosts {
   const faults = new Map<string, Fault>()
   const turns = new Map<string, number>()
   let turn = 0
@@ -71,12 +76,17 @@ export function createHosts(clock: Pick<Clock, 'monotonic'>, random: () => numbe
         .map((target) => ({
           target,
           rests: isWell(target) ? 0 : 1,
+          full: isFull(target) ? 1 : 0,
           turn: turns.get(nameOf(target)) ?? 0,
           chance: random(),
         }))
         .sort(
           (a, b) =>
-            a.rests - b.rests || a.target.priority - b.target.priority || a.turn - b.turn || a.chance - b.chance,
+            a.rests - b.rests ||
+            a.target.priority - b.target.priority ||
+            a.full - b.full ||
+            a.turn - b.turn ||
+            a.chance - b.chance,
         )
         .map(({ target }) => target)
     },

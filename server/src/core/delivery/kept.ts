@@ -4,11 +4,14 @@
  */
 import type { SmtpConnection } from '../../clients/smtp/connection.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
+import type { Place } from './host-room.ts'
 import type { RankedTarget } from './hosts.ts'
 
 export interface Kept {
   connection: SmtpConnection
   target: RankedTarget
+  /** at its host (host-room.ts) */
+  place: Place
   /** connectionOf its client: it carries nothing of another */
   client: string
   /** transactions begun on it */
@@ -36,7 +39,12 @@ export function createKeptConnections(clock: Clock): KeptConnections {
   const remove = (at: number): Kept => {
     const [{ one, timer }] = waiting.splice(at, 1) as [(typeof waiting)[number]]
     timer.cancel()
+    one.place.spare(null)
     return one
+  }
+  const leave = (one: Kept): void => {
+    const at = waiting.findIndex((entry) => entry.one === one)
+    if (at >= 0) remove(at).connection.quit()
   }
 
   return {
@@ -49,19 +57,8 @@ export function createKeptConnections(clock: Clock): KeptConnections {
       return null
     },
     keep(one) {
-      const entry = {
-        one,
-        timer: clock.after(
-          IDLE_MS,
-          () => {
-            const at = waiting.indexOf(entry)
-            if (at >= 0) waiting.splice(at, 1)
-            one.connection.quit()
-          },
-          { hold: false },
-        ),
-      }
-      waiting.push(entry)
+      waiting.push({ one, timer: clock.after(IDLE_MS, () => leave(one), { hold: false }) })
+      one.place.spare(() => leave(one))
     },
     leave(fits = () => true) {
       for (let at = waiting.length - 1; at >= 0; at--) if (fits(waiting[at]!.one)) remove(at).connection.quit()

@@ -3,6 +3,7 @@ import type { OutgoingMail, SmtpConnection } from '../../clients/smtp/connection
 import type { RecipientResult, SmtpFailure } from '../../clients/smtp/result.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Capabilities } from '../../protocols/smtp/ehlo.ts'
+import type { HostRoom } from './host-room.ts'
 import type { RankedTarget } from './hosts.ts'
 import type { Job } from './job.ts'
 import type { Kept } from './kept.ts'
@@ -50,6 +51,8 @@ export interface RunnerDeps {
   connections: number
   /** messages on one connection at most; left out or 0: any number */
   messagesPerConnection?: number
+  /** the connections of others to its hosts; left out: there are none */
+  room?: HostRoom
   /** how fast its hosts take messages; left out: as fast as they can */
   pace?: Pace | undefined
   slowMs: number

@@ -13,6 +13,7 @@ import type { RecipientResult } from '../../clients/smtp/result.ts'
 import type { Timer } from '../../platform/clock.ts'
 import { blamesHost, isConfused, isHostsFault, notTried, wantsAnother, type Attempt } from './answers.ts'
 import { createAsk } from './ask.ts'
+import { createHostRoom } from './host-room.ts'
 import { createHosts, nameOf, placeOf } from './hosts.ts'
 import type { Job } from './job.ts'
 import { createKeptConnections, type Kept } from './kept.ts'
@@ -25,13 +26,17 @@ const AHEAD_MS = 2_000
 const SLOW_REST_MS = 60_000
 /** So long nothing is said ahead to a server that did not understand it. */
 const CONFUSED_REST_MS = 600_000
+/** Where others wait for the host, a connection carries so many messages, or goes on so long, and is theirs then. */
+const TURN_MESSAGES = 20
+const TURN_MS = 2_000
 /** So long a connection is kept, however busy it is. */
 const LONGEST_MS = 300_000
 
 export function createRunner(deps: RunnerDeps): Runner {
   const { clock } = deps
   const queue: Job[] = []
-  const hosts = createHosts(clock, deps.random)
+  const room = deps.room ?? createHostRoom(clock)
+  const hosts = createHosts(clock, deps.random, (target) => room.isFull(target, deps.connections))
   const idle = createKeptConnections(clock)
   const active = new Set<SmtpConnection>()
   const wasCut = new WeakSet<SmtpConnection>()
@@ -45,7 +50,9 @@ export function createRunner(deps: RunnerDeps): Runner {
     clock,
     hosts,
     idle,
+    room,
     deps,
+    isRetired: () => retired,
     active: () => active.size,
     send,
     release: (kept) => release(kept, []),
@@ -114,8 +121,11 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   /** It has carried as much as one connection may, or for as long: what its host must be (TLS, MTA-STS) may be another by now. */
-  const isWorn = ({ used, openedAt }: Kept): boolean =>
-    used >= (deps.messagesPerConnection || Infinity) || clock.monotonic() - openedAt > LONGEST_MS
+  const isWorn = ({ used, openedAt, target }: Kept): boolean => {
+    const age = clock.monotonic() - openedAt
+    if (used >= (deps.messagesPerConnection || Infinity) || age > LONGEST_MS) return true
+    return (used >= TURN_MESSAGES || age > TURN_MS) && room.isAwaited(target)
+  }
 
   /** What may be said ahead on this connection: where another one is free, it goes there. */
   function chooseNext(kept: Kept): { job: Job; mail: OutgoingMail } | null {

@@ -82,7 +82,15 @@ export const routeSettingsSchema = z.strictObject({
     .describe(
       'For ways to the outside: the name of a route of kind smarthost by which mail leaves while none of the hosts of this one takes it; with that route’s TLS, sign-in and source addresses, and this one’s limits.',
     ),
-  connections: z.number().int().min(1).max(200).default(20).describe('Connections at once at most.'),
+  connections: z
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(20)
+    .describe(
+      'Connections at once at most: to one destination (a route; for kind `mx` each domain), and to one host together with whatever else goes there. Where several routes name one host, the largest of them counts for the host. For each process.',
+    ),
   messagesPerConnection: z
     .number()
     .int()
