@@ -712,6 +712,7 @@ const api = {
       clientIp: '192.0.2.7',
       helo: 'mx.example.org',
       tls: 'TLSv1.3',
+      mended: { rule: 'bare-line-ends', count: 212, digest: '3'.repeat(64) },
     },
     deliveries: [
       {

@@ -29,6 +29,10 @@ function text({ message, deliveries, copies, ledger }: Shown): string {
     `  from ${message.from || '<>'}  subject ${message.subject ?? '(none)'}  ${message.messageIdHeader ?? '(no Message-ID)'}`,
     `  received from ${message.clientIp ?? '-'} (${message.helo ?? '-'}) ${message.tls ?? 'no TLS'}  sha256 ${message.digest}`,
   ]
+  if (message.mended)
+    lines.push(
+      `  ${message.mended.count} bare line ends made whole (${message.mended.rule}); as it came: sha256 ${message.mended.digest}`,
+    )
   for (const delivery of deliveries) {
     const why = waitText(delivery) ?? delivery.reason
     lines.push(

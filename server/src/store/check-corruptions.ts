@@ -7,7 +7,7 @@ import type { SqlInvariant } from './check.ts'
 import { alarmCorruptions } from './check-corruptions-alarms.ts'
 
 export interface Corruption {
-  expected: SqlInvariant | 'digest-big' | 'audit-chain' | 'partitions'
+  expected: SqlInvariant | 'digest-big' | 'original-mended' | 'audit-chain' | 'partitions'
   text: string
   sql: string
 }
@@ -38,6 +38,16 @@ export const corruptions: readonly Corruption[] = [
     expected: 'digest-big',
     text: 'one bit of a chunk flipped',
     sql: 'UPDATE body_chunk SET bytes = set_bit(bytes, 99, 1 - get_bit(bytes, 99)) WHERE seq = 1',
+  },
+  {
+    expected: 'original-mended',
+    text: 'line ends of a mended message are another’s',
+    sql: `UPDATE message SET facts = jsonb_set(facts, '{mended,sha256}', to_jsonb(repeat('0', 64))) WHERE facts ? 'mended'`,
+  },
+  {
+    expected: 'original-mended',
+    text: 'line ends of a mended message were kept in part',
+    sql: `UPDATE message SET facts = jsonb_set(facts, '{mended,ends}', '"AwA="') WHERE facts ? 'mended'`,
   },
   {
     expected: 'body-owner',

@@ -5,6 +5,7 @@
  * corruptions (check-corruptions.ts) make it not so.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import {
   AttemptOutcome,
   DeliveryState,
@@ -87,6 +88,20 @@ interface Where {
   deliveryId: Id
   copyId: Id
   now: number
+}
+
+/** A message that came with bare LF (protocols/smtp/line-ends.ts): its ten line ends are one run. */
+function mendedSample(): { bytes: Buffer; facts: object } {
+  const line = 'a line that a script wrote'
+  const came = Buffer.from(`${line}\n`.repeat(10))
+  const mended = {
+    rule: 'bare-line-ends',
+    count: 10,
+    sha256: createHash('sha256').update(came).digest('hex'),
+    size: came.length,
+    ends: deflateRawSync(Buffer.from([10 * 3 + 1])).toString('base64'),
+  }
+  return { bytes: Buffer.from(`${line}\r\n`.repeat(10)), facts: { mended } }
 }
 
 function messageTo(person: Person, bytes: Buffer, body: AcceptRow['body'], ids: Where): AcceptRow {
@@ -223,6 +238,8 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
   add(bob, blobBytes, { kind: 'blob', blobKey: key })
   const packable = (bytes: Buffer) => ({ ...add(alice, bytes, { kind: 'row', bytes }), bytes })
   const toPack = [packable(randomBytes(400)), packable(randomBytes(300))] as const
+  const { bytes, facts } = mendedSample()
+  add(carol, bytes, { kind: 'row', bytes }).facts = facts
   await insertBatch(sql, rows, { nodeId: id(), seconds: 60 })
   const pack = await packSample(sql, blobs, now, o, toPack)
 

@@ -258,6 +258,28 @@ export async function bigMessages(
   )
 }
 
+export interface MendedMessage extends Omit<StoredMessage, 'sha256'> {
+  /** of the original, hexadecimal; and the way back to it (protocols/smtp/line-ends.ts) */
+  original: string
+  ends: string
+}
+
+/** Messages whose line ends were mended and whose original can be had back, a page after (organisation, message). */
+export function mendedMessages(
+  sql: Sql,
+  after: { organisationId: Id; messageId: Id },
+  limit: number,
+): Promise<MendedMessage[]> {
+  return sql.query<MendedMessage>(
+    `SELECT organisation_id AS "organisationId", message_id AS "messageId", body_store AS "bodyStore", blob_key AS "blobKey", size,
+       facts->'mended'->>'sha256' AS original, facts->'mended'->>'ends' AS ends FROM message
+     WHERE (organisation_id, message_id) > ($1, $2) AND facts ? 'mended' AND facts->'mended'->>'ends' IS NOT NULL
+       AND body_store <> ${BodyStore.gone}
+     ORDER BY organisation_id, message_id LIMIT $3`,
+    [after.organisationId, after.messageId, limit],
+  )
+}
+
 /** Which of these blob keys a message, a pack or a reservation knows. */
 export async function knownBlobs(sql: Sql, keys: readonly string[]): Promise<Set<string>> {
   const rows = await sql.query<{ key: string }>(

@@ -29,11 +29,13 @@ export interface FullMessageRow extends TraceMessageRow {
   clientIp: string | null
   helo: string | null
   tls: string | null
+  /** what is stored differs from what came by this rule, so many times; digest of what came, hexadecimal */
+  mended: { rule: string; count: number; sha256: string } | null
 }
 
 export async function readMessage(sql: Sql, organisationId: Id, messageId: Id): Promise<FullMessageRow | null> {
   const rows = await sql.query<FullMessageRow>(
-    `SELECT ${TRACE_MESSAGE}, m.sha256, m.client_ip AS "clientIp", m.helo, m.tls FROM message m WHERE m.organisation_id = $1 AND m.message_id = $2`,
+    `SELECT ${TRACE_MESSAGE}, m.sha256, m.client_ip AS "clientIp", m.helo, m.tls, m.facts->'mended' AS mended FROM message m WHERE m.organisation_id = $1 AND m.message_id = $2`,
     [organisationId, messageId],
   )
   return rows[0] ?? null

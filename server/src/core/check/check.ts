@@ -9,10 +9,11 @@ import { createHash } from 'node:crypto'
 import { BodyStore, reasons } from '../../platform/codes.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import { NIL_ID } from '../../platform/ids.ts'
+import { LineEndsError, wayBack } from '../../protocols/smtp/line-ends.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { openBody } from '../../store/bodies.ts'
 import type { Breach, StoredMessage } from '../../store/check.ts'
-import { bigMessages, breachesOf, knownBlobs, sqlInvariants } from '../../store/check.ts'
+import { bigMessages, breachesOf, mendedMessages, knownBlobs, sqlInvariants } from '../../store/check.ts'
 import { isLivingPack, packPage, type Pack } from '../../store/packs.ts'
 import { partitionNames, partitionsAround } from '../../store/partitions.ts'
 import { SWEPT_BY_MS } from '../../store/sweep.ts'
@@ -44,12 +45,13 @@ const DAY = 86_400_000
 const PAGE = 500
 const SAMPLE = 4 // of 256
 
+type Key = Pick<StoredMessage, 'organisationId' | 'messageId'>
 type Add = (invariant: InvariantName, breach: Breach) => void
 
-async function* pages(sql: Sql): AsyncGenerator<StoredMessage> {
-  let after = { organisationId: NIL_ID, messageId: NIL_ID }
+async function* pages<T extends Key>(read: (after: Key, limit: number) => Promise<T[]>): AsyncGenerator<T> {
+  let after: Key = { organisationId: NIL_ID, messageId: NIL_ID }
   for (;;) {
-    const page = await bigMessages(sql, after, PAGE)
+    const page = await read(after, PAGE)
     yield* page
     const last = page.at(-1)
     if (!last) return
@@ -57,7 +59,7 @@ async function* pages(sql: Sql): AsyncGenerator<StoredMessage> {
   }
 }
 
-const sampled = (message: StoredMessage, full: boolean): boolean =>
+const sampled = (message: Key, full: boolean): boolean =>
   full || Number.parseInt(message.messageId.slice(-2), 16) < SAMPLE
 
 const nowhere: BlobStore = {
@@ -71,7 +73,7 @@ const nowhere: BlobStore = {
 }
 
 async function checkBytes(sql: Sql, blobs: BlobStore, full: boolean, add: Add): Promise<void> {
-  for await (const message of pages(sql)) {
+  for await (const message of pages((after, limit) => bigMessages(sql, after, limit))) {
     const about = { organisationId: message.organisationId, subject: `message ${message.messageId}` }
     if (message.bodyStore === BodyStore.blob) {
       const size = message.blobKey === null ? null : await blobs.size(message.blobKey)
@@ -94,6 +96,31 @@ async function checkBytes(sql: Sql, blobs: BlobStore, full: boolean, add: Add): 
       add('digest-big', {
         ...about,
         detail: `SHA-256 ${found.toString('hex')}, accepted was ${message.sha256.toString('hex')}`,
+      })
+  }
+}
+
+/** Of what was mended: the way back leads to what came. */
+async function checkMended(sql: Sql, blobs: BlobStore, full: boolean, add: Add): Promise<void> {
+  for await (const message of pages((after, limit) => mendedMessages(sql, after, limit))) {
+    if (!sampled(message, full)) continue
+    const hash = createHash('sha256')
+    try {
+      const back = wayBack(message.ends)
+      for await (const chunk of openBody(sql, blobs, { ...message, bodyId: message.messageId }))
+        hash.update(back.write(chunk))
+      back.end()
+    } catch (error) {
+      // Missing bytes are another invariant's.
+      if (!(error instanceof LineEndsError)) continue
+      hash.update(error.message)
+    }
+    const found = hash.digest('hex')
+    if (found !== message.original)
+      add('original-mended', {
+        organisationId: message.organisationId,
+        subject: `message ${message.messageId}`,
+        detail: `SHA-256 ${found}, what came was ${message.original}`,
       })
   }
 }
@@ -160,6 +187,7 @@ export async function checkDatabase(sql: Sql, options: CheckOptions): Promise<Ch
   for (const name of sqlInvariants) for (const breach of await breachesOf(sql, name, parameters)) add(name, breach)
   const blobs = options.blobs ?? nowhere
   await checkBytes(sql, blobs, options.full ?? false, add)
+  await checkMended(sql, blobs, options.full ?? false, add)
   await checkPacks(sql, blobs, add)
   await checkBlobOwners(sql, blobs, options.now, add)
   await checkAudit(sql, add)

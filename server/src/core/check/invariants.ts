@@ -16,7 +16,15 @@ const hours = (ms: number): number => ms / 3_600_000
 const SWEPT = `The sweeper removes them in its hourly round, ${hours(UNLINKED_MS)} hours after they began, while Holdfast runs with the role work; if they stay, report it.`
 
 export type InvariantName =
-  SqlInvariant | 'pack-blob' | 'blob-file' | 'blob-size' | 'blob-owner' | 'digest-big' | 'audit-chain' | 'partitions'
+  | SqlInvariant
+  | 'pack-blob'
+  | 'blob-file'
+  | 'blob-size'
+  | 'blob-owner'
+  | 'digest-big'
+  | 'original-mended'
+  | 'audit-chain'
+  | 'partitions'
 
 export const invariants: Record<InvariantName, Meaning> = {
   'body-row': { means: 'every message kept as a row has its bytes', remedy: BACKUP },
@@ -149,6 +157,10 @@ export const invariants: Record<InvariantName, Meaning> = {
   'digest-big': {
     means: 'the bytes of chunks, blobs and packs are those that were accepted (SHA-256)',
     remedy: BACKUP,
+  },
+  'original-mended': {
+    means: 'of a message whose line ends were mended, the original can be had back (SHA-256)',
+    remedy: REPORT,
   },
   'audit-chain': {
     means: 'no row of the audit chain was changed or removed',

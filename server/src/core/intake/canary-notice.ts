@@ -24,8 +24,8 @@ export function canarySink(
       left -= chunk.length
       return rest?.write(chunk)
     },
-    async finish() {
-      const stored = await rest?.finish()
+    async finish(mended) {
+      const stored = await rest?.finish(mended)
       const report = Buffer.concat(parts)
       for (const { recipient } of recipients) if (recipient.canary) note(recipient.canary, report)
       return stored ?? { queueId: newId(now) }

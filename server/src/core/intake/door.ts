@@ -4,6 +4,7 @@
  * Promise: after `finish` resolved, the message is stored (promise 1); when it throws, nothing was accepted and the
  * error carries the reply. `abort` is called at most once, never after `finish`, and never needs waiting for.
  */
+import type { Mended } from '../../protocols/smtp/line-ends.ts'
 import type { Recipient, SourceClient } from '../directory/index.ts'
 
 export interface MxEnvelope extends SourceClient {
@@ -36,8 +37,8 @@ export interface MxRecipient {
 export interface MxDoor {
   /** Called at RCPT; throws WireError. At once where the answer is at hand. */
   checkRecipient(address: string, envelope: MxEnvelope): Recipient | Promise<Recipient>
-  /** Bare CR and LF of this client become whole line ends instead of a refusal. */
-  mends(client: SourceClient): boolean
+  /** Bare CR and LF of whoever sends this become whole line ends instead of a refusal; asked when a recipient was taken. */
+  mends(envelope: MxEnvelope): boolean
   /** Called at DATA, before 354; may throw WireError. */
   begin(envelope: MxEnvelope, recipients: MxRecipient[]): MxSink
 }
@@ -45,6 +46,7 @@ export interface MxDoor {
 export interface MxSink {
   /** Bytes without dot-stuffing, lines ending in CRLF. A promise is back-pressure: nothing is written until it resolves. */
   write(chunk: Buffer): void | Promise<void>
-  finish(): Promise<{ queueId: string }>
+  /** `mended`: what was given is not what came, and this is the way back. */
+  finish(mended?: Mended | null): Promise<{ queueId: string }>
   abort(): void
 }

@@ -17,6 +17,7 @@ import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import { listFields } from '../../protocols/mime/list-fields.ts'
 import { createHeaderScanner, type HeaderFacts } from '../../protocols/smtp/header-scanner.ts'
+import type { Mended } from '../../protocols/smtp/line-ends.ts'
 import type { Addressee } from '../continuity/index.ts'
 import type { Callouts } from '../callouts/index.ts'
 import type { Watch } from '../delivery/index.ts'
@@ -73,7 +74,7 @@ interface Share {
 export function createMxDoor(deps: IntakeDeps): MxDoor {
   return {
     checkRecipient: (address, envelope) => admit(deps, address, envelope),
-    mends: (client) => deps.outbound.isListed(client),
+    mends: (envelope) => deps.outbound.mends(envelope),
     begin(envelope, recipients) {
       const { canaryBack } = deps
       const notices = canaryBack ? recipients.filter(({ recipient }) => recipient.canary) : []
@@ -134,14 +135,14 @@ function receive(
     for (const share of shares) share.sink.abort()
   }
 
-  async function finish(): Promise<{ queueId: string }> {
-    const { queueId, watch } = await store()
+  async function finish(mended: Mended | null = null): Promise<{ queueId: string }> {
+    const { queueId, watch } = await store(mended)
     const refusal = await watch?.answer()
     if (refusal) throw refusal
     return { queueId }
   }
 
-  async function store(): Promise<{ queueId: string; watch: Watch | null }> {
+  async function store(mended: Mended | null): Promise<{ queueId: string; watch: Watch | null }> {
     const sha256 = hash.digest()
     const header = scanner.finish()
     let watch: Watch | null = null
@@ -160,7 +161,7 @@ function receive(
       )
       const signature = signer && (await inTime(deps, signer.signature(deps.sign)))
       const bodies = await Promise.all(shares.map((share) => share.sink.finish()))
-      const arrival = { envelope, header, sha256, size, eightbit, receivedAt, looped }
+      const arrival = { envelope, header, sha256, size, eightbit, mended, receivedAt, looped }
       const way = listed?.way ?? null
       const author = way && (await deps.outbound.authorOf(envelope, way))
       const onward = isRedirected
@@ -268,6 +269,7 @@ interface Arrival {
   eightbit: boolean
   receivedAt: number
   looped: (recipient: Recipient) => boolean
+  mended: Mended | null
   direction: Direction
   forwarded: boolean
   /** where a redirect leads to the world */
@@ -311,6 +313,7 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
   if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
+  if (arrival.mended) facts.mended = arrival.mended
   if (envelope.requireTls === true || header.tlsOptional)
     Object.assign(facts, tlsFact(envelope.requireTls === true, header))
   if (header.priority) facts.priority = header.priority

@@ -38,7 +38,7 @@ export function lateSink(decide: (header: Buffer) => MxSink): MxSink {
       const { sink, held } = open()
       return sink.write(held)
     },
-    async finish() {
+    async finish(mended) {
       if (!inner) {
         const { sink, held } = open()
         try {
@@ -48,7 +48,7 @@ export function lateSink(decide: (header: Buffer) => MxSink): MxSink {
           throw error
         }
       }
-      return inner!.finish()
+      return inner!.finish(mended)
     },
     abort() {
       parts = []

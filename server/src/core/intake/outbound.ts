@@ -33,6 +33,8 @@ export interface Outbound {
   vouches(client: SourceClient, organisationId: Id): boolean
   /** …which nobody else is taken for: no provider's server that speaks for strangers too. */
   isOwn(client: SourceClient): boolean
+  /** Bare line ends are mended: it comes from such a system, or may. Asked after checkRecipient. */
+  mends(envelope: MxEnvelope): boolean
   checkRecipient(address: string, envelope: MxEnvelope): Promise<Recipient>
   /** `receive` takes the message in; a null way: it comes in like anybody's. */
   begin(
@@ -160,11 +162,17 @@ export function createOutbound(deps: OutboundDeps): Outbound {
     })
   }
 
+  const isOwn: Outbound['isOwn'] = (client) => sources.of(client).some(({ tenant }) => tenant === null)
+
   return {
     isListed: (client) => sources.of(client).length > 0,
     vouches: (client, organisationId) =>
       !sources.has(organisationId) || sources.of(client).some((source) => source.organisationId === organisationId),
-    isOwn: (client) => sources.of(client).some(({ tenant }) => tenant === null),
+    isOwn,
+    mends(envelope) {
+      const claim = claims.get(envelope)
+      return claim !== undefined && (claim.kind !== 'refused' || isOwn(envelope))
+    },
     async checkRecipient(address, envelope) {
       const claim = await claimFor(envelope)
       const domain = domainOf(address)

@@ -1,6 +1,7 @@
 /** What one accept commit stores: values only, no SQL and no sockets. Built by core/routing, stored by core/queue. */
 import { Notify, type CopySource, type Direction, type Reason } from '../../platform/codes.ts'
 import type { Id } from '../../platform/ids.ts'
+import type { Mended } from '../../protocols/smtp/line-ends.ts'
 
 /** Where the original's bytes are by the time of the commit. */
 export type StoredBody =
@@ -78,6 +79,8 @@ export interface MessageFacts {
   eightbit?: boolean
   /** outbound, and its sender is none of ours: a primary forwards it */
   forwarded?: boolean
+  /** what is stored is not what came, and how */
+  mended?: Mended
   /** of the client's address, where it was looked up */
   clientName?: string
   /** the sender's word for it, where it is not normal */

@@ -50,5 +50,6 @@ export function createChunkReader(
     get longestLine() {
       return reader.longestLine
     },
+    mended: () => reader.mended(),
   }
 }

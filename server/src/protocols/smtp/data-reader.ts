@@ -7,6 +7,8 @@
  * that the reply falls where the sender waits for it. One pass; every byte costs the same whatever it is. Messages in
  * chunks come through here too (chunk-reader.ts).
  */
+import type { Mended } from './line-ends.ts'
+
 export type DataFlaw = 'bare-line-ending' | 'nul-byte' | 'header-too-large' | 'message-too-large'
 
 export interface DataReader {
@@ -20,6 +22,8 @@ export interface DataReader {
   readonly taken: number
   /** octets of the longest line so far, without CRLF */
   readonly longestLine: number
+  /** at the end: how what was given differs from what came (mending-reader.ts); null: not at all */
+  mended(): Mended | null
 }
 
 const NUL = 0
@@ -151,5 +155,6 @@ export function createDataReader(limits: { messageBytes: number; headerBytes: nu
     get longestLine() {
       return longestLine
     },
+    mended: () => null,
   }
 }

@@ -1,13 +1,14 @@
 /**
  * The octets after 354 from one of an organisation's own systems, which may send bare CR and bare LF (RFC 5321 section 2.3.8
  * forbids them; scanners, scripts and old servers do it all the same): each becomes a whole CR LF. What comes out is a message
- * like any, so that nobody behind us sees an end of data where there was none.
+ * like any, so that nobody behind us sees an end of data where there was none. What came can be had back (line-ends.ts).
  *
  * Promises: the end is where the strict reader (data-reader.ts) finds it, CR LF . CR LF and nothing else, wherever chunks are
  * split; a dot is taken away only at the beginning of a line that CR LF has begun, as the sender has put it there. NUL and the
  * limits are flaws as there.
  */
 import type { DataFlaw, DataReader } from './data-reader.ts'
+import { CR_ALONE, createLineEndNote, LF_ALONE, WHOLE, type LineEnd, type Mended } from './line-ends.ts'
 
 const NUL = 0
 const LF = 10
@@ -36,6 +37,8 @@ export function createMendingReader(limits: { messageBytes: number; headerBytes:
   let inHeader = true
   /** octets of the line so far */
   let line = 0
+  const note = createLineEndNote()
+  let mended: Mended | null = null
 
   const isTooLong = (octets: number): boolean => limits.headerBytes > 0 && octets > limits.headerBytes
 
@@ -43,11 +46,16 @@ export function createMendingReader(limits: { messageBytes: number; headerBytes:
     read(chunk, out) {
       // Every octet may become two, and a CR that was held back comes before them.
       const made = Buffer.allocUnsafe(2 * chunk.length + 4)
+      const came = Buffer.allocUnsafe(chunk.length + 2)
       let n = 0
+      let m = 0
       let end = -1
-      const lineEnd = (): void => {
+      const lineEnd = (as: LineEnd): void => {
         made[n++] = CR
         made[n++] = LF
+        if (as !== LF_ALONE) came[m++] = CR
+        if (as !== CR_ALONE) came[m++] = LF
+        note.add(as)
         if (line > longestLine) longestLine = line
         if (line === 0 && inHeader) {
           inHeader = false
@@ -63,19 +71,21 @@ export function createMendingReader(limits: { messageBytes: number; headerBytes:
           end = i + 1
           continue
         }
-        if (was === 'after-dot-cr' || was === 'after-cr') lineEnd()
+        if (was === 'after-dot-cr' || was === 'after-cr') lineEnd(state === 'line-start' ? WHOLE : CR_ALONE)
         if (state !== 'middle') continue
         if (byte === CR) state = 'after-cr'
-        else if (byte === LF) lineEnd()
+        else if (byte === LF) lineEnd(LF_ALONE)
         else {
           if (byte === NUL) flaw ??= 'nul-byte'
           made[n++] = byte
+          came[m++] = byte
           line++
           if (line > longestLine) longestLine = line
         }
       }
       taken += end < 0 ? chunk.length : end
       size += n
+      note.came(came.subarray(0, m))
       if (inHeader && isTooLong(size)) flaw ??= 'header-too-large'
       if (limits.messageBytes > 0 && size > limits.messageBytes) flaw ??= 'message-too-large'
       if (flaw === null && n > 0) out.push(made.subarray(0, n))
@@ -93,5 +103,6 @@ export function createMendingReader(limits: { messageBytes: number; headerBytes:
     get longestLine() {
       return longestLine
     },
+    mended: () => (mended ??= note.finish()),
   }
 }

@@ -134,6 +134,11 @@ export function presentTrace(trace: FullTrace) {
       clientIp: message.clientIp,
       helo: message.helo,
       tls: message.tls,
+      mended: message.mended && {
+        rule: message.mended.rule,
+        count: message.mended.count,
+        digest: message.mended.sha256,
+      },
     },
     deliveries: trace.deliveries.map((row) => ({
       ...presentQueueItem(row),

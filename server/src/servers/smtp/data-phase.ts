@@ -25,7 +25,7 @@ export function beginData(session: Session): void {
  * of anybody else they are refused.
  */
 export const readerFor = (session: Session): typeof createDataReader =>
-  session.context.sending || session.context.door?.mends(session) ? createMendingReader : createDataReader
+  session.context.sending || session.context.door?.mends(session.envelope!) ? createMendingReader : createDataReader
 
 /** Opens the door's sink for the message of this transaction; throws what the door throws. */
 export function openIncoming(session: Session, reader: DataReader): Incoming {
@@ -133,7 +133,7 @@ export function endData(session: Session, incoming: Incoming): void {
     session.proceed()
   }
   // Through an async function, so that a throw is a rejection.
-  const finishing = (async () => incoming.sink.finish())()
+  const finishing = (async () => incoming.sink.finish(incoming.reader.mended()))()
   void finishing
     .then(
       ({ queueId }) => {

@@ -61,6 +61,13 @@ export function TraceScene() {
       </span>,
     ],
   ]
+  if (message.mended)
+    facts.push([
+      t('trace.mended'),
+      <span key="mended">
+        {t('trace.mendedEnds', { count: message.mended.count })} <span className="mono">{message.mended.digest}</span>
+      </span>,
+    ])
   return (
     <>
       {back}

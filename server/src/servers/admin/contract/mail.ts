@@ -103,6 +103,8 @@ const fullTrace = name(
         clientIp: z.string().nullable(),
         helo: z.string().nullable(),
         tls: z.string().nullable(),
+        /** line ends were not whole: the digest of what came, where `digest` is of what is stored and sent */
+        mended: z.strictObject({ rule: z.string(), count: z.number(), digest: z.string() }).nullable(),
       })
       .strict(),
     deliveries: z.array(traceDelivery),
