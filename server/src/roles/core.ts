@@ -12,6 +12,7 @@ import { newId, type Id } from '../platform/ids.ts'
 import type { Keys } from '../platform/keys.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import { systemAddresses } from '../clients/dns/addresses.ts'
 import { createMxLookup } from '../clients/dns/mx.ts'
 import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
@@ -386,6 +387,7 @@ export function buildCore(base: Foundation): Core {
       sign: createSignDkim({ sql: db.vital, keys: base.keys, clock }),
       rates: createRates({ clock, config: config.smtp.rates, asksPerNetwork: config.callouts.perNetwork }),
       callouts,
+      addressesOf: systemAddresses,
       checkDisk: () => disk.check(),
     }),
   }

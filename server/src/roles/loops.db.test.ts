@@ -1,6 +1,8 @@
 /** Loops at the door: too many hops, mail that comes back for the same recipient, and for one of two. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { oneServer, type OneServer } from '../../testkit/one-server.ts'
+import { sendMail } from '../../testkit/smtp-send.ts'
+import { bumpDirectory } from '../core/directory/index.ts'
 import { actOnDelivery } from '../core/trace/index.ts'
 
 let one: OneServer
@@ -11,11 +13,11 @@ afterEach(() => one.close())
 
 const [alice, bob] = ['alice@corp.test', 'bob@corp.test']
 const received = 'Received: from a.test by b.test; Mon, 1 Jan 2024 10:00:00 +0000\r\n'
-/** What the primary got, sent to us again as it is. */
-const comeBack = async (nonce: string, to: string[]) => {
+/** What the primary got, sent to us again as it is: by another system, or by itself. */
+const comeBack = async (nonce: string, to: string[], localAddress = '127.0.0.9') => {
   const got = await one.primary.store.waitFor((mail) => mail.nonce === nonce, 10_000)
   await one.until('written', async () => (await one.count('delivery WHERE state = 10')) > 0)
-  return one.send(nonce, to, {}, got.bytes)
+  return sendMail(one.server.ports.mx!, { from: 'sender@outside.test', to }, got.bytes, { localAddress })
 }
 
 test('25 Received lines are a loop (RFC 5321 section 6.3), 24 are a long way', async () => {
@@ -26,7 +28,7 @@ test('25 Received lines are a loop (RFC 5321 section 6.3), 24 are a long way', a
   await one.primary.store.waitFor((mail) => mail.nonce === 'hops24', 10_000)
 })
 
-test('mail that comes back for the recipient it was accepted for is refused, and nothing of it stays', async () => {
+test('mail that comes back from somewhere for the recipient it was accepted for is refused, and nothing of it stays', async () => {
   expect((await one.send('again', [alice])).ok).toBe(true)
   const back = await comeBack('again', [alice])
   expect(back.final).toMatchObject({ code: 554, text: expect.stringMatching(/^5\.4\.6 /) as string })
@@ -35,6 +37,23 @@ test('mail that comes back for the recipient it was accepted for is refused, and
   // Under another name of hers it is the same loop; to somebody else it is none.
   expect((await comeBack('again', ['Alice+news@corp.test'])).final!.code).toBe(554)
   expect((await comeBack('again', [bob])).ok).toBe(true)
+})
+
+test('the primary that sends back what it got from us is known by its address: parked at once, and nobody hears a refusal', async () => {
+  expect((await one.send('pong', [alice])).ok).toBe(true)
+  expect((await comeBack('pong', [alice], '127.0.0.1')).ok).toBe(true)
+  expect(await one.count(`parking WHERE reason = 'loop'`)).toBe(1)
+  expect(one.primary.store.of(alice)).toHaveLength(1)
+
+  // By the addresses of its name as well.
+  await one.db.query(`UPDATE route SET settings = jsonb_set(settings, '{hosts,0,host}', '"localhost"') WHERE kind = 1`)
+  await bumpDirectory(one.db)
+  await one.until('taken up', () =>
+    [...one.server.core.routes.all()].some(({ settings }) => settings.hosts[0]?.host === 'localhost'),
+  )
+  expect((await comeBack('pong', [alice], '127.0.0.1')).ok).toBe(true)
+  expect((await comeBack('pong', [alice])).final!.code).toBe(554)
+  expect(await one.count(`parking WHERE reason = 'loop'`)).toBe(2)
 })
 
 test('for one of two recipients it is parked, the other has it; released it is visible and goes home', async () => {

@@ -2,7 +2,7 @@
  * The addresses of hosts by their names, remembered: a few names at a time are asked for, and what was known stays when
  * nobody answers. For whoever compares hosts, not for connecting (clients/smtp/dial.ts asks the system each time).
  */
-import { Resolver } from 'node:dns/promises'
+import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Clock } from '../../platform/clock.ts'
 
@@ -12,6 +12,13 @@ export interface AddressBook {
   /** Asks again for a few of `hosts` whose turn it is, and forgets those that are not among them. */
   refresh(hosts: Iterable<string>): Promise<void>
 }
+
+/** Of a name or an address, as the system knows them (its hosts file too); empty where it knows none. Never throws. */
+export const systemAddresses = (host: string): Promise<string[]> =>
+  lookup(host, { all: true }).then(
+    (found) => found.map(({ address }) => address),
+    () => [],
+  )
 
 const AGAIN_MS = 600_000
 const AT_ONCE = 10

@@ -38,6 +38,7 @@ async function factsOf(bodyType: '7BIT' | '8BITMIME', pieces: string[]): Promise
     sign: async () => null,
     returnPaths: noReturnPaths,
     listBounces: noListBounces,
+    addressesOf: () => Promise.resolve([]),
     checkDisk: () => undefined,
   })
   const sink = door.begin(

@@ -25,7 +25,7 @@ import type { Directory, MailingList, Recipient, RouteBook } from '../directory/
 import type { ListBounces } from '../lists/index.ts'
 import { postingFacts, tlsFact } from '../queue/index.ts'
 import type { Accept, BodyIntake, BodySink, Incoming, MessageFacts, StoredBody } from '../queue/index.ts'
-import { CANARY_MARK, receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
+import { receivedLine, type OwnId, type ReturnPaths, type Routing } from '../routing/index.ts'
 import { admit, inTime } from './admission.ts'
 import type { MxDoor, MxEnvelope, MxRecipient, MxSink } from './door.ts'
 import { takenByAny } from './mirror.ts'
@@ -33,6 +33,7 @@ import { listNotice, onwardOf, ownAmong, refuseFlood } from './onward.ts'
 import type { CopyClaim, Outbound, Way } from './outbound.ts'
 import { canarySink, type NoteCanary } from './canary-notice.ts'
 import type { Rates } from './rates.ts'
+import { refuseLoops } from './loops.ts'
 import { signerFor, type Sign } from './signer.ts'
 
 export interface IntakeDeps {
@@ -52,6 +53,8 @@ export interface IntakeDeps {
   outbound: Outbound
   /** our signature on what they send to the world */
   sign: Sign
+  /** of a host by its name or address, as the system knows it; empty where it does not */
+  addressesOf: (host: string) => Promise<readonly string[]>
   /** a notice about a canary came back; left out: they are not known */
   canaryBack?: NoteCanary
   /** left out: everything is taken */
@@ -152,7 +155,7 @@ function receive(
         throw new WireError('too-many-hops', `${header.received} Received lines`)
       const looped: Arrival['looped'] = ({ organisationId, folded }) =>
         header.traces.length > 0 && deps.ownId.seen(organisationId, header.traces, folded)
-      refuseLoops(deps, shares, header, { looped, isListed: listed !== null })
+      await refuseLoops(deps, recipients, header.traces, { looped, client: listed === null ? envelope : null })
       const utf8Header = envelope.smtputf8 && header.eightbit
       takenByAny(
         deps.routes,
@@ -219,22 +222,6 @@ function receive(
     finish,
     abort: drop,
   }
-}
-
-/** What is not taken because it was here before. */
-function refuseLoops(
-  { ownId }: Pick<IntakeDeps, 'ownId'>,
-  shares: readonly Share[],
-  { traces }: HeaderFacts,
-  { looped, isListed }: { looped: Arrival['looped']; isListed: boolean },
-): void {
-  if (traces.length === 0) return
-  // Nobody's mail, wherever the primary sends it on to.
-  if (shares.some(({ organisationId }) => ownId.seen(organisationId, traces, CANARY_MARK)))
-    throw new WireError('loop', 'it is a canary of ours, and its mailbox is to be at the mail system')
-  // The primary that sends back what it got from us would return it to the sender: it is parked instead.
-  if (!isListed && shares.every(({ recipients }) => recipients.every(({ recipient }) => looped(recipient))))
-    throw new WireError('loop', 'it was accepted here for the same recipient before')
 }
 
 /** The author's copy, with the message of their organisation; once, in however many parts the primary sends it. */

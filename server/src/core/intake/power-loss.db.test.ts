@@ -129,6 +129,7 @@ async function round(dieAt: number, breaking: Breaking = () => ({})): Promise<Ro
     ownId: createOwnId(keysFrom(Buffer.alloc(32, 7)), newId(clock.now())),
     accept,
     bodies,
+    addressesOf: () => Promise.resolve([]),
     checkDisk: () => undefined,
   })
   const before = newId(clock.now())
