@@ -13,6 +13,7 @@ import type { Keys } from '../platform/keys.ts'
 import type { Log } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { systemAddresses } from '../clients/dns/addresses.ts'
+import { createClientNames } from '../clients/dns/client-name.ts'
 import { createMxLookup } from '../clients/dns/mx.ts'
 import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
@@ -216,6 +217,7 @@ export function buildCore(base: Foundation): Core {
       }),
       port: config.delivery.worldPort,
     },
+    nameOfClient: createClientNames({ clock, servers: config.dns.servers }).of,
     openSecret,
     offers,
     returnHeaders,

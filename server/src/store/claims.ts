@@ -50,7 +50,6 @@ export interface ClaimedDelivery {
     envid?: string
     smtputf8?: boolean
     eightbit?: boolean
-    clientName?: string
     priority?: 'high' | 'low'
   }
 }

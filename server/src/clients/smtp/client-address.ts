@@ -15,11 +15,13 @@ export interface ClientFacts {
   ip: string
   /** as it said at EHLO */
   helo: string | null
-  /** of its address, where it was looked up */
-  name: string | null
+  /** of its address; null: it has none; undefined: nobody could say */
+  name: string | null | undefined
 }
 
 const UNKNOWN = '[UNAVAILABLE]'
+/** The server may say so to the client, for now. */
+const NOT_NOW = '[TEMPUNAVAIL]'
 /** Postfix takes names up to here. */
 const MOST_NAME = 255
 /** RFC 5321 section 4.5.3.1.4, without CRLF */
@@ -44,7 +46,7 @@ const nameValue = (name: string | null): string =>
 function attributes({ ip, helo, name }: ClientFacts, offered: readonly string[]): string[] {
   const plain = plainAddress(ip)
   const values = {
-    NAME: nameValue(name),
+    NAME: name === undefined ? NOT_NOW : nameValue(name),
     ADDR: plain === null ? UNKNOWN : isIP(plain) === 6 ? `IPV6:${plain}` : plain,
     HELO: nameValue(helo),
   }

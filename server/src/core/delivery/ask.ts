@@ -49,7 +49,10 @@ export function createAsk({
   hosts: Hosts
   idle: KeptConnections
   room: HostRoom
-  deps: Pick<RunnerDeps, 'helo' | 'connections' | 'coolDownMs' | 'findTargets' | 'mayGo' | 'onOffer' | 'onOpened'>
+  deps: Pick<
+    RunnerDeps,
+    'helo' | 'connections' | 'nameOfClient' | 'coolDownMs' | 'findTargets' | 'mayGo' | 'onOffer' | 'onOpened'
+  >
   /** nothing begins any more */
   isRetired(): boolean
   /** connections at work */
@@ -127,9 +130,17 @@ export function createAsk({
     }
   }
 
+  /** Where the hosts are told the client's name. */
+  async function learnName({ client }: Job): Promise<void> {
+    const how = known[0]?.clientAddress
+    if (client && client.name === undefined && (how === 'xclient' || how === 'xforward'))
+      client.name = await deps.nameOfClient?.(client.ip)
+  }
+
   /** null: the way was closed before anything was sent. */
   async function ask(turn: Turn): Promise<Attempt | null> {
     const { job, said } = turn
+    await learnName(job)
     const kept = said ?? takeKept(turn)
     let last: Attempt | null = null
     if (kept) {
@@ -143,6 +154,7 @@ export function createAsk({
     const found = await deps.findTargets()
     if (found.refusal) return last ?? nowhere(job, found.refusal)
     known = found.targets
+    await learnName(job)
     runner.onFound()
     if (!last && down && isDown()) return notConnected(job, down.failure, down.host, false)
     const used = kept ? placeOf(kept.target) : null

@@ -20,7 +20,12 @@ afterEach(async () => {
 const offered = ['PIPELINING', 'XCLIENT ADDR', 'XFORWARD ADDR']
 
 /** A runner to these ports, the first of the best priority; gives where reports go. */
-function start(clientAddress: ClientAddress, connections: number, ports: number[]): AttemptReport[] {
+function start(
+  clientAddress: ClientAddress,
+  connections: number,
+  ports: number[],
+  nameOfClient?: (ip: string) => Promise<string | null | undefined>,
+): AttemptReport[] {
   const reports: AttemptReport[] = []
   runner = createRunner({
     clock: systemClock,
@@ -53,11 +58,12 @@ function start(clientAddress: ClientAddress, connections: number, ports: number[
     handBack: () => undefined,
     report: (report) => void reports.push(report),
     onSlow: () => undefined,
+    ...(nameOfClient ? { nameOfClient } : {}),
   })
   return reports
 }
-function push(name: string, ip: string | null): void {
-  const client = ip === null ? null : { ip, helo: null, name: null }
+function push(name: string, ip: string | null, isNamed = true): void {
+  const client = ip === null ? null : { ip, helo: null, name: isNamed ? null : undefined }
   runner.push({ messageId: name, client, recipients: [{ address: `${name}@corp.test` }] } as unknown as Job)
 }
 
@@ -93,6 +99,30 @@ test.each<[ClientAddress, number]>([
   ['xforward', 3],
 ])('%s over %i connections', async (how, connections) => {
   expect((await send(how, connections, clients)).sort()).toEqual(right)
+})
+
+test.each<[ClientAddress, string[]]>([
+  ['xforward', ['NAME=mx.a.test', 'NAME=[UNAVAILABLE]', 'NAME=[TEMPUNAVAIL]']],
+  ['xclient', ['NAME=mx.a.test', 'NAME=[UNAVAILABLE]', 'NAME=[TEMPUNAVAIL]']],
+  ['proxy', []],
+])('%s: the name of a client is found before its message goes, where it is told', async (how, told) => {
+  const names = new Map<string, string | null>([
+    ['192.0.2.1', 'mx.a.test'],
+    ['192.0.2.2', null],
+  ])
+  const asked = new Set<string>()
+  hop = await startNextHop({
+    extensions: ['XCLIENT NAME', 'XFORWARD NAME'],
+    answer: ({ line }) => (line.startsWith('PROXY') ? '' : undefined),
+  })
+  const reports = start(how, 1, [hop.port], (ip) => {
+    asked.add(ip)
+    return Promise.resolve(names.get(ip))
+  })
+  for (const n of [1, 2, 3]) push(`m${n}`, `192.0.2.${n}`, false)
+  await expect.poll(() => reports.length).toBe(3)
+  const heard = hop.heard.flatMap(({ line }) => /^(?:XCLIENT|XFORWARD) (.*)/.exec(line)?.[1] ?? [])
+  expect([heard, asked.size]).toEqual([told, told.length])
 })
 
 test('one client keeps its connection', async () => {

@@ -97,6 +97,8 @@ export interface DeliveryDeps extends OutgoingMailDeps {
   openSecret: OpenSecret
   offers: Offers
   world: World
+  /** of its address (clients/dns/client-name.ts), for hosts that want to know; left out: nobody can say */
+  nameOfClient?: (ip: string) => Promise<string | null | undefined>
   /** a refused message was taken out of the mailboxes of these people */
   onWithdrawn: (personIds: readonly Id[]) => void
 }
@@ -159,6 +161,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     openSecret: deps.openSecret,
     offers: deps.offers,
     world: deps.world,
+    ...(deps.nameOfClient ? { nameOfClient: deps.nameOfClient } : {}),
     mailOf: (job) => outgoingMail(deps, job),
     mayGo,
     handBack: (job) => void handBack([job]).catch(logged('giving back leases')),

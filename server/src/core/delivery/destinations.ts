@@ -43,6 +43,8 @@ interface Deps {
   openSecret: OpenSecret
   offers: Offers
   world: World
+  /** left out: nobody can say */
+  nameOfClient?: (ip: string) => Promise<string | null | undefined>
   mailOf(job: Job): OutgoingMail
   mayGo(job: Job): boolean
   handBack(job: Job): void

@@ -71,8 +71,8 @@ function* groups<T>(items: readonly T[], keyOf: (item: T) => string): Generator<
       yield list.slice(at, at + RECIPIENTS_PER_TRANSACTION)
 }
 
-const clientOf = ({ clientIp, helo, facts }: Pick<Incoming, 'clientIp' | 'helo' | 'facts'>): ClientFacts | null =>
-  clientIp === null ? null : { ip: clientIp, helo, name: facts.clientName ?? null }
+const clientOf = ({ clientIp, helo }: Pick<Incoming, 'clientIp' | 'helo'>): ClientFacts | null =>
+  clientIp === null ? null : { ip: clientIp, helo, name: undefined }
 
 function bodyOf(body: Incoming['body'], bodyStore: number): Job['body'] {
   if (body.kind === 'row') return { kind: 'memory', bytes: [body.bytes] }

@@ -58,6 +58,8 @@ export interface RunnerDeps {
   slowMs: number
   /** so long at most nobody asks it again while it cannot be reached; left out: a second */
   coolDownMs?: number
+  /** of a client, for hosts that want to know; left out: nobody can say */
+  nameOfClient?: (ip: string) => Promise<string | null | undefined>
   findTargets(): Promise<TargetList>
   mailOf(job: Job): OutgoingMail
   /** false: its route was closed meanwhile */

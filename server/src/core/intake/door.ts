@@ -15,7 +15,6 @@ export interface MxEnvelope extends SourceClient {
   esmtp: boolean
   /** protocol and cipher, null without TLS */
   tls: string | null
-  ptr?: string
   bodyType: '7BIT' | '8BITMIME'
   smtputf8: boolean
   declaredSize: number | null

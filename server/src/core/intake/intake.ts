@@ -273,7 +273,6 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
     receivedLine({
       helo: envelope.helo,
       clientIp: envelope.clientIp,
-      ptr: envelope.ptr ?? null,
       esmtp: envelope.esmtp,
       tls: envelope.tls,
       signedIn: envelope.proof?.how === 'password',
@@ -297,7 +296,6 @@ function incomingOf(deps: IntakeDeps, share: Share, body: StoredBody, arrival: A
     ? postingFacts(list.address, { ...first, envid: envelope.envid, looped })
     : dsnFacts(envelope)
   if (envelope.smtputf8) facts.smtputf8 = true
-  if (envelope.ptr) facts.clientName = envelope.ptr
   if (arrival.eightbit) facts.eightbit = true
   if (arrival.forwarded) facts.forwarded = true
   if (arrival.mended) facts.mended = arrival.mended

@@ -81,8 +81,6 @@ export interface MessageFacts {
   forwarded?: boolean
   /** what is stored is not what came, and how */
   mended?: Mended
-  /** of the client's address, where it was looked up */
-  clientName?: string
   /** the sender's word for it, where it is not normal */
   priority?: 'high' | 'low'
   /** posted to this list (folded address): its members' bounces are counted, nobody is told */

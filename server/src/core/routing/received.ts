@@ -5,7 +5,6 @@ import { mailDate } from '../../protocols/mime/date.ts'
 export interface Hop {
   helo: string
   clientIp: string
-  ptr: string | null
   esmtp: boolean
   tls: string | null
   /** by AUTH */
@@ -30,7 +29,7 @@ export function receivedLine(hop: Hop): string {
   const tls = hop.tls ? `\r\n\t(using ${hop.tls.replace(/[^A-Za-z0-9._ -]/g, '')})` : ''
   const forWhom = hop.recipient === null ? '' : `\r\n\tfor <${hop.recipient}>`
   return (
-    `Received: from ${tame(hop.helo)} (${hop.ptr ? `${tame(hop.ptr)} ` : ''}${literal})${tls}\r\n` +
+    `Received: from ${tame(hop.helo)} (${literal})${tls}\r\n` +
     `\tby ${hop.hostname} (Holdfast) with ${proto} id ${hop.messageId}${forWhom};\r\n\t${mailDate(hop.at)}\r\n`
   )
 }

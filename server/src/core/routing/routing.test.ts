@@ -209,7 +209,6 @@ test('Received: what a peer calls itself cannot break the header', () => {
   const line = receivedLine({
     helo: 'evil\r\nSubject: x) (',
     clientIp: '2001:db8::1',
-    ptr: null,
     esmtp: true,
     tls: 'TLSv1.3 TLS_AES_256',
     signedIn: true,
