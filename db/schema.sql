@@ -638,15 +638,21 @@ CREATE TABLE refusal (
   client_ip text NOT NULL,
   helo text NOT NULL,
   tls text,
-  envelope_from text NOT NULL,
-  recipient text NOT NULL,
+  during text NOT NULL,
+  envelope_from text,
+  recipient text,
+  sign_in text,
+  message_id text,
   reply text NOT NULL,
   times integer NOT NULL,
   PRIMARY KEY (organisation_id, refusal_id)
 );
 CREATE INDEX refusal_age ON refusal USING btree (at);
-CREATE INDEX refusal_recipient ON refusal USING btree (organisation_id, lower(recipient), refusal_id);
-CREATE INDEX refusal_sender ON refusal USING btree (organisation_id, lower(envelope_from), refusal_id);
+CREATE INDEX refusal_client ON refusal USING btree (organisation_id, client_ip, refusal_id);
+CREATE INDEX refusal_message ON refusal USING btree (organisation_id, message_id, refusal_id) WHERE (message_id IS NOT NULL);
+CREATE INDEX refusal_recipient ON refusal USING btree (organisation_id, lower(recipient), refusal_id) WHERE (recipient IS NOT NULL);
+CREATE INDEX refusal_sender ON refusal USING btree (organisation_id, lower(envelope_from), refusal_id) WHERE (envelope_from IS NOT NULL);
+CREATE INDEX refusal_sign_in ON refusal USING btree (organisation_id, lower(sign_in), refusal_id) WHERE (sign_in IS NOT NULL);
 
 CREATE TABLE return_event (
   organisation_id uuid NOT NULL,

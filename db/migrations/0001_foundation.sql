@@ -524,7 +524,8 @@ CREATE INDEX copy_message ON copy (organisation_id, message_id);
 -- No index by expires_at: ids are ordered by time, so what has ended is found walking a person's or an organisation's
 -- copies by age, and the accept path keeps an index less.
 
--- What was refused in a session, for the organisation of its recipient, else of its sender. Kept for two weeks.
+-- What was refused in a session, for the organisation of its recipient, else of its sender, of who tried to sign in, of the
+-- system that sent it; the nil id: nobody's here. Kept for two weeks.
 CREATE TABLE refusal (
   organisation_id  uuid        NOT NULL,
   refusal_id       uuid        NOT NULL,
@@ -532,14 +533,20 @@ CREATE TABLE refusal (
   client_ip        text        NOT NULL,
   helo             text        NOT NULL,
   tls              text,
-  envelope_from    text        NOT NULL,              -- '' = null sender
-  recipient        text        NOT NULL,
+  during           text        NOT NULL,              -- connect, the command, or message: at its end
+  envelope_from    text,                              -- '' = null sender; null: not said
+  recipient        text,                              -- null: it was about none
+  sign_in          text,                              -- the address that tried to sign in, or has
+  message_id       text,                              -- the header's, where as much of the message was read
   reply            text        NOT NULL,              -- with its code
   times            integer     NOT NULL,              -- so often within a few seconds
   PRIMARY KEY (organisation_id, refusal_id)
 );
-CREATE INDEX refusal_recipient ON refusal (organisation_id, lower(recipient), refusal_id);
-CREATE INDEX refusal_sender ON refusal (organisation_id, lower(envelope_from), refusal_id);
+CREATE INDEX refusal_recipient ON refusal (organisation_id, lower(recipient), refusal_id) WHERE recipient IS NOT NULL;
+CREATE INDEX refusal_sender ON refusal (organisation_id, lower(envelope_from), refusal_id) WHERE envelope_from IS NOT NULL;
+CREATE INDEX refusal_sign_in ON refusal (organisation_id, lower(sign_in), refusal_id) WHERE sign_in IS NOT NULL;
+CREATE INDEX refusal_message ON refusal (organisation_id, message_id, refusal_id) WHERE message_id IS NOT NULL;
+CREATE INDEX refusal_client ON refusal (organisation_id, client_ip, refusal_id);
 CREATE INDEX refusal_age ON refusal (at);
 
 -- Which message put what a person sent by the primary into Sent: a message that comes in several parts gives one copy.

@@ -1,6 +1,7 @@
 /**
  * Looks at the pages: takes screenshots of the main scenes in both sizes, schemes and three languages, and fails when a
- * page reports an error, breaks the policy, or is wider than the screen. `node web/mock/look.mjs [folder] [filter]`.
+ * page reports an error, breaks the policy, or is wider than the screen. `node web/mock/look.mjs [folder] [runs] [scenes]`,
+ * the last two as regular expressions.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -9,6 +10,7 @@ import { chromium } from 'playwright-core'
 
 const out = process.argv[2] ?? '/tmp/holdfast-look'
 const filter = new RegExp(process.argv[3] ?? '.')
+const onlyScenes = new RegExp(process.argv[4] ?? '.')
 const port = 8123
 mkdirSync(out, { recursive: true })
 const server = spawn(process.execPath, [join(import.meta.dirname, 'server.mjs'), String(port)], { stdio: 'ignore' })
@@ -151,7 +153,12 @@ const runs = [
 ]
 for (const run of runs)
   if (filter.test(run.slice(0, 3).join('-')))
-    await shots(...run).catch((error) => fault(`${run.slice(0, 3).join('-')}: ${error.message.slice(0, 300)}`))
+    await shots(
+      ...run.with(
+        3,
+        run[3].filter((name) => onlyScenes.test(name)),
+      ),
+    ).catch((error) => fault(`${run.slice(0, 3).join('-')}: ${error.message.slice(0, 300)}`))
 await browser.close()
 server.kill()
 console.log(`${faults} faults, pictures in ${out}`)

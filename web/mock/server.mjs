@@ -491,6 +491,20 @@ const methods = {
     return { newState: 's', created: { sending: { id: 'x' } } }
   },
 }
+const refusal = (id, minutes, what) => ({
+  id: `019ae0c2-0000-7000-8000-0000000000${id.replace(/\D/, 'a')}`,
+  at: ago(minutes),
+  during: 'RCPT',
+  from: null,
+  recipient: null,
+  signIn: null,
+  messageIdHeader: null,
+  clientIp: '192.0.2.25',
+  helo: 'mail.shop.example',
+  tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
+  times: 1,
+  ...what,
+})
 const page = (items) => ({ items, next: null })
 const api = {
   'GET /session': () => signed ?? [401, { error: { code: 'signed-out', text: 'Please sign in' } }],
@@ -668,28 +682,39 @@ const api = {
   'GET /organisations/o1/returns/v1/ledger': () => page(ledger),
   'GET /organisations/o1/refusals': () =>
     page([
-      {
-        id: 'r0',
-        at: ago(4),
+      refusal('r0', 4, {
         from: 'newsletter@shop.example',
         recipient: 'alcie@harbour.example',
-        clientIp: '192.0.2.25',
-        helo: 'mail.shop.example',
-        tls: 'TLSv1.3 TLS_AES_256_GCM_SHA384',
         reply: '550 5.1.1 There is nobody with this address here',
-        times: 1,
-      },
-      {
-        id: 'r1',
-        at: ago(55),
+      }),
+      refusal('r1', 55, {
+        during: 'message',
         from: '',
         recipient: 'accounts@harbour.example',
+        messageIdHeader: '<20261102.9f3a-7c41@out.partner-with-a-long-name.example>',
         clientIp: '2001:db8::25',
         helo: 'out.partner-with-a-long-name.example',
         tls: null,
         reply: '552 5.3.4 The message is too large: at most 157286400 octets',
-        times: 12,
-      },
+        times: 3,
+      }),
+      refusal('r2', 70, {
+        during: 'AUTH',
+        signIn: 'alice@harbour.example',
+        clientIp: '198.51.100.77',
+        helo: '[192.168.1.20]',
+        reply: '535 5.7.8 That is not right: check name and password',
+        times: 4,
+      }),
+    ]),
+  'GET /refusals': () =>
+    page([
+      refusal('s0', 9, {
+        during: 'connect',
+        helo: '',
+        reply: '421 4.7.0 Too many connections from your address. Please try again',
+        times: 212,
+      }),
     ]),
   'GET /organisations/o1/trace': () =>
     page(

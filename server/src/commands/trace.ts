@@ -1,7 +1,7 @@
 /** `holdfast trace QUERY`: every step of the messages an address, Message-ID, own id, delivery id or subject names. */
 import type { Command } from 'commander'
 import { findRefusals, readTrace, searchTrace } from '../core/trace/index.ts'
-import type { Id } from '../platform/ids.ts'
+import { NIL_ID, type Id } from '../platform/ids.ts'
 import { presentRefusal, presentTrace, waitText } from '../servers/admin/present.ts'
 import type { OrganisationOption } from './choose.ts'
 import { chooseOrganisations, idArgument, withOrganisation } from './choose.ts'
@@ -53,8 +53,20 @@ function text({ message, deliveries, copies, ledger }: Shown): string {
 }
 
 type ShownRefusal = ReturnType<typeof presentRefusal>
-const refusalText = ({ at, clientIp, helo, from, recipient, reply, times }: ShownRefusal): string =>
-  `refused ${at}  from ${from || '<>'} to ${recipient}: ${reply}${times > 1 ? ` (${times} times)` : ''}\n  by ${clientIp} (${helo})`
+export function refusalText(one: ShownRefusal): string {
+  const { from, recipient, signIn, messageIdHeader } = one
+  const about = [
+    from === null ? '' : `from ${from || '<>'}`,
+    recipient === null ? '' : `to ${recipient}`,
+    signIn === null ? '' : `signing in as ${signIn}`,
+    messageIdHeader ?? '',
+  ].filter(Boolean)
+  const often = one.times > 1 ? ` (${one.times} times)` : ''
+  return (
+    `refused ${one.at}  ${about.join(' ') || 'nothing was said'}: ${one.reply}${often}\n` +
+    `  at ${one.during}, to ${one.clientIp} (${one.helo || 'no name'}) ${one.tls ?? 'no TLS'}  ${one.id}`
+  )
+}
 
 interface More {
   organisation: string
@@ -77,6 +89,12 @@ async function trace(query: string, options: TraceOptions): Promise<void> {
     const found: Shown[] = []
     const more: More[] = []
     const refusals: ShownRefusal[] = []
+    const refusedOf = async (organisationId: Id): Promise<void> => {
+      const { items } = await findRefusals(db, { organisationId, q: query, after: null, limit })
+      refusals.push(...items.map(presentRefusal))
+    }
+    // What concerned nobody here as well, where no organisation is asked for.
+    if (options.organisation === undefined && after === null) await refusedOf(NIL_ID)
     for (const organisation of await chooseOrganisations(db, options)) {
       const search = { organisationId: organisation.id, q: query, after, limit, forMs: seconds * 1000 }
       const page = await searchTrace(db, search)
@@ -84,10 +102,7 @@ async function trace(query: string, options: TraceOptions): Promise<void> {
         const searchedTo = page.searchedTo === null ? null : new Date(page.searchedTo).toISOString()
         more.push({ organisation: organisation.id, next: page.next, searchedTo })
       }
-      if (after === null) {
-        const refused = await findRefusals(db, { organisationId: organisation.id, q: query, after: null, limit })
-        refusals.push(...refused.items.map(presentRefusal))
-      }
+      if (after === null) await refusedOf(organisation.id)
       for (const { messageId } of page.items) {
         const full = await readTrace(db, organisation.id, messageId)
         if (full) found.push(presentTrace(full))
@@ -108,7 +123,10 @@ async function trace(query: string, options: TraceOptions): Promise<void> {
 
 export function register(program: Command): void {
   withOrganisation(addCommand(program, 'trace', 'every step of a message'))
-    .argument('<query>', 'address, Message-ID, own id, delivery id, queue id of the next server, or part of a subject')
+    .argument(
+      '<query>',
+      'address, Message-ID, own id, delivery id, queue id of the next server, part of a subject; of what was refused, the address of the sending server or the id of the refusal too',
+    )
     .option('--limit <n>', 'most messages', '20')
     .option('--seconds <n>', 'how long to search in each organisation; then it says how far back it came', '20')
     .option('--after <id>', 'go on behind this message, from the newest to the oldest')

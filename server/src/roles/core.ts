@@ -355,7 +355,7 @@ export function buildCore(base: Foundation): Core {
     }),
     alarms: createAlarmTeller({ db, clock, log, config, accept, routing, ownId }),
     sweeper: createSweeper({ db, blobs, clock, log }),
-    refusals: createRefusals({ db, clock, log, directory }),
+    refusals: createRefusals({ db, clock, log, directory, sources }),
     tlsTally,
     tlsReporter: createTlsReporter({
       db,

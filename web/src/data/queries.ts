@@ -174,6 +174,11 @@ export const refusalsQuery = (org: string, q: string) => ({
   queryFn: page<Refusal>((after) => of(org, `refusals${query({ q, after })}`)),
   ...paged,
 })
+export const strayRefusalsQuery = (q: string) => ({
+  queryKey: ['refusals', q],
+  queryFn: page<Refusal>((after) => `/refusals${query({ q, after })}`),
+  ...paged,
+})
 export const traceQuery = (org: string, message: string) =>
   queryOptions({
     queryKey: ['org', org, 'trace', message],

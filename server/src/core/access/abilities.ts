@@ -18,6 +18,8 @@ export const abilities = [
   'parking:act',
   'returns:see',
   'trace:see',
+  /** what was refused and concerned no organisation */
+  'strays:see',
   'quiet:see',
   /** set, release, extend */
   'quiet:act',
@@ -47,7 +49,7 @@ export const roleAbilities = {
   auditor: [...person, ...seeing, 'queue:see', 'parking:see', 'audit:see'],
   admin: [...person, ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see'],
   /** Operators run the installation and see every organisation; they have no mailbox. */
-  operator: ['account', ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see', 'metrics:see'],
+  operator: ['account', ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see', 'metrics:see', 'strays:see'],
 } as const satisfies Record<keyof typeof Role | 'operator', readonly Ability[]>
 export type RoleWord = keyof typeof roleAbilities
 

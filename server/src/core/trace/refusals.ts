@@ -1,23 +1,36 @@
 /**
- * What was refused in a session leaves no message, and yet somebody will ask where it is: a note for the organisation of the
- * recipient, else of the sender, beside the trace. Never in anybody's way: written every few seconds, from a bounded buffer, at
- * a bounded rate; the same refusal again is counted, and what a flood brings beyond that is only a number in the log.
+ * What was refused in a session leaves no message, and yet somebody will ask where it is: a note beside the trace, for the
+ * organisation of the recipient, else of the sender, of the address that tried to sign in, of the system that sent it; what
+ * concerned nobody here is for operators. Never in anybody's way: written every few seconds, from a bounded buffer, at a
+ * bounded rate; the same refusal again is counted, and what a flood brings beyond that is only a number in the log.
  */
+import ipaddr from 'ipaddr.js'
 import type { Clock, Timer } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
-import { newId, type Id } from '../../platform/ids.ts'
+import { isId, newId, NIL_ID, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { insertRefusals, listRefusals, type RefusalRow } from '../../store/refusals.ts'
-import { foldAddress, type Directory } from '../directory/index.ts'
+import { insertRefusals, listRefusals, type RefusalKey, type RefusalRow } from '../../store/refusals.ts'
+import { foldAddress, type Directory, type Proof, type SourceBook } from '../directory/index.ts'
 import { pageOf, type Page } from './views.ts'
 
 export interface Refused {
   clientIp: string
   helo: string
   tls: string | null
-  /** '' is the null sender */
-  from: string
-  recipient: string
+  /** `connect`, the command, or `message`: at its end */
+  during: string
+  /** '' is the null sender; null: nothing was said of one */
+  from: string | null
+  /** null: it was about none */
+  recipient: string | null
+  /** the name that tried to sign in, or has */
+  signIn: string | null
+  /** of the message's header, where as much was read */
+  messageIdHeader: string | null
+  /** of the person who has signed in to send; null: nobody has */
+  organisationId: Id | null
+  /** what the client has proved to be */
+  proof: Proof | null
   /** one line, with its code */
   reply: string
 }
@@ -32,6 +45,8 @@ export interface Refusals {
 
 const EVERY_MS = 2_000
 const MOST_WAITING = 2_000
+/** Of them about no recipient: a swarm that connects or guesses passwords does not hide mail that was refused. */
+const MOST_ABOUT_NOBODY = 500
 /** Rows of one organisation a second in the long run, and at once: what floods one does not hide the others'. */
 const RATE = 2
 const BURST = 500
@@ -53,21 +68,32 @@ export function createRefusals(deps: {
   clock: Clock
   log: Log
   directory: Pick<Directory, 'organisationOfDomain'>
+  sources: Pick<SourceBook, 'of'>
 }): Refusals {
-  const { db, clock, log, directory } = deps
+  const { db, clock, log, directory, sources } = deps
   let waiting = new Map<string, { refused: Refused; at: number; times: number }>()
+  let aboutNobody = 0
   let lost = 0
   const rates = new Map<Id, { tokens: number; filledAt: number }>()
   let timer: Timer | null = null
   let flushing: Promise<void> | null = null
 
-  async function ownerOf({ from, recipient }: Refused): Promise<Id | null> {
-    for (const address of [recipient, from]) {
-      const domain = domainOf(address)
-      const owner = domain === null ? null : await directory.organisationOfDomain(domain)
-      if (owner) return owner.organisationId
-    }
-    return null
+  const ownerOf = async (address: string | null): Promise<Id | null> => {
+    const domain = address === null ? null : domainOf(address)
+    return (domain === null ? null : await directory.organisationOfDomain(domain))?.organisationId ?? null
+  }
+  /**
+   * Whom it concerned, and the name that was to sign in: kept only where it is an address of a domain here, for in the place
+   * of a name people type passwords.
+   */
+  async function concerned(refused: Refused): Promise<{ organisationId: Id; signIn: string | null }> {
+    const { recipient, from, clientIp, proof } = refused
+    const [ofRecipient, ofSender, ofName] = await Promise.all([recipient, from, refused.signIn].map(ownerOf))
+    // Of several organisations behind one address nobody can say which.
+    const systems = new Set(sources.of({ clientIp, proof }).map(({ organisationId }) => organisationId))
+    const ofSystem = systems.size === 1 ? [...systems][0]! : null
+    const organisationId = refused.organisationId ?? ofRecipient ?? ofSender ?? ofName ?? ofSystem ?? NIL_ID
+    return { organisationId, signIn: ofName === organisationId ? refused.signIn : null }
   }
 
   /** One more row of this organisation. */
@@ -83,25 +109,27 @@ export function createRefusals(deps: {
   async function write(): Promise<void> {
     const all = [...waiting.values()]
     waiting = new Map()
+    aboutNobody = 0
     const rows: RefusalRow[] = []
     for (const { refused, at, times } of all) {
-      const organisationId = await ownerOf(refused).catch(() => undefined)
-      // Nobody's here: strangers who try to relay are a number in the metrics.
-      if (organisationId === null) continue
-      if (organisationId === undefined || !isAllowed(organisationId)) {
+      const known = await concerned(refused).catch(() => null)
+      if (known === null || !isAllowed(known.organisationId)) {
         lost++
         continue
       }
-      const { clientIp, tls, helo, from, recipient, reply } = refused
+      const { clientIp, tls, helo, during, from, recipient, messageIdHeader, reply } = refused
       rows.push({
-        organisationId,
+        organisationId: known.organisationId,
         refusalId: newId(at),
         at: new Date(at),
         clientIp,
         tls,
         helo: clean(helo),
-        from: clean(from),
-        recipient: clean(recipient),
+        during,
+        from: from && clean(from),
+        recipient: recipient && clean(recipient),
+        signIn: known.signIn && clean(known.signIn),
+        messageIdHeader: messageIdHeader && clean(messageIdHeader),
         reply: clean(reply),
         times,
       })
@@ -122,11 +150,20 @@ export function createRefusals(deps: {
 
   return {
     note(refused) {
-      const key = [refused.clientIp, refused.from, refused.recipient, refused.reply].join('\n')
+      const { clientIp, from, recipient, signIn, messageIdHeader, reply } = refused
+      const key = [clientIp, from, recipient, signIn, messageIdHeader, reply].join('\n')
       const known = waiting.get(key)
-      if (known) known.times++
-      else if (waiting.size < MOST_WAITING) waiting.set(key, { refused, at: clock.now(), times: 1 })
-      else lost++
+      if (known) {
+        known.times++
+        return
+      }
+      const isFull = waiting.size >= MOST_WAITING || (recipient === null && aboutNobody >= MOST_ABOUT_NOBODY)
+      if (isFull) {
+        lost++
+        return
+      }
+      if (recipient === null) aboutNobody++
+      waiting.set(key, { refused, at: clock.now(), times: 1 })
     },
     flush,
     start() {
@@ -141,17 +178,30 @@ export function createRefusals(deps: {
   }
 }
 
-/** Refusals newest first; `q` an address, nothing for all; what is no address finds nothing. */
+/**
+ * Refusals newest first. `q`: an address, a Message-ID, the sending server's address, a refusal's id; nothing for all, and
+ * anything else finds nothing.
+ */
 export function findRefusals(
   sql: Sql,
   ask: { organisationId: Id; q: string; after: Id | null; limit: number },
 ): Promise<Page<RefusalRow>> {
-  const text = ask.q.trim().replace(/^<|>$/g, '')
-  if (text !== '' && !text.includes('@')) return Promise.resolve({ items: [], next: null })
-  const address = text === '' ? null : (foldAddress(text) ?? text.toLowerCase())
+  const { organisationId, after } = ask
+  const text = ask.q.trim()
+  const key = text === '' ? null : keyOf(text)
+  if (key === undefined) return Promise.resolve({ items: [], next: null })
   return pageOf(
     ask.limit,
     (row: RefusalRow) => row.refusalId,
-    (limit) => listRefusals(sql, { organisationId: ask.organisationId, address, after: ask.after, limit }),
+    (limit) => listRefusals(sql, { organisationId, key, after, limit }),
   )
+}
+
+function keyOf(text: string): RefusalKey | undefined {
+  const bare = text.replace(/^<|>$/g, '')
+  if (isId(bare.toLowerCase())) return { by: 'id', text: bare.toLowerCase() }
+  if (ipaddr.isValid(bare)) return { by: 'client', text: bare.toLowerCase() }
+  return bare.includes('@')
+    ? { by: 'address', text: foldAddress(bare) ?? bare.toLowerCase(), messageId: `<${bare}>` }
+    : undefined
 }

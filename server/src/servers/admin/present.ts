@@ -105,8 +105,11 @@ export function presentRefusal(row: RefusalRow) {
   return {
     id: row.refusalId,
     at: iso(row.at),
-    from: withTurnsSeen(row.from),
-    recipient: withTurnsSeen(row.recipient),
+    during: row.during,
+    from: row.from && withTurnsSeen(row.from),
+    recipient: row.recipient && withTurnsSeen(row.recipient),
+    signIn: row.signIn && withTurnsSeen(row.signIn),
+    messageIdHeader: row.messageIdHeader && withTurnsSeen(row.messageIdHeader),
     clientIp: row.clientIp,
     helo: withTurnsSeen(row.helo),
     tls: row.tls,

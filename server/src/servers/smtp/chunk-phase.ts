@@ -9,6 +9,7 @@
  */
 import { toWireError, WireError } from '../../platform/errors.ts'
 import { createChunkReader } from '../../protocols/smtp/chunk-reader.ts'
+import { keepBeginning } from './refusal-note.ts'
 import { endData, openIncoming, passOn, readerFor, refuse } from './data-phase.ts'
 import { close, expectCommand, fail, reply, resetTransaction, SessionState, type Session } from './session.ts'
 import type { Chunking, Incoming } from './incoming.ts'
@@ -95,6 +96,7 @@ function take(session: Session, piece: Buffer): void {
     return
   }
   const reader = chunking.reader!
+  keepBeginning(incoming, piece)
   const pieces: Buffer[] = []
   reader.read(piece, pieces)
   if (isOver && chunking.last) reader.finish(pieces)

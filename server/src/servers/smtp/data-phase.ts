@@ -10,6 +10,7 @@
 import { WireError } from '../../platform/errors.ts'
 import { createDataReader, type DataReader } from '../../protocols/smtp/data-reader.ts'
 import { createMendingReader } from '../../protocols/smtp/mending-reader.ts'
+import { keepBeginning } from './refusal-note.ts'
 import { broken, close, expectCommand, fail, reply, resetTransaction, SessionState, type Session } from './session.ts'
 import type { Incoming } from './incoming.ts'
 
@@ -35,6 +36,8 @@ export function openIncoming(session: Session, reader: DataReader): Incoming {
     sink,
     reader,
     refusal: null,
+    beginning: [],
+    kept: 0,
     abort() {
       if (!open) return
       open = false
@@ -54,6 +57,7 @@ export function takeData(session: Session): void {
   const chunk = session.input!
   session.input = null
   session.deadline = clock.monotonic() + config.dataTimeout * 1000
+  keepBeginning(incoming, chunk)
   const pieces: Buffer[] = []
   const end = incoming.reader.read(chunk, pieces)
   if (end >= 0 && end < chunk.length) session.input = chunk.subarray(end)
@@ -145,7 +149,7 @@ export function endData(session: Session, incoming: Incoming): void {
         done()
       },
       (error: unknown) => {
-        fail(session, error, 'the message')
+        fail(session, error, 'the message', incoming)
         resetTransaction(session)
         done()
       },

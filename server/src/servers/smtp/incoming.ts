@@ -8,6 +8,9 @@ export interface Incoming {
   reader: DataReader
   /** the reply to come, when it is already clear that it will not be 250 */
   refusal: unknown
+  /** what came first, as it came, and octets of it (refusal-note.ts) */
+  beginning: Buffer[]
+  kept: number
   /** tells the sink once that nothing comes of it */
   abort(): void
 }

@@ -59,6 +59,20 @@ export interface MxListener {
   stop(): Promise<void>
 }
 
+/** What is known of somebody who was turned away at once. */
+const nothingSaid = {
+  helo: '',
+  tls: null,
+  during: 'connect',
+  from: null,
+  recipient: null,
+  signIn: null,
+  messageIdHeader: null,
+  organisationId: null,
+  proof: null,
+} as const
+const firstLine = (error: WireError): string => formatError(error).split('\r\n')[0]!
+
 const BACKLOG = 1024
 const STOP_MS = 10_000
 
@@ -106,17 +120,18 @@ export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListen
   function onConnection(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '')
     if (gate === null || !gate.isProxy(address)) return admit(socket, address)
-    if (stopping) return turnAway(socket, new WireError('shutting-down'))
-    if (sessions.size + gate.waiting >= config.connections) return turnAway(socket, new WireError('too-busy'))
+    if (stopping) return turnAway(socket, new WireError('shutting-down'), address)
+    if (sessions.size + gate.waiting >= config.connections) return turnAway(socket, new WireError('too-busy'), address)
     gate.open(socket, address, (client) => admit(socket, client))
   }
 
   function admit(socket: Socket, clientIp: string): void {
     const key = limitKey(clientIp)
     const fromThere = perAddress.get(key) ?? 0
-    if (stopping) return turnAway(socket, new WireError('shutting-down'))
-    if (sessions.size >= config.connections) return turnAway(socket, new WireError('too-busy'))
-    if (fromThere >= config.connectionsPerAddress) return turnAway(socket, new WireError('too-many-connections'))
+    if (stopping) return turnAway(socket, new WireError('shutting-down'), clientIp)
+    if (sessions.size >= config.connections) return turnAway(socket, new WireError('too-busy'), clientIp)
+    if (fromThere >= config.connectionsPerAddress)
+      return turnAway(socket, new WireError('too-many-connections'), clientIp)
     const session = createSession(context, socket, clientIp)
     sessions.add(session)
     perAddress.set(key, fromThere + 1)
@@ -130,8 +145,9 @@ export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListen
     })
   }
 
-  function turnAway(socket: Socket, error: WireError): void {
+  function turnAway(socket: Socket, error: WireError, clientIp: string): void {
     counters.refused(error.code)
+    if (error.code !== 'shutting-down') context.refused({ ...nothingSaid, clientIp, reply: firstLine(error) })
     socket.on('error', () => socket.destroy())
     // Before TLS nothing can be said there that the client would understand.
     if (kind.implicitTls) return void socket.destroy()

@@ -16,6 +16,7 @@ import { toWireError, WireError } from '../../platform/errors.ts'
 import type { Log } from '../../platform/log.ts'
 import { formatError, formatReply } from '../../protocols/smtp/reply.ts'
 import type { Command } from './command.ts'
+import { noteRefusal } from './refusal-note.ts'
 import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
 import { SIGN_IN_MS, type Sending, type SendingContext } from './sending.ts'
@@ -96,6 +97,8 @@ export interface Session {
   tls: string | null
   /** that it is one of an organisation's own systems */
   proof: Proof | null
+  /** the name that was given last, whether it was believed or not */
+  signInName: string | null
   /** tries to sign in that failed */
   signInFailures: number
   envelope: MxEnvelope | null
@@ -120,8 +123,6 @@ export interface Session {
   upgrade: (secureContext: SecureContext) => void
 }
 
-/** Notes of one refused message: a few of a thousand recipients tell as much. */
-const MOST_NOTED = 10
 const LINGER_MS = 5000
 const LINGER_STOPPING_MS = 500
 
@@ -146,6 +147,7 @@ export function createSession(context: SessionContext, socket: Socket, clientIp:
     esmtp: false,
     tls: null,
     proof: null,
+    signInName: null,
     signInFailures: 0,
     envelope: null,
     recipients: [],
@@ -179,14 +181,22 @@ export function expectCommand(session: Session): void {
   session.deadline = session.context.clock.monotonic() + session.context.config.commandTimeout * 1000
 }
 
-/** Answers with an error; closes when it is a 421 or one error too many. `during`: for the log (spoken.ts). */
-export function fail(session: Session, thrown: unknown, during: string): void {
+/**
+ * Answers with an error; closes when it is a 421 or one error too many. `during`: for the log (spoken.ts) and the trace;
+ * `incoming`: the message it is about.
+ */
+export function fail(
+  session: Session,
+  thrown: unknown,
+  during: string,
+  incoming: Incoming | null = session.incoming,
+): void {
   if (session.state === SessionState.closing) return
   const error = toWireError(thrown)
   logRefusal(session, error, thrown, during)
   session.context.counters.refused(error.code)
-  noteRefusal(session, error, during)
-  if (error.spec.smtp === 421) return close(session, error)
+  noteRefusal(session, error, during, incoming)
+  if (error.spec.smtp === 421) return end(session, error)
   session.out += formatError(error)
   if (error.spec.smtp >= 500 && error.spec.blame === 'peer' && !ABOUT_RECIPIENT.has(error.code)) countError(session)
 }
@@ -202,22 +212,6 @@ const ABOUT_RECIPIENT = new Set([
   'smtputf8-not-taken',
   'requiretls-not-offered',
 ])
-
-/** One note for each recipient it was about: the one that RCPT named, or all of the message. */
-function noteRefusal(session: Session, error: WireError, during: string): void {
-  const { clientIp, helo, tls, envelope, context } = session
-  if (!envelope) return
-  // The brackets may be missing, and a long line is cut off before the second one.
-  const named = /^RCPT\s+TO\s*:\s*(?:<([^>]*)|([^\s<>]+))/i.exec(during)
-  const about = named
-    ? [(named[1] ?? named[2])!]
-    : during === 'the message'
-      ? (session.sending?.recipients ?? session.recipients.map((one) => one.recipient)).map(({ address }) => address)
-      : []
-  const reply = formatError(error).split('\r\n')[0]!
-  for (const recipient of about.slice(0, MOST_NOTED))
-    context.refused({ clientIp, helo, tls, from: envelope.from, recipient, reply })
-}
 
 function logRefusal(session: Session, error: WireError, thrown: unknown, during: string): void {
   const { log } = session.context
@@ -264,6 +258,11 @@ export function resetTransaction(session: Session): void {
 /** Writes the last reply and ends. What the client still sends is thrown away, so that it can read that reply. */
 export function close(session: Session, last: WireError | null): void {
   if (session.state === SessionState.closing) return
+  if (last) noteRefusal(session, last, 'connect', null)
+  end(session, last)
+}
+
+function end(session: Session, last: WireError | null): void {
   session.incoming?.abort()
   session.incoming = null
   session.state = SessionState.closing

@@ -57,6 +57,7 @@ function carryOn(session: Session, how: SignIn, exchange: Exchange, answer: Buff
 async function attempt(session: Session, how: SignIn, credentials: Credentials): Promise<void> {
   try {
     const { actsFor, name } = credentials
+    session.signInName = name
     // RFC 4616 section 2: who asks to act for somebody else may not; many clients name themselves twice.
     if (actsFor !== '' && actsFor.toLowerCase() !== name.toLowerCase())
       throw new WireError('sign-in-failed', 'you may sign in as yourself only')

@@ -1,13 +1,15 @@
-/** Finding a message by whatever somebody has in hand: an address, a Message-ID, our number, a delivery. */
+/** Finding a message by whatever somebody has in hand: an address, a Message-ID, our number, a delivery; and what was refused. */
 import { Button, TextInput } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { refusalsQuery, traceSearchQuery } from '../../data/queries.ts'
+import { refusalsQuery, sessionQuery, strayRefusalsQuery, traceSearchQuery } from '../../data/queries.ts'
 import { fileSize, longTime } from '../../lib/format.ts'
 import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { Refused } from './refused.tsx'
 import { usePages } from './use-pages.ts'
 
 const here = getRouteApi('/signed/admin/$org/trace')
@@ -19,7 +21,7 @@ export function TraceSearchScene() {
   const navigate = useNavigate()
   const [text, setText] = useState(q)
   const { asked, rows } = usePages(traceSearchQuery(org, q))
-  const refused = usePages(refusalsQuery(org, q))
+  const { data: account } = useQuery(sessionQuery)
   const searchedTo = asked.data?.pages.at(-1)?.searchedTo
   return (
     <>
@@ -75,23 +77,10 @@ export function TraceSearchScene() {
           { name: t('queue.size'), figure: true, cell: (row) => fileSize(row.size, i18n.language) },
         ]}
       />
-      <h2>{t('refusals.title')}</h2>
-      <p className="muted">{t('refusals.lead')}</p>
-      <DataTable
-        label={t('refusals.title')}
-        asked={refused.asked}
-        rows={refused.rows}
-        rowKey={({ id }) => id}
-        empty={q ? t('refusals.empty', { text: q }) : t('refusals.none')}
-        columns={[
-          { name: t('refusals.at'), cell: (row) => <TimeText at={row.at} form="seconds" /> },
-          { name: t('trace.from'), wide: true, cell: (row) => row.from || '<>' },
-          { name: t('queue.recipient'), wide: true, cell: (row) => row.recipient },
-          { name: t('refusals.reply'), wide: true, cell: (row) => row.reply },
-          { name: t('refusals.client'), cell: (row) => row.clientIp },
-          { name: t('refusals.times'), figure: true, cell: (row) => row.times },
-        ]}
-      />
+      <Refused list={refusalsQuery(org, q)} title={t('refusals.title')} lead={t('refusals.lead')} q={q} />
+      {account?.kind === 'operator' && (
+        <Refused list={strayRefusalsQuery(q)} title={t('refusals.strays')} lead={t('refusals.straysLead')} q={q} />
+      )}
     </>
   )
 }

@@ -124,9 +124,16 @@ const refusal = name(
   z.strictObject({
     id,
     at: time,
-    /** '' is the null sender */
-    from: z.string(),
-    recipient: z.string(),
+    /** the step: connect, the command, or message, which is at its end */
+    during: z.string(),
+    /** '' is the null sender; null: nothing was said of one */
+    from: z.string().nullable(),
+    /** null: it was about none */
+    recipient: z.string().nullable(),
+    /** the address that tried to sign in, or has */
+    signIn: z.string().nullable(),
+    /** of the message's header, where as much was read */
+    messageIdHeader: z.string().nullable(),
     /** the sender's server */
     clientIp: z.string(),
     helo: z.string(),
@@ -304,8 +311,20 @@ export const mailOperations = {
     method: 'GET',
     path: '/organisations/:org/refusals',
     ability: 'trace:see',
-    summary: 'What was refused in a session, by the address of either side; without a question the newest',
+    summary:
+      'What was refused in a session, by an address, a Message-ID, the address of the server or its id; without a question the newest',
     query: z.strictObject({ ...pageQuery, ...q }),
+    answer: page('RefusalPage', refusal),
+  }),
+  listStrayRefusals: operation({
+    id: 'listStrayRefusals',
+    method: 'GET',
+    path: '/refusals',
+    ability: 'strays:see',
+    summary: 'What was refused and concerned no organisation here, found in the same ways; for operators',
+    params: z.strictObject({}),
+    query: z.strictObject({ ...pageQuery, ...q }),
+    body: null,
     answer: page('RefusalPage', refusal),
   }),
   readTrace: operation({

@@ -16,7 +16,7 @@ import {
 } from '../../../core/trace/index.ts'
 import type { ParkedRow } from '../../../core/trace/index.ts'
 import { WireError } from '../../../platform/errors.ts'
-import type { Id } from '../../../platform/ids.ts'
+import { NIL_ID, type Id } from '../../../platform/ids.ts'
 import type { Session } from '../../../core/access/index.ts'
 import { listStandIns, type StandInRow } from '../../../core/lists/index.ts'
 import type { AdminDeps, Handlers } from '../handler.ts'
@@ -31,6 +31,20 @@ import {
   presentTrace,
 } from '../present.ts'
 import { keyOf } from './board.ts'
+
+async function refusals(
+  deps: AdminDeps,
+  organisationId: Id,
+  query: { q?: string | undefined; after?: string | undefined; limit: number },
+) {
+  const { items, next } = await findRefusals(deps.db, {
+    organisationId,
+    q: query.q ?? '',
+    after: keyOf(query.after),
+    limit: query.limit,
+  })
+  return { items: items.map(presentRefusal), next }
+}
 
 type ActCall = { deps: AdminDeps; organisationId: Id; params: { delivery: string }; session: Session }
 const act =
@@ -53,6 +67,7 @@ export const mailHandlers: Handlers<
   | 'searchTrace'
   | 'readTrace'
   | 'listRefusals'
+  | 'listStrayRefusals'
   | 'listPeople'
   | 'listStandIns'
   | 'readAudit'
@@ -107,15 +122,8 @@ export const mailHandlers: Handlers<
       searchedTo: searchedTo === null ? null : new Date(searchedTo).toISOString(),
     }
   },
-  async listRefusals({ deps, organisationId, query }) {
-    const { items, next } = await findRefusals(deps.db, {
-      organisationId,
-      q: query.q ?? '',
-      after: keyOf(query.after),
-      limit: query.limit,
-    })
-    return { items: items.map(presentRefusal), next }
-  },
+  listRefusals: ({ deps, organisationId, query }) => refusals(deps, organisationId, query),
+  listStrayRefusals: ({ deps, query }) => refusals(deps, NIL_ID, query),
   async readTrace({ deps, organisationId, params, session }) {
     const trace = await readTrace(deps.db, organisationId, params.message)
     if (!trace) throw new WireError('not-found')
