@@ -6,6 +6,7 @@ import { openLineClient } from '../../testkit/line-client.ts'
 import { oneServer, routeTo, type OneServer } from '../../testkit/one-server.ts'
 import { createRefusals, findRefusals } from '../core/trace/index.ts'
 import { bumpDirectory } from '../core/directory/index.ts'
+import { WireError } from '../platform/errors.ts'
 import { NIL_ID } from '../platform/ids.ts'
 import { openLine } from '../../testkit/smtp-send.ts'
 import { silentLog } from '../platform/log.ts'
@@ -181,6 +182,33 @@ test('a message refused at its end is found by its Message-ID, with whatever lin
     ])
   expect(await find('<bare@else.test>')).toMatchObject([{ recipient: 'alice@corp.test' }])
   expect(await find('<another@else.test>')).toEqual([])
+})
+
+test('refused at DATA, by size of a chunk, or cut off in the middle: for all its recipients, with what was read of it', async () => {
+  const mb = 1_048_576
+  await one.close()
+  one = await oneServer({ config: { roles: ['mx', 'work'], smtp: { messageBytes: mb } } })
+  const begin = ['EHLO a.test', 'MAIL FROM:<s@else.test>', 'RCPT TO:<alice@corp.test>']
+  const after = async (...bytes: string[]): Promise<void> => {
+    const client = await openLineClient(one.server.ports.mx!)
+    await client.reply()
+    for (const line of begin) await client.command(line)
+    for (const piece of bytes) {
+      client.send(piece)
+      await client.reply()
+    }
+    client.destroy()
+  }
+  const head = 'Message-ID: <chunk@else.test>\r\n\r\n'
+  await after(`BDAT ${head.length}\r\n${head}`, `BDAT ${2 * mb}\r\n${'x'.repeat(2 * mb)}`)
+  expect(await find('<chunk@else.test>')).toMatchObject([{ recipient: 'alice@corp.test' }])
+  await after('DATA\r\n', `Message-ID: <endless@else.test>\r\n\r\n${'x'.repeat(2 * mb + 1000)}`)
+  expect(await find('<endless@else.test>')).toMatchObject([{ recipient: 'alice@corp.test' }])
+  one.server.core.disk.check = () => {
+    throw new WireError('disk-full')
+  }
+  await after('DATA\r\n')
+  expect((await find('alice@corp.test')).map(({ reply }) => reply.slice(0, 3))).toContain('452')
 })
 
 test('turned away at the door, and whoever speaks before the greeting: for operators', async () => {

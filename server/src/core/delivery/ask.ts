@@ -15,7 +15,7 @@ import { openSmtpConnection } from '../../clients/smtp/connection.ts'
 import { SmtpFailure } from '../../clients/smtp/result.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { isHostsFault, notConnected, nowhere, wantsAnother, type Attempt } from './answers.ts'
-import type { HostRoom, Place } from './host-room.ts'
+import { mostAtOneHost, type HostRoom, type Place } from './host-room.ts'
 import { nameOf, placeOf, type Hosts, type RankedTarget } from './hosts.ts'
 import type { Job } from './job.ts'
 import type { Kept, KeptConnections } from './kept.ts'
@@ -102,7 +102,11 @@ export function createAsk({
     opening++
     const begun = hosts.begin(target)
     try {
-      const place = await room.enter(target, deps.connections, () => deps.mayGo(job) && !runner.isRetired())
+      const place = await room.enter(
+        target,
+        mostAtOneHost(deps.connections),
+        () => deps.mayGo(job) && !runner.isRetired(),
+      )
       return place && (await connect(job, target, { place, begun, isOtherReady }))
     } finally {
       opening--

@@ -1,7 +1,8 @@
 /**
  * How many connections one host has from us at once, whatever they are for: domains of the world behind one mail server,
- * routes to one mail system, mail that demands TLS and mail that does not. As many as the widest destination that wants it
- * may open (`connections`); whoever comes later waits in line, first come, first served. Per process.
+ * routes to one mail system, mail that demands TLS and mail that does not. A quarter more than the widest destination that
+ * wants it may open (`connections`), so that one that is slow there does not have it for itself; whoever comes later waits in
+ * line, first come, first served. Per process.
  *
  * A connection that waits for its next message is closed for who has none; one at work gives up its place after its turn
  * (runner.ts), so that a destination with much to send does not keep the host for itself.
@@ -9,6 +10,9 @@
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { placeOf } from './hosts.ts'
 import type { SmtpTarget } from '../../clients/smtp/result.ts'
+
+/** Of a destination that may have so many connections. */
+export const mostAtOneHost = (connections: number): number => connections + Math.ceil(connections / 4)
 
 export interface Place {
   /** The connection is closed, or never came about. */

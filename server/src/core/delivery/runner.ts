@@ -13,7 +13,7 @@ import type { RecipientResult } from '../../clients/smtp/result.ts'
 import type { Timer } from '../../platform/clock.ts'
 import { blamesHost, isConfused, isHostsFault, notTried, wantsAnother, type Attempt } from './answers.ts'
 import { createAsk } from './ask.ts'
-import { createHostRoom } from './host-room.ts'
+import { createHostRoom, mostAtOneHost } from './host-room.ts'
 import { createHosts, nameOf, placeOf } from './hosts.ts'
 import type { Job } from './job.ts'
 import { createKeptConnections, type Kept } from './kept.ts'
@@ -36,7 +36,8 @@ export function createRunner(deps: RunnerDeps): Runner {
   const { clock } = deps
   const queue: Job[] = []
   const room = deps.room ?? createHostRoom(clock)
-  const hosts = createHosts(clock, deps.random, (target) => room.isFull(target, deps.connections))
+  const mostAtHost = mostAtOneHost(deps.connections)
+  const hosts = createHosts(clock, deps.random, (target) => room.isFull(target, mostAtHost))
   const idle = createKeptConnections(clock)
   const active = new Set<SmtpConnection>()
   const wasCut = new WeakSet<SmtpConnection>()

@@ -89,7 +89,7 @@ export const routeSettingsSchema = z.strictObject({
     .max(200)
     .default(20)
     .describe(
-      'Connections at once at most: to one destination (a route; for kind `mx` each domain), and to one host together with whatever else goes there. Where several routes name one host, the largest of them counts for the host. For each process.',
+      'Connections at once at most, to one destination (a route; for kind `mx` each domain). One host has a quarter more of them at most, whatever goes there; where several routes name it, the largest counts. For each process.',
     ),
   messagesPerConnection: z
     .number()

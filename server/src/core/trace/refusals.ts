@@ -49,6 +49,8 @@ const MOST_WAITING = 2_000
 const MOST_ABOUT_NOBODY = 500
 /** Rows of one organisation a second in the long run, and at once: what floods one does not hide the others'. */
 const RATE = 2
+/** The same for what is about no recipient: a swarm goes on for weeks. */
+const RATE_ABOUT_NOBODY = 0.2
 const BURST = 500
 /** Organisations whose rate is remembered. */
 const MOST_RATES = 10_000
@@ -74,7 +76,7 @@ export function createRefusals(deps: {
   let waiting = new Map<string, { refused: Refused; at: number; times: number }>()
   let aboutNobody = 0
   let lost = 0
-  const rates = new Map<Id, { tokens: number; filledAt: number }>()
+  const rates = new Map<string, { tokens: number; filledAt: number }>()
   let timer: Timer | null = null
   let flushing: Promise<void> | null = null
 
@@ -89,20 +91,23 @@ export function createRefusals(deps: {
   async function concerned(refused: Refused): Promise<{ organisationId: Id; signIn: string | null }> {
     const { recipient, from, clientIp, proof } = refused
     const [ofRecipient, ofSender, ofName] = await Promise.all([recipient, from, refused.signIn].map(ownerOf))
-    // Of several organisations behind one address nobody can say which.
-    const systems = new Set(sources.of({ clientIp, proof }).map(({ organisationId }) => organisationId))
+    // Of several organisations behind one address, or where strangers are behind it too, nobody can say whose it is.
+    const own = sources.of({ clientIp, proof }).filter(({ tenant }) => tenant === null)
+    const systems = new Set(own.map(({ organisationId }) => organisationId))
     const ofSystem = systems.size === 1 ? [...systems][0]! : null
     const organisationId = refused.organisationId ?? ofRecipient ?? ofSender ?? ofName ?? ofSystem ?? NIL_ID
     return { organisationId, signIn: ofName === organisationId ? refused.signIn : null }
   }
 
-  /** One more row of this organisation. */
-  function isAllowed(organisationId: Id): boolean {
+  /** One more row of this organisation; what is about nobody has a room of its own. */
+  function isAllowed(organisationId: Id, isAboutNobody: boolean): boolean {
     const now = clock.monotonic()
-    const { tokens, filledAt } = rates.get(organisationId) ?? { tokens: BURST, filledAt: now }
-    const left = Math.min(BURST, tokens + ((now - filledAt) / 1000) * RATE)
+    const key = isAboutNobody ? `${organisationId} nobody` : organisationId
+    const { tokens, filledAt } = rates.get(key) ?? { tokens: BURST, filledAt: now }
+    const rate = isAboutNobody ? RATE_ABOUT_NOBODY : RATE
+    const left = Math.min(BURST, tokens + ((now - filledAt) / 1000) * rate)
     if (rates.size >= MOST_RATES) rates.clear()
-    rates.set(organisationId, { tokens: left >= 1 ? left - 1 : left, filledAt: now })
+    rates.set(key, { tokens: left >= 1 ? left - 1 : left, filledAt: now })
     return left >= 1
   }
 
@@ -113,7 +118,7 @@ export function createRefusals(deps: {
     const rows: RefusalRow[] = []
     for (const { refused, at, times } of all) {
       const known = await concerned(refused).catch(() => null)
-      if (known === null || !isAllowed(known.organisationId)) {
+      if (known === null || !isAllowed(known.organisationId, refused.recipient === null)) {
         lost++
         continue
       }
@@ -200,7 +205,8 @@ export function findRefusals(
 function keyOf(text: string): RefusalKey | undefined {
   const bare = text.replace(/^<|>$/g, '')
   if (isId(bare.toLowerCase())) return { by: 'id', text: bare.toLowerCase() }
-  if (ipaddr.isValid(bare)) return { by: 'client', text: bare.toLowerCase() }
+  // As the kernel writes them, and so the sessions.
+  if (/[.:]/.test(bare) && ipaddr.isValid(bare)) return { by: 'client', text: ipaddr.process(bare).toString() }
   return bare.includes('@')
     ? { by: 'address', text: foldAddress(bare) ?? bare.toLowerCase(), messageId: `<${bare}>` }
     : undefined

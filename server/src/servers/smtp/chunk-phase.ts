@@ -29,6 +29,7 @@ export function beginChunk(session: Session, size: number, last: boolean): void 
     last,
     reader: session.incoming && old ? old.reader : null,
     refusal: null,
+    dropped: null,
     greeted: session.state !== SessionState.fresh,
     failed: old?.failed ?? null,
     thrown: old?.thrown ?? 0,
@@ -39,9 +40,15 @@ export function beginChunk(session: Session, size: number, last: boolean): void 
   else {
     chunking.thrown += size + (chunking.reader?.taken ?? 0)
     session.incoming?.abort()
+    chunking.dropped = session.incoming
     session.incoming = null
     if (config.messageBytes > 0 && chunking.thrown > 2 * config.messageBytes) {
-      fail(session, new WireError('message-too-large', `at most ${config.messageBytes} octets`), 'the message')
+      fail(
+        session,
+        new WireError('message-too-large', `at most ${config.messageBytes} octets`),
+        'the message',
+        chunking.dropped,
+      )
       return close(session, null)
     }
     // Nobody drips octets for ever because there is no transaction.
@@ -125,7 +132,7 @@ function failed(session: Session, refusal: unknown): void {
   if (refusal === chunking.failed) {
     const error = toWireError(refusal)
     reply(session, error.spec.smtp, error.spec.enhanced, error.message)
-  } else fail(session, refusal, 'the message')
+  } else fail(session, refusal, 'the message', session.incoming ?? chunking.dropped)
   if (session.state === SessionState.closing) return
   session.state = chunking.greeted ? SessionState.greeted : SessionState.fresh
   resetTransaction(session)

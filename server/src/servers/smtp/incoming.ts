@@ -25,6 +25,8 @@ export interface Chunking {
   reader: ChunkReader | null
   /** why the present chunk is only thrown away; null: it is taken */
   refusal: unknown
+  /** the message that was given up with it */
+  dropped: Incoming | null
   /** EHLO or HELO came before it */
   greeted: boolean
   /** the refusal of an earlier chunk, until its message or the client has ended that transaction */

@@ -14,6 +14,8 @@ const MOST_NOTED = 10
 /** Of the beginning of a message so much is kept until its reply, for its Message-ID. */
 const BEGINNING_OCTETS = 32_768
 
+/** What is refused here is refused for all recipients. */
+const OF_ALL = new Set(['the message', 'DATA', 'BDAT'])
 /** Where no transaction is under way. */
 const SAYS_NOTHING = new Set(['syntax', 'syntax-arguments', 'bad-sequence', 'not-implemented', 'timeout'])
 
@@ -51,7 +53,7 @@ function recipientsOf(session: Session, during: string): string[] {
   // The brackets may be missing, and a long line is cut off before the second one.
   const named = /^RCPT\s+TO\s*:\s*(?:<([^>]*)|([^\s<>]+))/i.exec(during)
   if (named) return [(named[1] ?? named[2])!]
-  if (during !== 'the message') return []
+  if (!OF_ALL.has(during)) return []
   const all = session.sending?.recipients ?? session.recipients.map((one) => one.recipient)
   return all.map(({ address }) => address)
 }

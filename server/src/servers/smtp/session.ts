@@ -258,7 +258,8 @@ export function resetTransaction(session: Session): void {
 /** Writes the last reply and ends. What the client still sends is thrown away, so that it can read that reply. */
 export function close(session: Session, last: WireError | null): void {
   if (session.state === SessionState.closing) return
-  if (last) noteRefusal(session, last, 'connect', null)
+  // Whoever is cut off in the middle of a message is refused with it.
+  if (last) noteRefusal(session, last, session.incoming ? 'the message' : 'connect', session.incoming)
   end(session, last)
 }
 
