@@ -1,7 +1,9 @@
 /**
  * The matrix of faults in real time: each class injected by a proxy before a real Postfix, all at once against one running
  * Holdfast, a route for each: at `quick`, the harmless ones at `balanced`. What is dead is declared, what is harmless never switches, nobody is turned away,
- * nothing is lost, nothing doubled but where an attempt ended unsure; and when it heals all is home and normal again.
+ * nothing is lost, nothing doubled but where an attempt ended unsure; and when it heals all is home and normal again. Beside
+ * the proxies: a route with one host of three dead (`one-host-dead`), one whose name has a dead IPv6 address too (`ipv6-dead`),
+ * and at the end a process that stands still (`process-paused`).
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startStandIn } from '../server/testkit/stand-in/stand-in.ts'

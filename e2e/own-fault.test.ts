@@ -1,7 +1,8 @@
 /**
- * Holdfast is the patient: everything it sends vanishes (the kernel drops it, as behind a dead uplink), towards four mail
- * systems in four networks, or towards one and a reference host. No mode changes, it says so on the page, the command line,
- * in the metrics and the log, and it ends by itself. One of them alone is still declared.
+ * Holdfast is the patient, in real time: everything it sends vanishes (`uplink-silent`: the kernel drops it, as behind a dead
+ * uplink) or is rejected (`firewall-rejects`), towards four mail systems in four networks, or towards one and a reference host.
+ * No mode changes, it says so on the page, the command line, in the metrics and the log, and it ends by itself. One of them
+ * alone is still declared.
  */
 import { afterEach, describe, expect, test } from 'vitest'
 import { writeFileSync } from 'node:fs'
@@ -16,6 +17,8 @@ import type { FaultyProxy } from './peers/faulty-proxy.ts'
 import { sleep, until } from './peers/processes.ts'
 
 const HOLDS_FOR = 25
+/** What is refused shows at once. */
+const REFUSED_FOR = 12
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
@@ -90,6 +93,13 @@ describe('our own uplink', () => {
     await Promise.all(stage.proxies.map((proxy) => proxy.setFault(null)))
     await until('it sees again', async () => (await stage.routes()).every(({ blind }) => blind === null), 20_000)
     await nothingSwitches(stage, 5)
+
+    await Promise.all(stage.proxies.map((proxy) => proxy.setFault({ act: 'refuse' })))
+    await nothingSwitches(stage, REFUSED_FOR)
+    await saysSo(stage)
+    await Promise.all(stage.proxies.map((proxy) => proxy.setFault(null)))
+    await until('it sees again', async () => (await stage.routes()).every(({ blind }) => blind === null), 20_000)
+    await nothingSwitches(stage, 3)
 
     await stage.proxies[0]!.setFault({ act: 'blackhole' })
     await until('the dead one is declared', async () => (await stage.routes())[0]!.mode === 'emergency', 20_000)

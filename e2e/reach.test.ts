@@ -1,5 +1,5 @@
 /**
- * Signing in hangs at a real Dovecot while Postfix goes on taking mail: the emergency that rivals miss. The probe signs in by
+ * Signing in hangs (`sign-in-hangs`) at a real Dovecot while Postfix goes on taking mail: the emergency that rivals miss. The probe signs in by
  * IMAP over TLS; its own wrong password is no outage.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

@@ -1,7 +1,7 @@
 /**
- * Mail that is taken and never arrives, at a real Postfix and Dovecot: a round trip finds it out while every answer is 250, mail
- * waits here and is readable meanwhile, and all is home when it is over. Notices about canaries find us; a dead host among
- * others is shown and moves nothing.
+ * Mail that is taken and never arrives (`vanishes`), at a real Postfix and Dovecot: a round trip finds it out while every answer
+ * is 250, mail waits here and is readable meanwhile, and all is home when it is over. Notices about canaries find us; a dead
+ * host among others is shown and moves nothing.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selfSigned } from '../server/src/platform/certificate.ts'

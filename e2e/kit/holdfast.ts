@@ -102,9 +102,17 @@ function seeing(instead: Record<string, string>, folder: string, args: readonly 
 }
 
 export function createInstallation(
-  options: { config?: object; env?: NodeJS.ProcessEnv; name?: string; program?: string } = {},
+  options: {
+    config?: object
+    env?: NodeJS.ProcessEnv
+    name?: string
+    program?: string
+    /** what all its processes are started by: a command that ends with them */
+    under?: readonly string[]
+  } = {},
 ): Installation {
   const data = peerFolder(options.name ?? 'data')
+  const { under = [] } = options
   const itsProgram = options.program ?? program
   const configFile = join(data, 'holdfast.yaml')
   const env = { ...cleanEnvironment(), ...options.env }
@@ -146,7 +154,8 @@ export function createInstallation(
         configFile,
         ...(roles ? ['--roles', roles.join(',')] : []),
       ]
-      const [command, ...rest] = instead === undefined ? [process.execPath, ...args] : seeing(instead, data, args)
+      const started = instead === undefined ? [process.execPath, ...args] : seeing(instead, data, args)
+      const [command, ...rest] = [...under, ...started]
       const child = spawn(command!, rest, {
         env: { ...env, ...more },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -204,9 +213,10 @@ export function createInstallation(
     },
     cli(args, { timeout = 120_000, env: more } = {}) {
       return new Promise((resolve) => {
+        const [command, ...rest] = [...under, process.execPath, itsProgram, ...args, '--data', data]
         execFile(
-          process.execPath,
-          [itsProgram, ...args, '--data', data, ...(args.includes('--config') ? [] : ['--config', configFile])],
+          command,
+          [...rest, ...(args.includes('--config') ? [] : ['--config', configFile])],
           { env: { ...env, ...more }, timeout, maxBuffer: 64 * 2 ** 20 },
           (error, stdout, stderr) => {
             let json: unknown = null

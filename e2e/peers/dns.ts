@@ -27,6 +27,8 @@ export interface DnsPeer {
   resolver: string
   /** Other lines of the zone that is not signed, known at once. */
   setPlain(lines: readonly string[]): Promise<void>
+  /** From here on the resolver says of every name that it does not exist; or what is so. */
+  setLying(lies: boolean): void
   stopResolver(): Promise<void>
   startResolver(): Promise<void>
   remove(): Promise<void>
@@ -73,9 +75,10 @@ zone:
   zonefile: plain.zone
 `,
   )
-  writeFileSync(
-    join(folder, 'unbound.conf'),
-    `server:
+  const writeResolver = (lies: boolean): void =>
+    writeFileSync(
+      join(folder, 'unbound.conf'),
+      `server:
   directory: "${folder}"
   username: ""
   chroot: ""
@@ -90,7 +93,7 @@ zone:
   module-config: "validator iterator"
   trust-anchor-file: "${folder}/${readdirSync(folder).find((name) => name.endsWith('.key'))!}"
   do-not-query-localhost: no
-  local-zone: "test." nodefault
+  local-zone: "${lies ? '.' : 'test.'}" ${lies ? 'always_nxdomain' : 'nodefault'}
 remote-control:
   control-enable: no
 stub-zone:
@@ -100,7 +103,8 @@ stub-zone:
   name: plain.test
   stub-addr: 127.0.0.1@${nsdPort}
 `,
-  )
+    )
+  writeResolver(false)
   let said = ''
   const start = (program: string, ...args: string[]): ChildProcess => {
     const child = spawn(findProgram(program)!, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -135,6 +139,11 @@ stub-zone:
     resolver: `${host}:${port}`,
     stopResolver,
     startResolver,
+    setLying(lies) {
+      writeResolver(lies)
+      // It reads that anew, and is never silent.
+      process.kill(unbound!.pid!, 'SIGHUP')
+    },
     async setPlain(lines) {
       putPlain(lines)
       await stopPid(nsd?.pid ?? null)

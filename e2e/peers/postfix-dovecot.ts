@@ -73,6 +73,8 @@ export interface Primary {
   kill(): Promise<void>
   /** The part of Dovecot that knows passwords hangs, while the rest and Postfix go on; or goes on again. */
   hangSignIn(hangs: boolean): void
+  /** As when somebody's has expired: Dovecot takes this one alone. */
+  setPassword(user: string, password: string): void
   count(user: string): Promise<number>
   read(user: string): Promise<HeldMessage[]>
   /** everything Postfix has logged */
@@ -243,7 +245,13 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
     `${dovecot}/dovecot.conf`,
     dovecotConfig(dovecot, { imap: imapPort, imaps: imapsPort, lmtp: lmtpPort }) + (options.dovecot ?? ''),
   )
-  writeFileSync(`${dovecot}/users`, addresses.map((one) => `${one}:{PLAIN}${passwordOf(one)}::::::\n`).join(''))
+  const passwords = new Map(addresses.map((one) => [one, passwordOf(one)]))
+  const writeUsers = (): void =>
+    writeFileSync(
+      `${dovecot}/users`,
+      [...passwords].map(([one, password]) => `${one}:{PLAIN}${password}::::::\n`).join(''),
+    )
+  writeUsers()
   const config = postfixConfig(postfix, addresses, domain, lmtpPort)
   writeFileSync(`${etc}/main.cf`, withOverrides(config, options.config ?? ''))
   writeFileSync(`${etc}/master.cf`, masterCf(smtpPort, proxiedPort))
@@ -363,6 +371,10 @@ export async function startPrimary(addresses: string[], options: PrimaryOptions 
       const auth = familyOf(dovecotPid()!).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'auth')
       if (auth.length === 0) throw new Error('Dovecot has no process that knows passwords')
       for (const pid of auth) process.kill(pid, hangs ? 'SIGSTOP' : 'SIGCONT')
+    },
+    setPassword(user, password) {
+      passwords.set(user, password)
+      writeUsers()
     },
     count: (user) =>
       imap(user, async (client) => ((await client.status('INBOX', { messages: true })) || {}).messages ?? 0),

@@ -15,6 +15,7 @@ import {
 } from '../../src/core/continuity/machine.ts'
 import type { ModeName } from '../../src/core/continuity/mode-table.ts'
 import { isBad, isOfBefore } from '../../src/core/continuity/observation.ts'
+import { createOwnTrouble } from '../../src/core/continuity/own-trouble.ts'
 import { canaryPlan } from '../../src/core/continuity/canary.ts'
 import { createCanaryProber } from '../../src/core/continuity/canary-prober.ts'
 import { verdict } from '../../src/core/continuity/canary-send.ts'
@@ -177,6 +178,7 @@ function sighting({ route, state, counts }: Actor, from: number, now: number): R
 
 export function engineScene(options: SceneOptions): EngineScene {
   const clock = fakeClock()
+  const ownTrouble = createOwnTrouble(clock)
   const random = dice(options.seed ?? 1)
   const actors = new Map<string, Actor>()
   options.routes.forEach((wish) => {
@@ -218,6 +220,7 @@ export function engineScene(options: SceneOptions): EngineScene {
       (sight.isOurs(tookMs) || isOfBefore({ mode: Mode[mode], since }, begunAt))
     )
       return
+    if (ownTrouble.explains(actor.route.routeId, kind, tookMs)) return
     const second = Math.floor(clock.now() / 1000) * 1000
     const known = actor.counts.findLast((c) => c.second === second && c.kind === kind && c.probe === probe)
     if (known) known.seen += 1

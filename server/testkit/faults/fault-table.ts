@@ -54,8 +54,10 @@ export interface FaultClass {
   flap?: number
   /** it is the same for all routes at once */
   everywhere?: boolean
-  /** left out: only where it says below, e2e has a way of its own or none */
+  /** by e2e/fault-matrix.test.ts; left out: `elsewhere` */
   inject?: Injection
+  /** the test that brings it about in real time by a way of its own, and names it */
+  elsewhere?: `e2e/${string}.test.ts`
   /** mail may be refused by the primary itself (parked or told), not lost */
   refuses?: boolean
 }
@@ -174,6 +176,7 @@ export const faultTable = {
     outcome: 'dead',
     probe: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
     delivery: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
+    elsewhere: 'e2e/names-gone.test.ts',
   },
   'vanishes': {
     what: 'says 250 to every message, and none is ever in a mailbox',
@@ -181,6 +184,7 @@ export const faultTable = {
     probe: 'well',
     delivery: 'well',
     box: 'gone',
+    elsewhere: 'e2e/round-trip.test.ts',
   },
   'mailbox-slow': {
     what: 'a queue of minutes before the mailboxes',
@@ -188,6 +192,7 @@ export const faultTable = {
     probe: 'well',
     delivery: 'well',
     box: 150,
+    elsewhere: 'e2e/fault-matrix-beside.test.ts',
   },
   'mailbox-very-slow': {
     what: 'a queue before the mailboxes that is longer than a round trip may take',
@@ -195,6 +200,7 @@ export const faultTable = {
     probe: 'well',
     delivery: 'well',
     box: 400,
+    elsewhere: 'e2e/fault-matrix-beside.test.ts',
   },
   'probe-password-expired': {
     what: "the password of the probe's own mailbox has expired",
@@ -202,6 +208,7 @@ export const faultTable = {
     probe: 'well',
     delivery: 'well',
     box: 'refused',
+    elsewhere: 'e2e/fault-matrix-beside.test.ts',
   },
   'ipv6-dead': {
     what: 'its IPv6 address takes no packets, its IPv4 address is well',
@@ -209,6 +216,7 @@ export const faultTable = {
     // Connecting goes on to the other address (RFC 8305); clients/smtp/dial.test.ts shows it.
     probe: 'well',
     delivery: 'well',
+    elsewhere: 'e2e/fault-matrix.test.ts',
   },
   'one-mailbox-full': {
     what: 'one of ten mailboxes is full',
@@ -270,6 +278,7 @@ export const faultTable = {
     probe: { stage: 'connect', text: 'connect ENETUNREACH 192.0.2.1:25' },
     delivery: { stage: 'connect', text: 'connect ENETUNREACH 192.0.2.1:25' },
     everywhere: true,
+    elsewhere: 'e2e/uplink-gone.test.ts',
   },
   'uplink-silent': {
     what: 'our uplink takes packets and nothing comes back',
@@ -277,6 +286,7 @@ export const faultTable = {
     probe: hanging('connect'),
     delivery: hanging('connect'),
     everywhere: true,
+    elsewhere: 'e2e/own-fault.test.ts',
   },
   'firewall-rejects': {
     what: 'a firewall of ours rejects everything that leaves',
@@ -284,6 +294,7 @@ export const faultTable = {
     probe: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
     delivery: { stage: 'connect', text: 'connect ECONNREFUSED 192.0.2.1:25' },
     everywhere: true,
+    elsewhere: 'e2e/own-fault.test.ts',
   },
   'resolver-gone': {
     what: 'our resolver does not answer',
@@ -291,6 +302,7 @@ export const faultTable = {
     probe: { stage: 'dns', text: 'getaddrinfo EAI_AGAIN mail.corp.test', after: 5 },
     delivery: { stage: 'dns', text: 'getaddrinfo EAI_AGAIN mail.corp.test', after: 5 },
     everywhere: true,
+    elsewhere: 'e2e/names-gone.test.ts',
   },
   'resolver-lies': {
     what: 'our resolver says that no name exists',
@@ -298,8 +310,19 @@ export const faultTable = {
     probe: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
     delivery: { stage: 'dns', text: 'getaddrinfo ENOTFOUND mail.corp.test' },
     everywhere: true,
+    elsewhere: 'e2e/names-gone.test.ts',
   },
 } as const satisfies Record<string, FaultClass>
 
 export type FaultClassName = keyof typeof faultTable
 export const faultClassNames = Object.keys(faultTable) as FaultClassName[]
+
+/** What is no row above, for it is not about one attempt: where it is brought about in real time, by the same rule. */
+export const besideTheTable = {
+  'one-host-dead': 'e2e/fault-matrix.test.ts',
+  'process-paused': 'e2e/fault-matrix.test.ts',
+  'https-dead': 'e2e/fault-matrix-beside.test.ts',
+  'oidc-dead': 'e2e/fault-matrix-beside.test.ts',
+  'sign-in-hangs': 'e2e/reach.test.ts',
+  'clock-jump': 'e2e/fault-matrix-beside.test.ts',
+} as const

@@ -4,7 +4,7 @@
  *
  * Failure: what could not be written within a few seconds is dropped (old evidence must not be stamped as new), and so
  * is everything seen while or just after this process was away, and every
- * failure that began while it could not see, or in an outage that is judged already.
+ * failure that began while it could not see, or in an outage that is judged already, or that our own trouble explains.
  */
 import type { Clock, Timer } from '../../platform/clock.ts'
 import { EvidenceKind, wordOf } from '../../platform/codes.ts'
@@ -14,6 +14,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { addEvidence, type EvidenceBucket } from '../../store/evidence.ts'
 import { isBad } from './observation.ts'
+import { createOwnTrouble } from './own-trouble.ts'
 import type { PauseWatch } from './pause.ts'
 import type { EvidenceSink } from './ports.ts'
 
@@ -40,6 +41,7 @@ export function createEvidenceSink(deps: {
   metrics?: Metrics
 }): RunningEvidence {
   const { clock } = deps
+  const ownTrouble = createOwnTrouble(clock)
   let pending = new Map<string, EvidenceBucket>()
   let oldest = 0
   let writing: Promise<void> | null = null
@@ -85,6 +87,7 @@ export function createEvidenceSink(deps: {
   return {
     report({ organisationId, routeId, kind, probe = '', text, tookMs = 0 }) {
       if (deps.pause.isAway() || (isFailure(kind) && deps.isOver?.(routeId, tookMs))) return
+      if (ownTrouble.explains(routeId, kind, tookMs)) return
       counter?.inc({ kind: wordOf(EvidenceKind, kind) })
       if (pending.size === 0) oldest = clock.monotonic()
       const lastText = text === undefined ? null : text.slice(0, 300).toWellFormed().replaceAll('\0', '')

@@ -211,6 +211,23 @@ for (const name of of('ours')) {
   })
 }
 
+for (const sensitivity of ['balanced', 'quick'] as const)
+  for (const mail of [rates.quiet, 0.5, rates.busy])
+    test(`our uplink goes and kept connections hang (${mail} messages a second, ${sensitivity}, one route alone): no emergency, it says so, and a dead primary is still declared`, async () => {
+      for (const seed of seeds) {
+        const scene = engineScene({ routes: [{ ...providers(1, mail)[0]!, sensitivity }], seed })
+        await scene.clock.advance(40_000 + seed * 777)
+        scene.setFault({ ...faultTable['uplink-gone'], delivery: faultTable['hang-after-dot'].delivery })
+        await scene.clock.advance(10 * 60_000)
+        falseSwitches += emergencies(scene, 'r0').length
+        expect(emergencies(scene, 'r0')).toEqual([])
+        expect(scene.state('r0').memory.blind?.why).toContain('ENETUNREACH')
+        scene.setFault(faultTable.refuse)
+        await secondsUntil(scene, () => scene.mode('r0') === 'emergency', bound.dead)
+        scene.stop()
+      }
+    })
+
 for (const hours of [1, -1])
   test(`our clock jumps by ${hours} h: nothing switches, and who is dead afterwards is declared in time`, async () => {
     for (const mail of Object.values(rates)) {
