@@ -157,24 +157,30 @@ export async function claimAlarms(sql: Sql, limit: number, leaseSeconds: number)
   )
 }
 
-/** It was told; `againSeconds`: when next, null: not again. */
+/** It was told; `againSeconds`: when next, null: not again. What stood when it was told and is over by now is told once more. */
 export async function noteTold(
   sql: Sql,
-  { organisationId, alarmId, againSeconds }: { organisationId: Id; alarmId: Id; againSeconds: number | null },
+  {
+    organisationId,
+    alarmId,
+    againSeconds,
+    stood,
+  }: { organisationId: Id; alarmId: Id; againSeconds: number | null; stood: boolean },
 ): Promise<void> {
   await sql.query(
     `WITH letter AS (INSERT INTO alarm_letter (organisation_id, alarm_id, at) VALUES ($1, $2, clock_timestamp()))
      UPDATE alarm SET told = told + 1, told_at = now(),
-       tell_at = CASE WHEN acknowledged_at IS NULL THEN now() + make_interval(secs => $3) END
+       tell_at = CASE WHEN $4 AND ended_at IS NOT NULL THEN CASE WHEN kind NOT LIKE 'ask-%' THEN now() END
+         WHEN acknowledged_at IS NULL THEN now() + make_interval(secs => $3) END
      WHERE organisation_id = $1 AND alarm_id = $2`,
-    [organisationId, alarmId, againSeconds],
+    [organisationId, alarmId, againSeconds, stood],
   )
 }
 
-/** Not now: nobody is named to be told, or enough was told. */
+/** Not now: nobody is named to be told, or enough was told. What was seen or ended meanwhile stays as that has left it. */
 export async function putOff(sql: Sql, organisationId: Id, alarmId: Id, seconds: number | null): Promise<void> {
   await sql.query(
-    `UPDATE alarm SET tell_at = now() + make_interval(secs => $3) WHERE organisation_id = $1 AND alarm_id = $2`,
+    `UPDATE alarm SET tell_at = now() + make_interval(secs => $3) WHERE organisation_id = $1 AND alarm_id = $2 AND tell_at IS NOT NULL`,
     [organisationId, alarmId, seconds],
   )
 }

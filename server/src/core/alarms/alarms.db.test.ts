@@ -9,8 +9,8 @@ import { systemClock } from '../../platform/clock.ts'
 import { EvidenceKind, Mode } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
+import { claimAlarms, noteTold, putOff, type AlarmCause } from '../../store/alarms.ts'
 import { addEvidence } from '../../store/evidence.ts'
-import type { AlarmCause } from '../../store/alarms.ts'
 import { removeRoutes } from '../../store/model.ts'
 import { modesOf } from '../../store/modes.ts'
 import { readAudit } from '../audit/index.ts'
@@ -162,6 +162,28 @@ test('acknowledged: no more reminders; again and again it is one alarm', async (
   await acknowledgeAlarm(fresh.db, { organisationId: org.organisationId, alarmId: alarm!.alarmId, actor: 'person:y' })
   expect(await due()).toHaveLength(0)
   expect((await alarms())[0]).toMatchObject({ acknowledgedBy: 'person:y', endedAt: null, told: 2 })
+})
+
+test('what happens to an alarm while its letter is on its way: its end is told, and who has seen it hears no more', async () => {
+  const { organisationId } = org
+  const cause = { organisationId, kind: 'emergency' as const, subject: `route:${org.routeId}` }
+  const raise = (): Promise<unknown> =>
+    fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: { detail: 'x' }, now: Date.now() }))
+  await raise()
+  const [taken] = await claimAlarms(fresh.db, 10, 60)
+  await fresh.db.transaction((sql) => endAlarm(sql, cause))
+  await noteTold(fresh.db, { organisationId, alarmId: taken!.alarmId, againSeconds: 3600, stood: true })
+  await teller().run()
+  expect(letters).toHaveLength(1)
+  expect((await alarms())[0]).toMatchObject({ told: 2 })
+  await teller().run()
+  expect(letters).toHaveLength(1)
+
+  await raise()
+  const [seen] = await claimAlarms(fresh.db, 10, 60)
+  await acknowledgeAlarm(fresh.db, { organisationId, alarmId: seen!.alarmId, actor: 'person:y' })
+  await putOff(fresh.db, organisationId, seen!.alarmId, 0)
+  expect(await claimAlarms(fresh.db, 10, 60)).toEqual([])
 })
 
 test('a clock that was set back: seen and over not before it began, and the check finds it sound', async () => {

@@ -152,7 +152,7 @@ export function createAlarmTeller(deps: {
       return false
     }
     for (const address of alarm.alarmsTo) await send(alarm, address)
-    await noteTold(db, { organisationId, alarmId, againSeconds: againAfter(kind, told + 1, isOver) })
+    await noteTold(db, { organisationId, alarmId, againSeconds: againAfter(kind, told + 1, isOver), stood: !isOver })
     return true
   }
 
