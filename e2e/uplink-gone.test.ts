@@ -16,7 +16,7 @@ import { sleep, until } from './peers/processes.ts'
 
 /** Like .ci/run's: some machines give root no network to arrange. */
 const skip = missing('root') || !mayMakeIslands()
-/** of the networks that are there for examples (RFC 5737), and one more */
+/** of the networks that are set apart for examples, and one more */
 const hosts = ['192.0.2.1', '198.51.100.1', '203.0.113.1', '10.9.8.1']
 /** Seconds: more than twice what `quick` needs for a dead primary, and for what hangs to be told. */
 const HOLDS_FOR = 13
