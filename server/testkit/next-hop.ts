@@ -16,6 +16,8 @@ export interface NextHopOptions {
   extensions?: readonly string[]
   /** STARTTLS is offered: `broken` says yes and then speaks no TLS */
   tls?: { cert: string; key: string; requestCert?: boolean; rejectUnauthorized?: boolean } | 'broken'
+  /** instead of 220, and that is all of this connection; undefined: 220 */
+  greeting?: (at: { connection: number; open: number }) => string | undefined
   /** the reply to a line, without its CRLF; undefined: by the book; null: the connection is closed */
   answer?: (heard: HeardLine) => string | null | undefined
 }
@@ -95,7 +97,12 @@ export async function startNextHop(options: NextHopOptions = {}): Promise<NextHo
       stream.on('data', onData)
     }
     raw.on('data', onData)
-    raw.write('220 hop ESMTP\r\n')
+    const refusal = options.greeting?.({ connection, open })
+    if (refusal === undefined) raw.write('220 hop ESMTP\r\n')
+    else {
+      leave()
+      raw.end(`${refusal}\r\n`)
+    }
   }
 
   const server = createServer(serve)

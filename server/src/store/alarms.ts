@@ -2,7 +2,7 @@
  * Table alarm: what needs a person. One row for each standing cause: raising it again changes its facts and nothing else,
  * whichever process does it (unique index over what has not ended).
  */
-import { Role, type AlarmKind } from '../platform/codes.ts'
+import { Role, RouteKind, type AlarmKind } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { DEAD_AFTER_SECONDS } from './nodes.ts'
@@ -91,11 +91,12 @@ export async function moveAlarm(sql: Sql, from: AlarmCause, to: { subject: strin
   return rows.length > 0
 }
 
-/** Alarms that stand about a route that was taken away. */
+/** Alarms that stand about a route that was taken away, or about a probe of one that is no mail system of ours any more. */
 export async function standingOfGoneRoutes(sql: Sql): Promise<AlarmCause[]> {
   return sql.query<AlarmCause>(
     `SELECT a.organisation_id AS "organisationId", a.kind, a.subject FROM alarm a ${WITH_ROUTE}
-     WHERE a.ended_at IS NULL AND split_part(a.subject, ':', 1) IN ('route', 'probe') AND r.route_id IS NULL`,
+     WHERE a.ended_at IS NULL AND split_part(a.subject, ':', 1) IN ('route', 'probe')
+       AND (r.route_id IS NULL OR split_part(a.subject, ':', 1) = 'probe' AND r.kind <> ${RouteKind.primary})`,
   )
 }
 

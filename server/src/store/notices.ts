@@ -248,14 +248,15 @@ export async function settlePage(sql: Sql, outage: WalkingOutage, settled: reado
 /** Everybody was dealt with. Null: Quiet Time or our own trouble kept some from being told, who are looked at again after `seconds`. */
 export async function endWalk(
   sql: Sql,
-  { organisationId, outageId, overAt }: WalkingOutage,
+  { organisationId, routeId, outageId, overAt }: WalkingOutage,
   seconds: number,
 ): Promise<{ people: number; told: number; failed: number } | null> {
   const isLeft =
     overAt === null
-      ? `SELECT FROM person_notice n WHERE n.organisation_id = $1 AND n.outage_id = $2 AND ${PENDING}`
-      : `SELECT FROM person_notice n JOIN person p USING (organisation_id, person_id)
-         WHERE n.organisation_id = $1 AND n.outage_id = $2 AND ${OVER_PENDING}`
+      ? `SELECT FROM person_notice n JOIN person p USING (organisation_id, person_id) ${HOME}
+         WHERE n.organisation_id = $1 AND n.outage_id = $2 AND ${PENDING} AND ${PERSON_ROUTE} = $4 AND ${WRITABLE}`
+      : `SELECT FROM person_notice n JOIN person p USING (organisation_id, person_id) ${HOME}
+         WHERE n.organisation_id = $1 AND n.outage_id = $2 AND $4::uuid IS NOT NULL AND ${OVER_PENDING}`
   const ends =
     overAt === null
       ? 'told_all_at = CASE WHEN left_over.yes THEN NULL ELSE now() END, told_after = NULL'
@@ -267,7 +268,7 @@ export async function endWalk(
      UPDATE outage SET ${ends},
        walker_until = CASE WHEN left_over.yes THEN now() + make_interval(secs => $3) ELSE walker_until END
      FROM left_over WHERE organisation_id = $1 AND outage_id = $2 RETURNING ${numbers}, NOT left_over.yes AS "isDone"`,
-    [organisationId, outageId, seconds],
+    [organisationId, outageId, seconds, routeId],
   )
   return row?.isDone ? { people: row.people, told: row.told, failed: row.failed } : null
 }

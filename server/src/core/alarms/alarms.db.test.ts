@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { EvidenceKind, Mode } from '../../platform/codes.ts'
+import { EvidenceKind, Mode, RouteKind } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { claimAlarms, noteTold, putOff, type AlarmCause } from '../../store/alarms.ts'
@@ -211,4 +211,16 @@ test('a route that was taken away: what stands about it and its probes is over, 
   const left = await fresh.db.query<{ kind: string }>('SELECT kind FROM alarm WHERE ended_at IS NULL ORDER BY kind')
   expect(left.map(({ kind }) => kind)).toEqual(['blind', 'emergency'])
   expect((await readAudit(fresh.db, organisationId, null, 9)).map(({ action }) => action)).toContain('alarm-ended')
+})
+
+test('a route that is no mail system of ours any more: what its probes said is over', async () => {
+  const { organisationId, routeId } = org
+  const raise = (cause: AlarmCause) =>
+    fresh.db.transaction((sql) => raiseAlarm(sql, { ...cause, facts: {}, now: Date.now() }))
+  await raise({ organisationId, kind: 'certificate', subject: `probe:${routeId}:imap` })
+  await teller().run()
+  expect(await standing()).toHaveLength(1)
+  await fresh.db.query(`UPDATE route SET kind = ${RouteKind.smarthost} WHERE route_id = $1`, [routeId])
+  await teller().run()
+  expect(await standing()).toEqual([])
 })

@@ -22,7 +22,8 @@ const ROUTES = 40
 /** of each step that is stored, as on a disk that is at its end */
 const SLOW_MS = 500
 
-test('a round over many that step stores some, in time, and the next ones the rest', async () => {
+/** Forty routes, and a judge of them whose every step takes long to store. */
+async function stage(times: () => number = () => 0) {
   const { db } = fresh
   const { organisationId } = await makeOrganisation(db)
   await db.query(
@@ -44,7 +45,7 @@ test('a round over many that step stores some, in time, and the next ones the re
   }
   const judge = createJudge({
     ...{ db: slow, clock: systemClock, log: silentLog, nodeId: newId(Date.now()), board, routes },
-    pause: { times: () => 0, isAway: () => false } as never,
+    pause: { times, isAway: () => false } as never,
     sight: {
       look: () => Promise.resolve({ blind: null, forgetBefore: 0, waits: new Set<Id>() }),
       forgetBefore: () => 0,
@@ -53,13 +54,20 @@ test('a round over many that step stores some, in time, and the next ones the re
     },
   })
   await judge.tick()
-  await db.query(
-    `INSERT INTO evidence (organisation_id, route_id, kind, second, seen)
-     SELECT organisation_id, route_id, ${EvidenceKind.connectRefused}, date_trunc('second', now()) - make_interval(secs => s), 3
-     FROM route, generate_series(0, 4) s WHERE name LIKE 'route %'`,
-  )
+  const fail = (): Promise<unknown> =>
+    db.query(
+      `INSERT INTO evidence (organisation_id, route_id, kind, second, seen)
+       SELECT organisation_id, route_id, ${EvidenceKind.connectRefused}, date_trunc('second', now()) - make_interval(secs => s), 3
+       FROM route, generate_series(0, 4) s WHERE name LIKE 'route %' ON CONFLICT DO NOTHING`,
+    )
   const stepped = async (): Promise<number> =>
     (await db.query<{ n: number }>(`SELECT count(*)::int AS n FROM route_mode WHERE mode <> ${Mode.normal}`))[0]!.n
+  return { judge, fail, stepped }
+}
+
+test('a round over many that step stores some, in time, and the next ones the rest', async () => {
+  const { judge, fail, stepped } = await stage()
+  await fail()
   const began = Date.now()
   await judge.tick()
   // One after the other it would take twenty seconds.
@@ -68,6 +76,24 @@ test('a round over many that step stores some, in time, and the next ones the re
   expect(first).toBeGreaterThanOrEqual(16)
   expect(first).toBeLessThan(ROUTES)
   for (let rounds = 0; (await stepped()) < ROUTES && rounds < 4; rounds++) await judge.tick()
+  expect(await stepped()).toBe(ROUTES)
+  await judge.stop()
+})
+
+test('after a pause nothing from before is judged, also of those that the first round had no time for', async () => {
+  let pauses = 0
+  const { judge, fail, stepped } = await stage(() => pauses)
+  await fail()
+  pauses++
+  for (let rounds = 0; rounds < 4; rounds++) await judge.tick()
+  expect(await stepped()).toBe(0)
+  // What comes now counts.
+  await systemClock.sleep(1_100)
+  await fail()
+  for (let rounds = 0; (await stepped()) < ROUTES && rounds < 6; rounds++) {
+    await judge.tick()
+    await fail()
+  }
   expect(await stepped()).toBe(ROUTES)
   await judge.stop()
 })

@@ -56,6 +56,8 @@ const TOO_LONG_MS = 5000
  */
 const STORING_MS = 2000
 const STORED_AT_ONCE = 8
+/** A round begins so many routes behind the one before it: those at the end of the list are not always what is left. */
+const ROUND_STEP = 997
 const engine: Act = { actor: 'engine' }
 
 export function createJudge(deps: {
@@ -81,6 +83,8 @@ export function createJudge(deps: {
   let pausesSeen = pause.times()
   let rounds = 0
   let blindText = ''
+  /** Evidence from before is nobody's: the last round in which we could not trust ourselves. Milliseconds, the database's. */
+  let forgetBefore = 0
   const upkeep = createUpkeep(deps.upkeep)
   const sightAlarm = createSightAlarm(deps)
 
@@ -104,7 +108,8 @@ export function createJudge(deps: {
   async function carryOut(plans: readonly Plan[], now: number): Promise<boolean> {
     const look = blindText ? null : await deps.sight.look(now, worsening(plans, now))
     const until = clock.monotonic() + STORING_MS
-    const rest = plans.values()
+    const first = plans.length === 0 ? 0 : (rounds * ROUND_STEP) % plans.length
+    const rest = [...plans.slice(first), ...plans.slice(0, first)].values()
     let changed = false
     const storing = async (): Promise<void> => {
       for (const plan of rest) {
@@ -115,7 +120,7 @@ export function createJudge(deps: {
         } catch (error) {
           log.error({ err: String(error), route: routeId }, 'a route could not be judged')
         }
-        // What is left is planned again in the next round, from the same evidence.
+        // What is left is planned again in the next round, which begins with others.
         if (clock.monotonic() >= until) return
       }
     }
@@ -162,11 +167,16 @@ export function createJudge(deps: {
       const plan = canaryPlan(deps.routes.get(record.routeId))
       return plan ? [{ ...record, seconds: canaryWindow(plan) }] : []
     })
-    blindText = blindness(records[0]!.now.getTime())
+    const databaseNow = records[0]!.now.getTime()
+    blindText = blindness(databaseNow)
+    // Each route's own memory is told as well, but a round may end before it has told all.
+    if (blindText) forgetBefore = databaseNow
+    // After a clock that went back this would be a future that hides what comes now.
+    forgetBefore = Math.min(forgetBefore, databaseNow)
     if (blindText) log.warn({ why: blindText }, 'evidence from before is not judged; no mode changes')
     const byRoute = countsOf(seen)
     const canaries = countsOf(await canariesOf(db, planned))
-    const told = { blindText, forgetBefore: deps.sight.forgetBefore() }
+    const told = { blindText, forgetBefore: Math.max(forgetBefore, deps.sight.forgetBefore()) }
     const plans = records.flatMap((record) => {
       const now = record.now.getTime()
       const route = deps.routes.get(record.routeId)

@@ -30,6 +30,8 @@ export interface Ask {
   isBest(target: RankedTarget): boolean
   /** a failure to connect is remembered */
   isDown(): boolean
+  /** A message was taken, or refused by itself: failures in a row begin anew. */
+  worked(): void
 }
 
 /** After one failure. */
@@ -62,6 +64,8 @@ export function createAsk({
   release(kept: Kept): void
   /** the hosts have been looked up */
   onFound(): void
+  /** Another connection was turned away while so many are there, or about to be: no more of them for a while. */
+  onEnough(others: number): void
   /** What was said ahead was not understood: it is to be said again on another connection. */
   isConfused(turn: Turn, attempt: Attempt): boolean
 }): Ask {
@@ -198,6 +202,12 @@ export function createAsk({
     }
     if (answer) return answer
     failure ??= new SmtpFailure('dns', 'dns', 'no host is configured for this route')
+    // It takes mail, by fewer connections than we would like: those it has are the limit for now.
+    const others = runner.active() + idle.count() + opening
+    if (failure.code === 421 && failure.stage === 'greeting' && others > 0) {
+      runner.onEnough(others)
+      return null
+    }
     const longest = Math.max(COOL_DOWN_MS, deps.coolDownMs ?? 0)
     // What began together fails together: it is one failure.
     if (!isDown()) failures++
@@ -228,5 +238,13 @@ export function createAsk({
     return runner.send(turn, fresh)
   }
 
-  return { ask, known: () => known, isBest, isDown }
+  return {
+    ask,
+    known: () => known,
+    isBest,
+    isDown,
+    worked() {
+      failures = 0
+    },
+  }
 }

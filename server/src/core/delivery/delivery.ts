@@ -178,6 +178,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
   const places = createPlaces({
     clock,
+    maxAgeMs: config.delivery.maxAge * 1000,
     routes,
     keyOf: destinations.keyOf,
     left: room.left,

@@ -132,8 +132,8 @@ afterEach(async () => {
   for (const hop of hops.splice(0)) await hop.close()
 })
 
-async function hopOf(answer?: NextHopOptions['answer']): Promise<NextHop> {
-  const hop = await startNextHop(answer ? { answer } : {})
+async function hopOf(answer?: NextHopOptions['answer'], options: NextHopOptions = {}): Promise<NextHop> {
+  const hop = await startNextHop({ ...options, ...(answer ? { answer } : {}) })
   hops.push(hop)
   return hop
 }
@@ -215,4 +215,29 @@ test('while the host answers one destination nothing, the other waits; closed me
   third.isOpen.value = false
   await expect.poll(() => third.back.length, { timeout: 2_000 }).toBe(1)
   expect([hop.connections(), third.reports.length]).toEqual([5, 0])
+})
+
+test('a host that takes two connections and turns others away has its mail by two, and none is put off', async () => {
+  const hop = await hopOf(undefined, {
+    greeting: ({ open }) => (open > 2 ? '421 4.7.0 Too many connections from you' : undefined),
+  })
+  const one = destination('big.test', hop, createHostRoom(systemClock), 10)
+  one.push(200)
+  await expect.poll(() => one.reports.length + one.back.length, { timeout: 10_000 }).toBe(200)
+  expect(one.reports.every(({ results }) => results[0]!.outcome === 'delivered')).toBe(true)
+  // Given back untried by those who were turned away, once each.
+  expect(one.back.length).toBeLessThan(10)
+  one.push(one.back.length)
+  await expect.poll(() => one.reports.length, { timeout: 5_000 }).toBe(200)
+  expect(hop.connections()).toBeLessThanOrEqual(2 + 10)
+})
+
+test('a host that turns everybody away is down like any, and asked less and less', async () => {
+  const hop = await hopOf(undefined, { greeting: () => '421 4.7.0 Not now' })
+  const one = destination('shut.test', hop, createHostRoom(systemClock), 10)
+  one.push(20)
+  await expect.poll(() => one.reports.length + one.back.length, { timeout: 5_000 }).toBe(20)
+  // Who is turned away while others are still asking knows nothing; the last one does.
+  expect(one.back.length).toBeLessThan(10)
+  expect(one.reports.every(({ results }) => results[0]!.outcome === 'deferred')).toBe(true)
 })

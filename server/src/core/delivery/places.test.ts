@@ -14,6 +14,7 @@ function start(options: { kind?: number; left?: () => number; isCrowded?: () => 
   const clock = fakeClock()
   const places = createPlaces({
     clock,
+    maxAgeMs: 3_600_000,
     routes: {
       get: () => ({ kind: options.kind ?? RouteKind.mx, settings: { connections: CONNECTIONS } }) as unknown as Route,
     },
@@ -63,9 +64,9 @@ test('nothing ends: fresh mail up to the stated number, claimed mail up to less;
   expect(push(MOST_CLAIMED, 'accept')).toBe(0)
   expect(isFull('queue')).toBe(false)
   await clock.advance(3_000)
-  expect([isFull('queue'), isFull('accept')]).toEqual([true, false])
+  expect(isFull('accept')).toBe(false)
   expect(push(MOST_FRESH, 'accept')).toBe(MOST_CLAIMED)
-  expect(isFull('accept')).toBe(true)
+  expect([isFull('queue'), isFull('accept')]).toEqual([true, true])
   expect(places.isFull(jobOf('fine.test'), 'queue')).toBe(false)
   // The one that tries a closed route, and what was held, go their own ways.
   expect([isFull('queue', { isTrial: true }), isFull('queue', { hasWaited: true })]).toEqual([false, false])
@@ -130,3 +131,16 @@ test.each([RouteKind.primary, RouteKind.smarthost])(
     expect(push(5_000, 'queue')).toBe(0)
   },
 )
+
+test('while what waits is put off, what is new stands behind it; what is too old is tried whatever waits', async () => {
+  const it = start()
+  it.push(MOST_CLAIMED, 'accept')
+  await it.clock.advance(60_000)
+  expect(it.isFull('accept')).toBe(false)
+  expect(it.isFull('queue')).toBe(true)
+  expect(it.isFull('accept')).toBe(true)
+  expect(it.isFull('queue', { acceptedAt: it.clock.now() - 3_600_001 })).toBe(false)
+  expect(it.isFull('queue', { acceptedAt: it.clock.now() - 3_599_000 })).toBe(true)
+  await it.clock.advance(330_000)
+  expect(it.isFull('accept')).toBe(false)
+})

@@ -32,6 +32,8 @@ const LATE_S = 10
 export const MOST_CLAIMED = 200
 /** So long a domain is not called slow for what it has not done yet, but for more than MOST_FRESH. */
 const TO_BEGIN_MS = 3_000
+/** Longer than anything is put off for (put-off.ts). */
+const FRESH_BEHIND_MS = 330_000
 
 interface Place {
   count: number
@@ -41,10 +43,14 @@ interface Place {
   /** transactions that ended, each counting for less as it grows old; as of `at` */
   ended: number
   at: number
+  /** when mail out of the queue was last put off, monotonic milliseconds */
+  putOffAt: number
 }
 
 export function createPlaces(deps: {
-  clock: Pick<Clock, 'monotonic'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
+  /** Older mail is given up: `delivery.maxAge`. */
+  maxAgeMs: number
   routes: Pick<RouteBook, 'get'>
   keyOf(routeId: Id, address: string): string
   /** octets the route may still take */
@@ -77,7 +83,7 @@ export function createPlaces(deps: {
       if (routes.get(job.routeId)?.kind !== RouteKind.mx) return
       const key = keyOf(job)
       const now = clock.monotonic()
-      const place = places.get(key) ?? { count: 0, bytes: 0, since: now, ended: 0, at: now }
+      const place = places.get(key) ?? { count: 0, bytes: 0, since: now, ended: 0, at: now, putOffAt: -Infinity }
       place.count++
       place.bytes += jobBytes(job)
       places.set(key, place)
@@ -97,6 +103,8 @@ export function createPlaces(deps: {
     isFull(job, from) {
       // The one that tries a closed route; and what was held has an order, and a line of its own (quiet-end.ts).
       if (job.isTrial || job.hasWaited) return false
+      // Whether it is given up is decided when it was tried.
+      if (clock.now() - job.acceptedAt > deps.maxAgeMs) return false
       const route = routes.get(job.routeId)
       if (route?.kind !== RouteKind.mx) return false
       const place = places.get(keyOf(job))
@@ -105,8 +113,13 @@ export function createPlaces(deps: {
       if (from === 'accept' && place.bytes > deps.left(job.routeId) && isSlow(place, WAIT_IN_MEMORY_S)) return true
       if (!isSlow(place)) return false
       if (place.count >= MOST_FRESH) return true
-      if (from === 'accept' || clock.monotonic() - place.since < TO_BEGIN_MS) return false
-      return place.count >= MOST_CLAIMED || deps.isCrowded(job.routeId)
+      const now = clock.monotonic()
+      // While older mail is put off, what is new stands behind it.
+      if (from === 'accept') return now - place.putOffAt < FRESH_BEHIND_MS && place.count >= MOST_CLAIMED
+      if (now - place.since < TO_BEGIN_MS) return false
+      if (place.count < MOST_CLAIMED && !deps.isCrowded(job.routeId)) return false
+      place.putOffAt = now
+      return true
     },
   }
 }

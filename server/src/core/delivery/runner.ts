@@ -26,6 +26,8 @@ const AHEAD_MS = 2_000
 const SLOW_REST_MS = 60_000
 /** So long nothing is said ahead to a server that did not understand it. */
 const CONFUSED_REST_MS = 600_000
+/** So long a host that turned a connection away while others were at work is not asked for more of them. */
+const NARROW_MS = 60_000
 /** Where others wait for the host, a connection carries so many messages, or goes on so long, and is theirs then. */
 const TURN_MESSAGES = 20
 const TURN_MS = 2_000
@@ -45,6 +47,10 @@ export function createRunner(deps: RunnerDeps): Runner {
   const ahead = new Map<SmtpConnection, { job: Job; mail: OutgoingMail }>()
   let aheadFrom = -Infinity
   let workers = 0
+  /** it turns more connections away: so many until then */
+  let narrow = { to: deps.connections, until: -Infinity }
+  const mostWorkers = (): number =>
+    clock.monotonic() < narrow.until ? Math.min(narrow.to, deps.connections) : deps.connections
   let retired = false
 
   const asking = createAsk({
@@ -58,6 +64,9 @@ export function createRunner(deps: RunnerDeps): Runner {
     send,
     release: (kept) => release(kept, []),
     onFound: () => line.goOn(),
+    onEnough(others) {
+      narrow = { to: others, until: clock.monotonic() + NARROW_MS }
+    },
     isConfused({ said }, { results }) {
       if (said === undefined || !results.every(isConfused)) return false
       aheadFrom = clock.monotonic() + CONFUSED_REST_MS
@@ -72,7 +81,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     known: () => asking.known(),
     isAlone: () => workers <= 1,
     wake: () => {
-      if (workers < deps.connections) void work()
+      if (workers < mostWorkers()) void work()
     },
   })
 
@@ -112,7 +121,10 @@ export function createRunner(deps: RunnerDeps): Runner {
       // An idle connection that has ended, a server that was spoken to ahead in vain: that is not how the host is.
       const isHabit = (!isFresh && wantsAnother(kept, results)) || (said !== undefined && results.every(isConfused))
       if (!isHabit && isHostsFault(report)) hosts.failed(target, begun)
-      else if (results.some(({ code, outcome }) => code > 0 && outcome !== 'deferred')) hosts.worked(target)
+      else if (results.some(({ code, outcome }) => code > 0 && outcome !== 'deferred')) {
+        hosts.worked(target)
+        asking.worked()
+      }
       return report
     } finally {
       ;(impatience as Timer | null)?.cancel()
@@ -131,7 +143,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   /** What may be said ahead on this connection: where another one is free, it goes there. */
   function chooseNext(kept: Kept): { job: Job; mail: OutgoingMail } | null {
     const job = queue[0]
-    if (!job || workers < deps.connections || retired || clock.monotonic() < aheadFrom || !deps.mayGo(job)) return null
+    if (!job || workers < mostWorkers() || retired || clock.monotonic() < aheadFrom || !deps.mayGo(job)) return null
     // A host with a pace is spoken to when it may take the next, not before.
     if (deps.pace !== undefined || isWorn(kept) || !asking.isBest(kept.target)) return null
     const { connection } = kept
@@ -146,7 +158,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     if (!next) return
     ahead.delete(connection)
     queue.unshift(next.job)
-    if (workers < deps.connections) void work()
+    if (workers < mostWorkers()) void work()
   }
 
   /** What comes next on this connection and nowhere else, if anything. */
@@ -169,7 +181,11 @@ export function createRunner(deps: RunnerDeps): Runner {
   async function work(): Promise<void> {
     workers++
     try {
-      for (let turn: Turn | null = line.next(); turn; turn = turn.next ?? line.next()) {
+      for (
+        let turn: Turn | null = line.next();
+        turn;
+        turn = turn.next ?? (workers > mostWorkers() ? null : line.next())
+      ) {
         const { job, said } = turn
         const began = clock.monotonic()
         const isOpen = deps.mayGo(job)
@@ -191,7 +207,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   return {
     push(job) {
       queue.push(job)
-      if (workers < deps.connections && !line.isPaused()) void work()
+      if (workers < mostWorkers() && !line.isPaused()) void work()
     },
     load: () => queue.length + ahead.size + workers,
     isIdle: () => queue.length + workers + idle.count() === 0 && !asking.isDown(),

@@ -95,6 +95,18 @@ test('a mailbox that is bombed from everywhere: what was only named does not cou
   expect(it.send('198.51.100.1')).toBe('mailbox-rate')
 })
 
+test('who guesses does not begin anew with every address that is known', () => {
+  const it = stage({ unknownInRow: 100 })
+  let guesses = 0
+  for (let i = 0; i < 500 && it.unknown('192.0.2.1') === 'ok'; i++) if (++guesses % 50 === 0) it.known('192.0.2.1')
+  expect(guesses).toBeLessThan(130)
+  // Forty of three hundred have left: a list is no guess.
+  for (let i = 0; i < 300; i++) {
+    it.known('192.0.2.2')
+    if (i % 3 === 0) expect(it.unknown('192.0.2.2')).toBe('ok')
+  }
+})
+
 test('unknown recipients in a row, over all connections; a known one or ten quiet minutes end it', async () => {
   const it = stage({ unknownInRow: 3 })
   const row = (n: number) => Array.from({ length: n }, () => it.unknown('192.0.2.1'))

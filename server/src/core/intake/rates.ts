@@ -35,6 +35,8 @@ type Mailbox = Pick<Recipient, 'personId' | 'folded' | 'standing'> & {
 const HOUR_MS = 3_600_000
 /** A row of unknown recipients is forgotten after so long without another. */
 const ROW_MS = 600_000
+/** So much a known recipient takes off it: who guesses knows one, such as postmaster, and must not begin anew with it. */
+const KNOWN_TAKES = 10
 const MOST_KEYS = 20_000
 
 export function createRates(deps: { clock: Clock; config: Config['smtp']['rates']; asksPerNetwork?: number }): Rates {
@@ -73,7 +75,11 @@ export function createRates(deps: { clock: Clock; config: Config['smtp']['rates'
       if (mailboxes.isFull(mailboxOf(final))) throw new WireError('mailbox-rate')
     },
     known({ clientIp }) {
-      if (rows.size > 0) rows.delete(clientOf(clientIp))
+      const key = clientOf(clientIp)
+      const row = rows.get(key)
+      if (!row) return
+      if (row.count > KNOWN_TAKES) row.count -= KNOWN_TAKES
+      else rows.delete(key)
     },
     unknown({ clientIp }) {
       if (config.unknownInRow === 0 || placeOf(clientIp) === null) return

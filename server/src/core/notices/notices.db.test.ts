@@ -370,6 +370,21 @@ describe('one whose notice fails each time', () => {
     expect(await acts()).toEqual(['notices-begun', 'notices-sent'])
   })
 
+  test('leaves meanwhile: the walk ends without them', async () => {
+    const one = await process()
+    const { fails, goes } = first()
+    brokenFor.add(fails)
+    await setMode(Mode.emergency, 60)
+    await work(one)
+    expect(await acts()).toEqual(['notices-begun'])
+    await fresh.db.query(
+      `UPDATE person SET disabled_at = now() WHERE person_id IN (SELECT person_id FROM person_notice WHERE told_at IS NULL)`,
+    )
+    await again(one)
+    expect(await recipients()).toEqual([goes])
+    expect(await acts()).toEqual(['notices-begun', 'notices-sent'])
+  })
+
   test('not for ever, and the same when it is over', async () => {
     const one = await process()
     const { fails, goes } = first()

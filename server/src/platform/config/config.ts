@@ -178,7 +178,7 @@ export const configSchema = z.strictObject({
             .min(0)
             .default(100)
             .describe(
-              'Unknown recipients that one address (IPv6: one network) may name in a row, over all its connections, before they are answered 421 instead of 550; ten minutes without one, or a known one, end the row. 0: no limit.',
+              'Unknown recipients that one address (IPv6: one network) may name in a row, over all its connections, before they are answered 421 instead of 550; ten minutes without one end the row, and a known one takes ten off. 0: no limit.',
             ),
           ipv4Bits: z.number().int().min(8).max(32).default(24).describe("Bits of a client's network, IPv4."),
           ipv6Bits: z.number().int().min(16).max(128).default(56).describe("Bits of a client's network, IPv6."),
