@@ -59,6 +59,11 @@ const LONGEST_REST_MS = 60_000
 const SHARE = 100
 /** and of all of them so much; queue-poll.ts claims up to 200. */
 export const MOST_LOAD = 150
+/**
+ * Above it nothing more is claimed for a route: each may hold a socket, for as long as a silent host lets it wait, where all of
+ * the world is silent at once.
+ */
+const MOST_UNDER_WAY = 3000
 /** Above it, destinations without work are forgotten. */
 const MOST = 500
 
@@ -171,7 +176,7 @@ export function createDestinations(deps: Deps): Destinations {
       const share = isShared ? SHARE : Infinity
       let sum = 0
       for (const one of all()) if (one.routeId === routeId) sum += Math.min(one.runner.load(), share)
-      return isShared ? Math.min(sum, MOST_LOAD) : sum
+      return isShared && sum < MOST_UNDER_WAY ? Math.min(sum, MOST_LOAD) : sum
     },
     isBusy: () => [...all()].some(({ runner }) => runner.load() > 0),
     takeBack(routeId) {
