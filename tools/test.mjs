@@ -104,7 +104,14 @@ if (built) {
       // The statements and who uses them; whole servers, and what is cut off at every step, are the same ones again. CI has
       // forty minutes; elsewhere all run.
       paths: ci ? ['server/src/store', 'server/src/core'] : [],
-      without: ci ? ['**/packing/crash.db.test.ts', '**/intake/power-loss.db.test.ts'] : [],
+      without: ci
+        ? [
+            '**/packing/{crash,days,moves,rewriting}.db.test.ts',
+            '**/intake/power-loss.db.test.ts',
+            '**/continuity/{judge-storm,sight,target-pins}.db.test.ts',
+            '**/delivery/slow-domain.db.test.ts',
+          ]
+        : [],
       wrap: ['--import', 'tsx', 'e2e/peers/with-postgres-15.ts', process.execPath],
     })
   // Only by name: those that start servers and databases of their own, for whom it matters who they are.
