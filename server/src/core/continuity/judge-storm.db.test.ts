@@ -71,7 +71,7 @@ test('a round over many that step stores some, in time, and the next ones the re
   const began = Date.now()
   await judge.tick()
   // One after the other it would take twenty seconds.
-  expect(Date.now() - began).toBeLessThan(5_000)
+  expect(Date.now() - began).toBeLessThan(12_000)
   const first = await stepped()
   expect(first).toBeGreaterThanOrEqual(16)
   expect(first).toBeLessThan(ROUTES)
