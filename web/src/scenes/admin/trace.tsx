@@ -55,7 +55,7 @@ export function TraceScene() {
       </span>,
     ],
     [
-      t('trace.digest'),
+      message.mended ? t('trace.digestSent') : t('trace.digest'),
       <span key="digest" className="mono">
         {message.digest}
       </span>,
@@ -136,7 +136,9 @@ function Delivery({ delivery }: { delivery: TraceDelivery }) {
   return (
     <section className="card stack" aria-label={delivery.recipient}>
       <div className="line">
-        <h3 className="grow">{delivery.recipient}</h3>
+        <h3 className="grow" style={{ overflowWrap: 'anywhere', minWidth: 0 }}>
+          {delivery.recipient}
+        </h3>
         <StateWord state={delivery.state} />
       </div>
       <p>
