@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { createDns, type Dns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa } from '../clients/dns/tlsa.ts'
+import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
 import type { HostTlsa } from '../core/directory/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
@@ -27,6 +28,7 @@ import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, openSettings, refuseNowhere } from './context.ts'
 import { diskFinding } from './doctor-disk.ts'
 import { resolverFinding } from './doctor-dns.ts'
+import { policyFindings } from './doctor-policies.ts'
 import { clientCertificates, daysUntil, routeFindings } from './doctor-routes.ts'
 import { sourceFindings } from './doctor-sources.ts'
 import { sightFindings } from './doctor-sight.ts'
@@ -160,6 +162,9 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
       findings.push(...(await routeFindings(storage.db, config.hostname || 'localhost', asked)))
       findings.push(...(await clientCertificates(storage.db, () => keysOf(dataFolder, config))))
       findings.push(...(await sourceFindings(storage.db, config.smtp.proxies)))
+      findings.push(
+        ...(await policyFindings(storage.db, createPolicyHost({ servers: config.dns.servers, allowPrivate: true }))),
+      )
       findings.push(...(await sightFindings(storage.db, config.continuity.references)))
     }
     return findings

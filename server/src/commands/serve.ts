@@ -134,6 +134,7 @@ function story(serving: Serving): string {
   if (ports.submissions !== undefined)
     lines.push(`  Sending     ${config.listen.submissions.host}:${ports.submissions} (TLS)`)
   if (ports.http !== undefined) lines.push(`  Web         http://${config.listen.http.host}:${ports.http}`)
+  if (ports.https !== undefined) lines.push(`  Web         https://${config.listen.https.host}:${ports.https}`)
   lines.push(`  Data        ${serving.dataFolder}`)
   if (serving.setupLink)
     lines.push('', 'Make the first administrator here (the link works once, for a day):', `  ${serving.setupLink}`)

@@ -68,6 +68,7 @@ test('a port is named by its setting; one that the roles do not open is not look
     submission: { enabled: true, host: '127.0.0.1', port: portOf(taken[1]!), minTlsVersion: '' },
     submissions: { enabled: false, host: '127.0.0.1', port: portOf(taken[1]!), minTlsVersion: '' },
     http: { host: '192.0.2.1', port: 8080 },
+    https: { enabled: false, host: '127.0.0.1', port: portOf(taken[1]!), minTlsVersion: '' },
   }
   const [mx, submission, http, ...others] = await problems({ listen })
   expect(others).toEqual([])

@@ -3,6 +3,7 @@
  * wrong is named at once, each with its setting and what to do; nothing was made then. A port that is lost between this
  * look and the listening is still refused there.
  */
+import { needsCertificates } from '../platform/certificate-watch.ts'
 import { certificateProblems } from '../platform/certificate.ts'
 import type { Config } from '../platform/config/config.ts'
 import { lockHolder } from '../platform/data-folder.ts'
@@ -25,6 +26,7 @@ function listeners({ roles, listen }: Config): { setting: string; host: string; 
     submission: sends && listen.submission.enabled,
     submissions: sends && listen.submissions.enabled,
     http: roles.includes('web'),
+    https: roles.includes('web') && listen.https.enabled,
   }
   return Object.entries(listen)
     .filter(([name]) => open[name as keyof typeof open])
@@ -65,9 +67,7 @@ export async function startProblems(dataFolder: string, config: Config): Promise
   const isHeld = config.roles.includes('work') && lockHolder(dataFolder) !== null
   return [
     ...(isHeld ? [] : await portProblems(config)),
-    ...(config.roles.includes('mx') || config.roles.includes('submission')
-      ? certificateProblems({ dataFolder, ...config.tls })
-      : []),
+    ...(needsCertificates(config) ? certificateProblems({ dataFolder, ...config.tls }) : []),
     ...masterKeyProblems(dataFolder, config.masterKeyFile),
   ]
 }

@@ -35,6 +35,9 @@ export interface Certificates {
   look: () => void
 }
 
+export const needsCertificates = ({ roles, listen }: Pick<Config, 'roles' | 'listen'>): boolean =>
+  roles.includes('mx') || roles.includes('submission') || (roles.includes('web') && listen.https.enabled)
+
 /** What a listener takes from them. '': the oldest version is the one of tls.minVersion. */
 export function certificatesFrom(
   { main, named }: Pick<Certificates, 'main' | 'named'>,

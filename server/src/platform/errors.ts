@@ -111,6 +111,13 @@ export const errorSpecs = {
     'peer',
     "The recipient's mail system does not promise TLS all the way (REQUIRETLS, RFC 8689)",
   ),
+  'recipient-system-unknown': spec(
+    450,
+    '4.3.2',
+    503,
+    'peer',
+    "The recipient's mail system was not reached yet, and not every one takes this. Please try again in a minute",
+  ),
   'message-too-large': spec(552, '5.3.4', 413, 'peer', 'The message is larger than we take'),
   // recipients
   'over-quota': spec(552, '5.2.2', 413, 'peer', 'There is no room left for what you add to your mailbox here'),

@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
 import { createSystems } from '../core/intake/index.ts'
-import { certificatesFrom, createCertificates, type Certificates } from '../platform/certificate-watch.ts'
+import {
+  certificatesFrom,
+  createCertificates,
+  needsCertificates,
+  type Certificates,
+} from '../platform/certificate-watch.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config/config.ts'
 import type { Database } from '../platform/db/database.ts'
@@ -26,7 +31,7 @@ import { ownPolicy } from '../store/mta-sts.ts'
 import { ensureInstallation } from '../store/installation.ts'
 import { beat, leave } from '../store/nodes.ts'
 import { buildCore, type Core } from './core.ts'
-import { webLimits } from './web-limits.ts'
+import { hasUnknownProxy, webLimits } from './web-limits.ts'
 
 export interface ServerOptions {
   config: Config
@@ -190,8 +195,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => access.start(),
         () => access.stop(),
       )
+    if (needsCertificates(config))
+      certificates = createCertificates({
+        dataFolder: options.dataFolder,
+        tls: config.tls,
+        hostname: config.hostname,
+        clock,
+        log,
+      })
     if (has('web')) {
-      if (config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0)
+      if (hasUnknownProxy(config))
         log.warn(
           { publicUrl: config.publicUrl },
           'a proxy stands in front of the web pages, but trustedProxies names none: all visitors count as one address',
@@ -204,6 +217,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         )
       const http = await createHttp({
         listen: config.listen.http,
+        secure:
+          config.listen.https.enabled && certificates
+            ? { ...config.listen.https, ...certificatesFrom(certificates, config.listen.https.minTlsVersion) }
+            : null,
         publicUrl: config.publicUrl,
         trustedProxies: config.trustedProxies,
         limits,
@@ -230,7 +247,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       )
       await begin(
         async () => {
-          ports.http = (await http.start()).port
+          const bound = await http.start()
+          ports.http = bound.port
+          if (bound.securePort !== null) ports.https = bound.securePort
         },
         () => http.stop(),
       )
@@ -240,14 +259,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.refusals.start(),
         () => core.refusals.stop(),
       )
-    if (has('mx') || has('submission'))
-      certificates = createCertificates({
-        dataFolder: options.dataFolder,
-        tls: config.tls,
-        hostname: config.hostname,
-        clock,
-        log,
-      })
     if (has('submission') && certificates) {
       for (const name of ['submission', 'submissions'] as const) {
         if (!config.listen[name].enabled) continue

@@ -15,4 +15,5 @@ test('behind a proxy that is not named all visitors have one address: it is not 
   const config = { publicUrl: 'https://mail.corp.test' }
   expect(limits(Infinity, config).perAddress).toBe(2000)
   expect(limits(Infinity, { ...config, trustedProxies: ['loopback'] }).perAddress).toBe(200)
+  expect(limits(Infinity, { ...config, listen: { https: { enabled: true } } }).perAddress).toBe(200)
 })

@@ -8,12 +8,18 @@ const OWN_FILES = 300
 const LEAST = 50
 
 export function webLimits(
-  config: Pick<Config, 'http' | 'smtp' | 'roles' | 'publicUrl' | 'trustedProxies'>,
+  config: Pick<Config, 'http' | 'smtp' | 'roles' | 'publicUrl' | 'trustedProxies' | 'listen'>,
   openFiles: number,
 ): ConnectionLimits {
   const room = openFiles - OWN_FILES - (config.roles.includes('mx') ? config.smtp.connections : 0)
   const connections = Math.max(LEAST, Math.min(config.http.connections, room))
-  // A proxy that nobody named: everybody comes from its address.
-  const isProxyUnknown = config.publicUrl.startsWith('https:') && config.trustedProxies.length === 0
-  return { connections, perAddress: isProxyUnknown ? connections : config.http.connectionsPerAddress }
+  return { connections, perAddress: hasUnknownProxy(config) ? connections : config.http.connectionsPerAddress }
 }
+
+/** One that nobody named: everybody comes from its address. */
+export const hasUnknownProxy = ({
+  publicUrl,
+  trustedProxies,
+  listen,
+}: Pick<Config, 'publicUrl' | 'trustedProxies' | 'listen'>): boolean =>
+  publicUrl.startsWith('https:') && trustedProxies.length === 0 && !listen.https.enabled

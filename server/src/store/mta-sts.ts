@@ -50,3 +50,13 @@ export async function sweepPolicies(sql: Sql, limit: number): Promise<number> {
   )
   return rows.length
 }
+
+/** Of all domains of ours that have one. */
+export const ownPolicies = (
+  sql: Sql,
+): Promise<{ domain: string; policy: { mode: 'enforce' | 'testing' | 'none'; mx: string[]; maxAge: number } }[]> =>
+  sql.query(
+    'SELECT name AS domain, mta_sts AS policy FROM domain WHERE mta_sts IS NOT NULL ORDER BY name',
+    [],
+    'mta-sts-own-all',
+  )

@@ -67,6 +67,12 @@ const MOST_UNDER_WAY = 3000
 /** Above it, destinations without work are forgotten. */
 const MOST = 500
 
+/** How much counts as under way for a route, of what is at each of its destinations; the world's share one route. */
+export function claimLoad(loads: readonly number[], isShared: boolean): number {
+  const sum = loads.reduce((total, load) => total + (isShared ? Math.min(load, SHARE) : load), 0)
+  return isShared && sum < MOST_UNDER_WAY ? Math.min(sum, MOST_LOAD) : sum
+}
+
 interface Destination {
   routeId: Id
   runner: Runner
@@ -172,11 +178,8 @@ export function createDestinations(deps: Deps): Destinations {
     keyOf,
     push: (job) => destinationOf(job).runner.push(job),
     load(routeId) {
-      const isShared = routes.get(routeId)?.kind === RouteKind.mx
-      const share = isShared ? SHARE : Infinity
-      let sum = 0
-      for (const one of all()) if (one.routeId === routeId) sum += Math.min(one.runner.load(), share)
-      return isShared && sum < MOST_UNDER_WAY ? Math.min(sum, MOST_LOAD) : sum
+      const loads = [...all()].filter((one) => one.routeId === routeId).map(({ runner }) => runner.load())
+      return claimLoad(loads, routes.get(routeId)?.kind === RouteKind.mx)
     },
     isBusy: () => [...all()].some(({ runner }) => runner.load() > 0),
     takeBack(routeId) {

@@ -26,6 +26,7 @@ export {
 export { createRouteBook, exitsAmong, type Route, type RouteBook } from './route-book.ts'
 export { ApplyError, applyDeclaration } from './model/apply.ts'
 export type { Applied, ApplyDeps } from './model/apply.ts'
+export { policyRecord } from './model/own-policy.ts'
 export type { PlanItem } from './model/diff.ts'
 export { checkDeclaration } from './model/problems.ts'
 export type { Problem } from './model/problems.ts'

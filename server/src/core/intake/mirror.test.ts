@@ -14,7 +14,7 @@ type Offered = { size?: number; smtputf8?: boolean } | null | undefined
 
 const recipient = (address: string): Recipient => ({ address, routeId: 'r' }) as Recipient
 const routes = (offer: Offered): Pick<RouteBook, 'get'> => ({
-  get: () => (offer === undefined ? undefined : ({ offer } as never)),
+  get: () => (offer === undefined ? undefined : ({ offer, kind: RouteKind.primary, settings: {} } as never)),
 })
 const envelope = (change: Partial<MxEnvelope> = {}): MxEnvelope =>
   ({ from: 's@outside.test', declaredSize: null, smtputf8: false, clientIp: '192.0.2.1', ...change }) as MxEnvelope
@@ -47,10 +47,13 @@ describe('SIZE', () => {
 describe('what came, before our 250', () => {
   const big = { size: 200_000, utf8Header: false }
   const utf8 = { size: 100, utf8Header: true }
-  const here = recipient('alice@corp.test')
+  const here = { ...recipient('alice@corp.test'), routeId: 'near' }
   const there = { ...here, routeId: 'far' }
+  const known = { size: 100_000, smtputf8: false }
+  const out = { ...here, routeId: 'out' }
   const both = {
-    get: (id: string) => ({ offer: id === 'far' ? null : { size: 100_000, smtputf8: false } }) as never,
+    get: (id: string) =>
+      ({ kind: id === 'out' ? RouteKind.mx : RouteKind.primary, offer: id === 'near' ? known : null }) as never,
   } as Pick<RouteBook, 'get'>
   const redirectTo = (...to: Recipient[]) => ({ ...there, redirect: { to } }) as unknown as Recipient
   const answerTo = (to: Recipient[], what: typeof big): string => {
@@ -66,7 +69,8 @@ describe('what came, before our 250', () => {
     ['too large for one of two', [here, there], big, 'taken'],
     ['too large, to a system never spoken to', [there], big, 'taken'],
     ['UTF-8 in its header', [here], utf8, '5.6.7'],
-    ['UTF-8 in its header, for one of two', [here, there], utf8, 'taken'],
+    ['UTF-8 in its header, for one of two', [here, out], utf8, 'taken'],
+    ['UTF-8 in its header, to a system never spoken to', [there], utf8, '4.3.2'],
     ['to a redirect to both', [redirectTo(here, there)], big, 'taken'],
     ['to a redirect to one', [redirectTo(here)], big, '5.3.4'],
     ['to a list', [{ ...here, list: { members: [here] } } as unknown as Recipient], big, 'taken'],
@@ -92,7 +96,9 @@ describe('REQUIRETLS (RFC 8689)', () => {
     expect(asked(route({ offer: { size: 0, requireTls: false } }))).toBe('5.7.30')
     expect(asked(route({ offer: { size: 0, requireTls: true } }, { tls: 'none' }))).toBe('5.7.30')
     expect(asked(route({ offer: { size: 0, requireTls: true } }))).toBe('taken')
-    expect(asked(route({}))).toBe('taken')
+    expect(asked(route({}))).toBe('4.3.2')
+    expect(asked(route({}, { requireTlsTrusted: true }))).toBe('taken')
+    expect(asked(route({}), false)).toBe('taken')
     expect(asked(route({ offer: { size: 0, requireTls: false } }, { tls: 'none', requireTlsTrusted: true }))).toBe(
       'taken',
     )
@@ -108,11 +114,37 @@ describe('SMTPUTF8', () => {
     [lacks, { from: 'ü@outside.test' }, 'alice@corp.test', '550 5.6.7'],
     [lacks, {}, 'alice@corp.test', 'taken'],
     [{ size: 0, smtputf8: true }, { from: 'ü@outside.test' }, 'grüße@corp.test', 'taken'],
-    [null, {}, 'grüße@corp.test', 'taken'],
+    [null, {}, 'grüße@corp.test', '450 4.3.2'],
+    [null, {}, 'alice@corp.test', 'taken'],
     [undefined, {}, 'grüße@corp.test', 'taken'],
   ])('offered %j, %j to %s: %s', (offer, change, address, result) => {
     expect(answer(offer, { smtputf8: true, ...change }, address)).toBe(result)
   })
+})
+
+test('an address that stands for several is refused where none of them takes it', () => {
+  const to = ['near', 'far', 'out'].map((routeId) => ({ ...recipient('a@corp.test'), routeId }))
+  const offers: Record<string, object> = {
+    near: { kind: RouteKind.primary, offer: { size: 100_000, smtputf8: false }, settings: {} },
+    far: { kind: RouteKind.primary, offer: null, settings: {} },
+    out: { kind: RouteKind.mx, offer: null, settings: {} },
+  }
+  const book = { get: (id: string) => offers[id] as never }
+  const ask = (names: string[], change: Partial<MxEnvelope>): string => {
+    const redirect = { to: to.filter(({ routeId }) => names.includes(routeId)) }
+    try {
+      takenByRoute(book, { ...recipient('all@corp.test'), redirect } as unknown as Recipient, envelope(change))
+      return 'taken'
+    } catch (error) {
+      return (error as WireError).code
+    }
+  }
+  expect(ask(['near'], { declaredSize: 200_000 })).toBe('message-too-large')
+  expect(ask(['near', 'far'], { declaredSize: 200_000 })).toBe('taken')
+  const international = { smtputf8: true, from: 'ü@outside.test' }
+  expect(ask(['near'], international)).toBe('smtputf8-not-taken')
+  expect(ask(['near', 'far'], international)).toBe('recipient-system-unknown')
+  expect(ask(['near', 'far', 'out'], international)).toBe('taken')
 })
 
 describe('at the door', () => {

@@ -2,8 +2,8 @@
  * What the recipient's mail system is known not to take is refused at RCPT, where the sender's server can still tell its
  * author, and not after our 250: a message larger than the smallest limit of the route's hosts (RFC 1870 section 6.1), and
  * addresses beyond ASCII for hosts that do not speak of them (RFC 6531 section 3.5), and what may go on only over TLS
- * (RFC 8689) for hosts that do not promise that. A route that was never spoken to takes
- * everything. A declared size is the sender's word; what came all the same is looked at once more before our 250.
+ * (RFC 8689) for hosts that do not promise that. Of a mail system that was never spoken to the common set is assumed: what goes
+ * beyond it is put off until a probe has asked, and not refused. A declared size is the sender's word; what came all the same is looked at once more before our 250.
  */
 import { WireError } from '../../platform/errors.ts'
 import { RouteKind } from '../../platform/codes.ts'
@@ -17,6 +17,9 @@ function mayKeepTls({ kind, settings, offer }: Route): boolean {
   if (kind === RouteKind.mx || settings.requireTlsTrusted) return true
   return settings.tls !== 'none' && (offer?.requireTls ?? true)
 }
+
+/** What lies on the way to the world is not probed: there nothing is assumed. */
+const isYetUnknown = ({ kind, offer }: Route): boolean => kind === RouteKind.primary && offer === null
 
 /** Our trace fields and signature, which go along: a message that fits without them alone would come back. */
 const ADDED_OCTETS = 2_048
@@ -37,35 +40,47 @@ export function takenByAny(
   const refusals: WireError[] = []
   for (const recipient of recipients) {
     const finals = recipient.list ? [] : (recipient.redirect?.to ?? [recipient])
-    const offers = finals.map(({ routeId }) => routes.get(routeId)?.offer)
-    const no = offers.map((offer) => {
+    const no = finals.map(({ routeId }) => {
+      const route = routes.get(routeId)
+      const offer = route?.offer
       if (offer && isTooLarge(size, offer.size)) return tooLarge(offer.size)
+      if (utf8Header && route && isYetUnknown(route))
+        return new WireError('recipient-system-unknown', 'its header has UTF-8')
       return offer && utf8Header && !offer.smtputf8 ? new WireError('smtputf8-not-taken', 'its header has UTF-8') : null
     })
-    // A list's members, and whoever was never spoken to, may take it.
+    // A list's members may take it, and a way to the world that was never spoken to.
     if (no.length === 0 || no.includes(null)) return
     refusals.push(no[0]!)
   }
   if (refusals.length > 0) throw refusals[0]!
 }
 
-/** The recipient, or a WireError. */
-export function takenByRoute(
-  routes: Pick<RouteBook, 'get'>,
-  recipient: Recipient,
+/** The recipient, or a WireError. Of several that an address stands for, one is not refused for another's sake. */
+export function takenByRoute(routes: Pick<RouteBook, 'get'>, recipient: Recipient, envelope: MxEnvelope): Recipient {
+  const refusals = (recipient.redirect?.to ?? [recipient]).map(({ routeId, address }) =>
+    refusalOf(routes.get(routeId), address, envelope),
+  )
+  if (refusals.length === 0 || refusals.includes(null)) return recipient
+  // What may be taken in a minute is not refused for good.
+  throw refusals.find((refusal) => refusal!.spec.smtp < 500) ?? refusals[0]!
+}
+
+function refusalOf(
+  route: Route | undefined,
+  address: string,
   { declaredSize, smtputf8, from, requireTls }: MxEnvelope,
-): Recipient {
-  const { redirect } = recipient
-  // Of several one is not refused for another's sake.
-  if (redirect && redirect.to.length > 1) return recipient
-  const final = redirect?.to[0] ?? recipient
-  const route = routes.get(final.routeId)
-  const offer = route?.offer
-  if (requireTls && route && !mayKeepTls(route)) throw new WireError('requiretls-not-offered')
-  if (!offer) return recipient
-  if (declaredSize !== null && isTooLarge(declaredSize, offer.size)) throw tooLarge(offer.size)
+): WireError | null {
+  if (!route) return null
+  const { offer } = route
+  const isUnknown = isYetUnknown(route)
+  if (requireTls && !mayKeepTls(route)) return new WireError('requiretls-not-offered')
+  if (isUnknown && requireTls && !route.settings.requireTlsTrusted)
+    return new WireError('recipient-system-unknown', 'TLS all the way was asked for (REQUIRETLS)')
   // Many senders say SMTPUTF8 for messages that do not need it.
-  if (smtputf8 && !offer.smtputf8 && (isInternational(from) || isInternational(final.address)))
-    throw new WireError('smtputf8-not-taken')
-  return recipient
+  const needsUtf8 = smtputf8 && (isInternational(from) || isInternational(address))
+  if (isUnknown && needsUtf8)
+    return new WireError('recipient-system-unknown', 'addresses with non-ASCII characters (SMTPUTF8)')
+  if (!offer) return null
+  if (declaredSize !== null && isTooLarge(declaredSize, offer.size)) return tooLarge(offer.size)
+  return needsUtf8 && !offer.smtputf8 ? new WireError('smtputf8-not-taken') : null
 }

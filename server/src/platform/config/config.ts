@@ -80,6 +80,17 @@ export const configSchema = z.strictObject({
       submission: optionalListener(2587, 'submission listener with STARTTLS'),
       submissions: optionalListener(2465, 'submission listener with TLS from the start'),
       http: listener(8080, 'web pages, API and JMAP').prefault({}),
+      https: listener(8443, 'the same over TLS')
+        .extend({
+          enabled: z
+            .boolean()
+            .default(false)
+            .describe(
+              'Web pages, API, JMAP and MTA-STS policies over TLS as well, with the certificates of tls; false where a proxy in front does that.',
+            ),
+          minTlsVersion: minTlsVersion('this listener'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   publicUrl: z
@@ -132,9 +143,7 @@ export const configSchema = z.strictObject({
       minVersion: z
         .enum(tlsVersions)
         .default('TLSv1.2')
-        .describe(
-          'Oldest version of TLS that the mail listeners speak, but for one that says another (minTlsVersion).',
-        ),
+        .describe('Oldest version of TLS that the listeners speak, but for one that says another (minTlsVersion).'),
     })
     .prefault({}),
   smtp: z

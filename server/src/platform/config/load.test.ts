@@ -34,6 +34,7 @@ test('flags come before the environment, and that before the file', () => {
     submission: { enabled: true, host: '127.0.0.1', port: 2587, minTlsVersion: '' },
     submissions: { enabled: true, host: '127.0.0.1', port: 2465, minTlsVersion: '' },
     http: { host: '127.0.0.1', port: 83 },
+    https: { enabled: false, host: '127.0.0.1', port: 8443, minTlsVersion: '' },
   })
 })
 

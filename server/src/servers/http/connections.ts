@@ -2,11 +2,11 @@
  * How many connections the web listener holds, from whom, and how long for one that says nothing: pages share the
  * process, and its open files, with the mail listener, which must not run out of them.
  *
- * Promises: more than `connections` in all, or `perAddress` from one address, are closed at once (an IPv6 site counts as
+ * Promises: more than `connections` in all (over all listeners), or `perAddress` from one address, are closed at once (an IPv6 site counts as
  * one by its /64; trusted proxies bring everybody and are counted only in all). Who has not sent a whole header within
  * HEADER_MS is closed; the body of somebody who is not signed in must be there within BODY_MS.
  */
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { networkOf } from '../../core/access/index.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -27,16 +27,20 @@ export interface ConnectionLimits {
 const DEFAULTS: ConnectionLimits = { connections: 2000, perAddress: 200 }
 
 export function limitConnections(
-  app: FastifyInstance,
+  servers: readonly Server[],
   { connections, perAddress }: ConnectionLimits = DEFAULTS,
   trustedProxies: readonly string[] = [],
 ): void {
-  const { server } = app
   const isTrusted = matchNetworks(trustedProxies)
   const counts = new Map<string, number>()
-  server.maxConnections = connections
-  // Before the listener that makes a request of it.
-  server.prependListener('connection', (socket: Socket) => {
+  let open = 0
+  function admit(socket: Socket): void {
+    if (open >= connections) {
+      socket.destroy()
+      return
+    }
+    open++
+    socket.once('close', () => open--)
     const address = socket.remoteAddress ?? ''
     if (isTrusted(address)) return
     const key = networkOf(address)
@@ -51,7 +55,9 @@ export function limitConnections(
       if (left > 0) counts.set(key, left)
       else counts.delete(key)
     })
-  })
+  }
+  // Before the listener that makes a request, or a handshake, of it.
+  for (const server of servers) server.prependListener('connection', admit)
 }
 
 /** Before the gate: whom it turns away goes on sending. */

@@ -1,8 +1,9 @@
 /**
- * The one HTTP server: web pages, API, JMAP, vitals. Plain HTTP on loopback by default; TLS ends in front of it, and
- * publicUrl says so (Secure cookies, HSTS). Only named proxies are believed when they say who asks. Routes of other rooms are registered before
- * listen(); each declares its ability or the start fails.
+ * The one HTTP server: web pages, API, JMAP, vitals. Plain HTTP on loopback by default; TLS ends in front of it or at a second
+ * listener of its own (secure.ts), and publicUrl says so (Secure cookies, HSTS). Only named proxies are believed when they say
+ * who asks. Routes of other rooms are registered before listen(); each declares its ability or the start fails.
  */
+import type { AddressInfo } from 'node:net'
 import cookie from '@fastify/cookie'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
@@ -19,11 +20,14 @@ import { addGate } from './gate.ts'
 import { addHeaders } from './headers.ts'
 import { addPages } from './pages.ts'
 import { addPolicies, type OwnPolicy } from './policy.ts'
+import { createSecureListener, type SecurePlace } from './secure.ts'
 import type { Readiness } from './vitals.ts'
 import { addVitals } from './vitals.ts'
 
 export interface HttpDeps {
   listen: { host: string; port: number }
+  /** the same over TLS; null, left out: no such listener */
+  secure?: SecurePlace | null
   publicUrl: string
   /** whose X-Forwarded-For is believed; none: nobody's */
   trustedProxies?: readonly string[]
@@ -45,7 +49,8 @@ export interface HttpServer {
   app: FastifyInstance
   /** Adds routes of another room; before start(). */
   register(routes: FastifyPluginAsync): void
-  start(): Promise<{ host: string; port: number }>
+  /** securePort: null where there is no such listener */
+  start(): Promise<{ host: string; port: number; securePort: number | null }>
   stop(): Promise<void>
 }
 
@@ -67,7 +72,8 @@ export async function createHttp(deps: HttpDeps): Promise<HttpServer> {
   })
   // JSON only: a form or text/plain, which other sites can send without asking, is not understood.
   app.removeContentTypeParser('text/plain')
-  limitConnections(app, deps.limits, deps.trustedProxies)
+  const secured = deps.secure ? createSecureListener(app, deps.secure, deps.log) : null
+  limitConnections(secured ? [app.server, secured.server] : [app.server], deps.limits, deps.trustedProxies)
   addAnswers(app, deps.log)
   limitBodies(app, deps.clock)
   await app.register(cookie)
@@ -83,10 +89,18 @@ export async function createHttp(deps: HttpDeps): Promise<HttpServer> {
     register: (routes) => void app.register(routes),
     async start() {
       await app.listen({ host: deps.listen.host, port: deps.listen.port })
-      const address = app.server.address()
-      return typeof address === 'object' && address ? { host: address.address, port: address.port } : deps.listen
+      const { address: host, port } = app.server.address() as AddressInfo
+      try {
+        return { host, port, securePort: secured && (await secured.start()) }
+      } catch (error) {
+        await app.close()
+        throw error
+      }
     },
-    stop: () => app.close(),
+    async stop() {
+      await secured?.stop()
+      await app.close()
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The MTA-STS policies of our domains (RFC 8461 section 3.3): asked for at the host mta-sts.<domain>, whose TLS ends in front
- * of this server. Anybody may read them, and nothing else is answered there.
+ * The MTA-STS policies of our domains (RFC 8461 section 3.3): asked for at the host mta-sts.<domain>, by TLS that
+ * ends here (secure.ts) or in front of this server. Anybody may read them, and nothing else is answered there.
  */
 import type { FastifyInstance } from 'fastify'
 import { WireError } from '../../platform/errors.ts'

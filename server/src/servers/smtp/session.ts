@@ -20,7 +20,7 @@ import { noteRefusal } from './refusal-note.ts'
 import type { Chunking, Incoming } from './incoming.ts'
 import type { SmtpCounters } from './counters.ts'
 import { SIGN_IN_MS, type Sending, type SendingContext } from './sending.ts'
-import type { ChooseByName } from './server-name.ts'
+import type { ChooseByName } from '../../platform/net/server-name.ts'
 
 export const SessionState = {
   /** connected, not greeted yet: whoever speaks now is an early talker */

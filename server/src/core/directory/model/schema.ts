@@ -123,7 +123,7 @@ export const domainSchema = z.strictObject({
     })
     .optional()
     .describe(
-      'MTA-STS policy (RFC 8461) that is served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt, by the web listener behind its TLS proxy; its DNS record is printed.',
+      'MTA-STS policy (RFC 8461) that is served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt, by listen.https with a certificate of tls.names, or by a TLS proxy in front of listen.http; its DNS record is printed.',
     ),
   switching: domainSwitchingSchema,
   scopes,

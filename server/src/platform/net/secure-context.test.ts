@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import { expect, test } from 'vitest'
-import { selfSigned } from '../../platform/certificate.ts'
-import { silentLog } from '../../platform/log.ts'
+import { selfSigned } from '../certificate.ts'
+import { silentLog } from '../log.ts'
 import { cachedSecureContext } from './secure-context.ts'
 
 test('one context per certificate, however often it is asked for', () => {

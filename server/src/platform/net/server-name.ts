@@ -4,8 +4,8 @@
  * most do not look (RFC 7435).
  */
 import type { SecureContext } from 'node:tls'
-import type { NamedCertificate } from '../../platform/certificate-watch.ts'
-import type { Log } from '../../platform/log.ts'
+import type { NamedCertificate } from '../certificate-watch.ts'
+import type { Log } from '../log.ts'
 import { cachedSecureContext } from './secure-context.ts'
 
 export type ChooseByName = (name: string, done: (error: Error | null, context?: SecureContext) => void) => void
