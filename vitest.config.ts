@@ -28,6 +28,8 @@ export default defineConfig({
               : []),
           ],
           maxWorkers: availableParallelism(),
+          // Loading the modules anew for each file took longer than most files.
+          isolate: false,
         },
       },
       {
@@ -38,6 +40,7 @@ export default defineConfig({
           globalSetup: ['server/testkit/postgres-setup.ts'],
           // they mostly wait, for commits and for time; a slow disk makes each of them several times slower
           maxWorkers: 4,
+          isolate: false,
           testTimeout: 90_000,
         },
       },
