@@ -208,6 +208,16 @@ CREATE TABLE domain (
   FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
 );
 
+CREATE TABLE emergency_code (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  code_hash bytea NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  used_at timestamp with time zone,
+  PRIMARY KEY (person_id, code_hash),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE
+);
+
 CREATE TABLE evidence (
   organisation_id uuid NOT NULL,
   route_id uuid NOT NULL,
@@ -745,6 +755,7 @@ CREATE TABLE session (
   expires_at timestamp with time zone NOT NULL,
   client_ip text,
   user_agent text,
+  chooses_password boolean DEFAULT false NOT NULL,
   PRIMARY KEY (token_hash)
 );
 CREATE INDEX session_expiry ON session USING btree (expires_at);

@@ -279,7 +279,9 @@ CREATE TABLE session (
   seen_at          timestamptz NOT NULL DEFAULT now(),
   expires_at       timestamptz NOT NULL,
   client_ip        text,
-  user_agent       text
+  user_agent       text,
+  -- Signed in by an emergency code: a new password is chosen without the one before.
+  chooses_password boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX session_subject ON session (subject_id);
 CREATE INDEX session_expiry ON session (expires_at);
@@ -293,6 +295,17 @@ CREATE TABLE sign_in_place (
 );
 CREATE INDEX sign_in_place_subject ON sign_in_place (subject_id, seen_at);
 CREATE INDEX sign_in_place_age ON sign_in_place (seen_at);
+
+-- Printed codes, each good for one sign-in. Those of a new letter take the place of the earlier ones.
+CREATE TABLE emergency_code (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  code_hash        bytea       NOT NULL,              -- SHA-256 of the person's id and the code
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  used_at          timestamptz,
+  PRIMARY KEY (person_id, code_hash),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
+);
 
 -- One-time links (set-up of the first administrator); only the hash is stored.
 CREATE TABLE one_time_link (

@@ -57,6 +57,7 @@ const scenes = {
   trace: ['/admin/o1/trace/x0', '.attempts'],
   traces: ['/admin/o1/trace?q=alice', '.table'],
   people: ['/admin/o1/people', '.table'],
+  signInHelp: ['/admin/o1/people', '.table .sign-in-help', 'Enter', '.mantine-Modal-body select'],
   learned: ['/admin/o1/learned', '.table'],
   forget: ['/admin/o1/learned', '.table .row-act', 'Enter', '.mantine-Modal-body button'],
   audit: ['/admin/o1/audit', '.table'],

@@ -138,11 +138,13 @@ const alice = {
     'quiet:act',
     'people:see',
     'people:act',
+    'people:reset',
     'audit:see',
   ],
   csrf: 'c',
   version: '1',
   mustChangePassword: false,
+  choosesPassword: false,
 }
 const quiet = () => {
   const exempt = { senders: ['boss@example.com'], recipients: [], subjects: [], priorities: ['high'] }
@@ -777,6 +779,9 @@ const api = {
           : { by: 'domain', reason: 'broken into', author: 'Op', until: ago(-90) },
       })),
     ),
+  'GET /organisations/o1/letters': () => ({ people: 214, withCodes: 190, used: 3 }),
+  'POST /organisations/o1/letters': () => ({ letters: 1, pdf: 'JVBERi0xLjQK' }),
+  'POST /organisations/o1/people/p1/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),
   'GET /organisations/o1/stand-ins': () =>
     page([
       {

@@ -1,31 +1,16 @@
 /**
- * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, what
- * an address comes to, lists with their bounces, the recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
+ * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, letters with
+ * emergency codes, what an address comes to, lists with their bounces, the recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
-import { createAccess, oneTimePassword } from '../core/access/index.ts'
-import type { Access } from '../core/access/index.ts'
+import { oneTimePassword } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
+import { addLettersCommand } from './admin-letters.ts'
 import { addRecipientCommand } from './admin-recipients.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
-import type { Context } from './context.ts'
 import { hostName, withContext } from './context.ts'
-
-function pagesUrl({ config, running }: Context): string {
-  if (config.publicUrl !== '') return config.publicUrl.replace(/\/+$/, '')
-  const { host, port } = config.listen.http
-  return `http://${host.includes(':') ? `[${host}]` : host}:${running?.ports['http'] ?? port}`
-}
-
-async function withAccess<T>(context: Context, work: (access: Access) => Promise<T>): Promise<T> {
-  const access = createAccess({ db: context.db, clock: context.clock, log: context.log })
-  try {
-    return await work(access)
-  } finally {
-    await access.stop()
-  }
-}
+import { pagesUrl, withAccess } from './with-access.ts'
 
 async function setupLink(options: GlobalOptions): Promise<void> {
   await withContext(options, (context) =>
@@ -71,6 +56,7 @@ export function register(program: Command): void {
   addCommand(admin, 'password', 'a new one-time password for a person or administrator')
     .argument('<name>', 'any sign-in name')
     .action((name: string, _options: GlobalOptions, command: Command) => password(name, command.optsWithGlobals()))
+  addLettersCommand(admin)
   addAddressCommands(admin)
   addRecipientCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(

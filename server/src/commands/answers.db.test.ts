@@ -1,6 +1,6 @@
 /** Every command beside a running server: with --json one line of JSON and nothing else, without it words and no JSON. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { program } from '../../testkit/program.ts'
@@ -69,6 +69,7 @@ test('each answers in words, and in JSON when asked', async () => {
   expect(selfTest).toMatchObject({ code: 0, err: '' })
   await expectAnswer(['admin', 'setup-link'], /setup#/, ['setupLink'])
   await expectAnswer(['admin', 'recovery-sheet'], /1: /, ['recoverySheet'])
+  await expectAnswer(['admin', 'letters'], /0 of 1 people have a letter/, ['people', 'withCodes', 'used'])
   await expectAnswer(['mode'], /primary +normal/, ['organisations'])
   await expectAnswer(['mode', 'pin', route, 'hold', '--reason', 'drill'], /pinned hold/, ['mode', 'pin'])
   expect(await expectAnswer(['mode', 'unpin', route], /primary/, ['mode'])).toMatchObject({ pin: null })
@@ -77,6 +78,28 @@ test('each answers in words, and in JSON when asked', async () => {
   await expectAnswer(['trace', 'alice'], /^Nothing is known/, ['messages', 'more'])
   await expectAnswer(['doctor', '--recovery-sheet'], /1: /, ['sheet'])
 }, 240_000)
+
+test('letters are a file of their owner alone, never written over; nothing is left of what failed', async () => {
+  const out = join(folder, 'letters.pdf')
+  const letters = (...args: string[]) => call('admin', 'letters', '--data', data, ...args)
+  expect(await letters('--out', out, '--person', 'ALICE@harbour.test')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^1 letters are in .*delete the file\.\n$/s) as string,
+  })
+  expect(statSync(out).mode & 0o777).toBe(0o600)
+  expect(readFileSync(out).subarray(0, 5).toString()).toBe('%PDF-')
+  expect(await letters('--out', out)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('exists already') as string,
+  })
+  const next = join(folder, 'next.pdf')
+  for (const [args, code, why] of [
+    [['--without'], 1, 'Nobody gets a letter'],
+    [['--person', 'bob@harbour.test'], 2, 'signs in as "bob@harbour.test"'],
+  ] as const)
+    expect(await letters('--out', next, ...args)).toMatchObject({ code, err: expect.stringContaining(why) as string })
+  expect(existsSync(next)).toBe(false)
+}, 120_000)
 
 test('a refusal beside a running server is one error too', async () => {
   const id = '0192f000-0000-7000-8000-000000000000'

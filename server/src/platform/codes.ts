@@ -17,6 +17,9 @@ export const KnownSource = { delivered: 1, callout: 2 } as const
 /** onBehalf: the header says who has sent it (Sender) */
 export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const
 export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
+/** How the help desk made sure who asks for a new password. */
+export const IdentityCheck = { inPerson: 1, calledBack: 2, vouched: 3, other: 4 } as const
+export type IdentityCheck = Values<typeof IdentityCheck>
 export const CredentialKind = { password: 1 } as const
 export const LinkPurpose = { setup: 1 } as const
 /** notice: from us to a person's private address, which nobody else is shown in full */

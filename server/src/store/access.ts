@@ -41,6 +41,15 @@ export function candidatesByName(
   )
 }
 
+/** codes.ts Role; null: nobody there who may sign in. */
+export async function roleOf(sql: Sql, organisationId: Id, personId: Id): Promise<number | null> {
+  const rows = await sql.query<{ role: number }>(
+    'SELECT role FROM person WHERE organisation_id = $1 AND person_id = $2 AND disabled_at IS NULL',
+    [organisationId, personId],
+  )
+  return rows[0]?.role ?? null
+}
+
 export interface Verifier {
   credentialId: Id
   verifier: string
@@ -113,14 +122,15 @@ export interface NewSession {
   isOperator: boolean
   csrf: string
   idleSeconds: number
+  choosesPassword: boolean
   clientIp: string | null
   userAgent: string | null
 }
 
 export async function insertSession(sql: Sql, session: NewSession): Promise<void> {
   await sql.query(
-    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at, client_ip, user_agent)
-     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8)`,
+    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at, client_ip, user_agent, chooses_password)
+     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8, $9)`,
     [
       session.tokenHash,
       session.organisationId,
@@ -130,6 +140,7 @@ export async function insertSession(sql: Sql, session: NewSession): Promise<void
       session.idleSeconds,
       session.clientIp,
       session.userAgent,
+      session.choosesPassword,
     ],
   )
 }
@@ -140,6 +151,7 @@ export interface SessionRow {
   isOperator: boolean
   csrf: string
   mustChange: boolean
+  choosesPassword: boolean
   /** seconds since the expiry was last moved */
   idle: number
   name: string
@@ -152,7 +164,7 @@ export interface SessionRow {
 export async function sessionByToken(sql: Sql, tokenHash: Buffer): Promise<SessionRow | null> {
   const rows = await sql.query<SessionRow>(
     `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", s.is_operator AS "isOperator", s.csrf,
-            coalesce(c.must_change, false) AS "mustChange", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
+            coalesce(c.must_change, false) AS "mustChange", s.chooses_password AS "choosesPassword", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
             coalesce(p.name, op.display) AS name, coalesce(p.locale, op.locale) AS locale, coalesce(p.role, 0) AS role,
             o.name AS "organisationName"
      FROM session s

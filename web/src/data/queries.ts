@@ -25,6 +25,7 @@ import type {
   Trace,
   Refusal,
   TraceMessage,
+  LetterStanding,
 } from './contract.ts'
 import { laterMail, mostHold } from './jmap/later.ts'
 import { email, identities, mailboxes } from './jmap/mail.ts'
@@ -189,6 +190,10 @@ export const peopleQuery = (org: string, q: string) => ({
   queryKey: ['org', org, 'people', q],
   queryFn: page<Person>((after) => of(org, `people${query({ q, after })}`)),
   ...paged,
+})
+export const lettersQuery = (org: string) => ({
+  queryKey: ['org', org, 'letters'],
+  queryFn: () => api<LetterStanding>('GET', of(org, 'letters')),
 })
 export const standInsQuery = (org: string) => ({
   queryKey: ['org', org, 'stand-ins'],

@@ -24,8 +24,10 @@ export const abilities = [
   /** set, release, extend */
   'quiet:act',
   'people:see',
-  /** forget what was learned of addresses */
+  /** forget what was learned of addresses; letters with emergency codes */
   'people:act',
+  /** a new password for somebody, whose role decides as well (reset.ts) */
+  'people:reset',
   'audit:see',
   /** metrics from beyond loopback */
   'metrics:see',
@@ -41,11 +43,18 @@ const seeing = [
   'quiet:see',
   'people:see',
 ] as const satisfies Ability[]
-const acting = ['board:pin', 'queue:act', 'parking:act', 'quiet:act', 'people:act'] as const satisfies Ability[]
+const acting = [
+  'board:pin',
+  'queue:act',
+  'parking:act',
+  'quiet:act',
+  'people:act',
+  'people:reset',
+] as const satisfies Ability[]
 
 export const roleAbilities = {
   person,
-  helpdesk: [...person, ...seeing, 'queue:see', 'parking:see'],
+  helpdesk: [...person, ...seeing, 'queue:see', 'parking:see', 'people:reset'],
   auditor: [...person, ...seeing, 'queue:see', 'parking:see', 'audit:see'],
   admin: [...person, ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see'],
   /** Operators run the installation and see every organisation; they have no mailbox. */

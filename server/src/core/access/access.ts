@@ -13,9 +13,11 @@ import { NIL_ID, newId } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
+import { codeIsGood, useCode } from '../../store/emergency-codes.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
 import { networkOf } from './delays.ts'
+import { codeOf, hashOfCode } from './emergency-codes.ts'
 import { createGuard, placeOf, type Origin } from './guard.ts'
 import { foldSignInName } from './names.ts'
 import { checkPasswordRules } from './password-rules.ts'
@@ -36,7 +38,10 @@ export interface SignedPerson {
 }
 
 export interface Access {
-  /** Gives the cookie's value. Throws sign-in-failed, sign-in-slow-down (detail: seconds), too-busy. */
+  /**
+   * Gives the cookie's value. In place of the password a person's emergency code is taken, once; what follows is choosing a new
+   * password. Throws sign-in-failed, sign-in-slow-down (detail: seconds), too-busy.
+   */
   signIn(attempt: { name: string; password: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
   /**
    * Name and password of a person (an operator is nobody here), with the brakes of signIn and no session: for protocols
@@ -84,6 +89,14 @@ export interface AccessDeps {
   metrics?: Metrics
 }
 
+interface Attempt {
+  name: string
+  password: string
+  clientIp: string | null
+  /** an emergency code in place of the password */
+  takesCode: boolean
+}
+
 const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
 
 export function createAccess(deps: AccessDeps): Access {
@@ -99,22 +112,27 @@ export function createAccess(deps: AccessDeps): Access {
 
   /**
    * The one whose name and password these are, after the same work and the same brakes for everybody. `isWelcome` is
-   * asked where the password was right: who is not gets the answer of a wrong one.
+   * asked where the password was right: who is not gets the answer of a wrong one. `code`: an emergency code was typed; it is
+   * not used up yet.
    */
   async function prove(
-    { name, password, clientIp }: { name: string; password: string; clientIp: string | null },
+    { name, password, clientIp, takesCode }: Attempt,
     isWelcome: (one: store.Candidate) => boolean,
-  ): Promise<{ found: store.Candidate; origin: Origin }> {
+  ): Promise<{ found: store.Candidate; origin: Origin; code: Buffer | null }> {
     const folded = foldSignInName(name)
     // What cannot be a name takes the same way, under one shared key.
     const origin = { name: folded?.operator ?? '', network: networkOf(clientIp ?? '') }
-    const found = await guard.attempt(origin, async () => {
+    const plain = takesCode ? codeOf(password) : null
+    const proved = await guard.attempt(origin, async () => {
       const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
       const isRight = await passwords.verify(one?.verifier ?? null, password, origin.network)
-      return isRight && one && isWelcome(one) ? one : null
+      // Asked for nobody's as well: how long it takes tells nothing.
+      const hash = plain === null ? null : hashOfCode(one?.subjectId ?? NIL_ID, plain)
+      const isCode = hash !== null && (await codeIsGood(db, one?.subjectId ?? NIL_ID, hash))
+      return (isRight || isCode) && one && isWelcome(one) ? { found: one, code: isRight ? null : hash } : null
     })
-    counter?.inc({ outcome: found ? 'good' : 'failed' })
-    if (found) return { found, origin }
+    counter?.inc({ outcome: proved ? 'good' : 'failed' })
+    if (proved) return { ...proved, origin }
     log.info({ clientIp }, 'sign-in refused')
     throw new WireError('sign-in-failed')
   }
@@ -156,24 +174,31 @@ export function createAccess(deps: AccessDeps): Access {
 
   return {
     async signIn({ name, password, visitor, presented }) {
-      const { found, origin } = await prove({ name, password, clientIp: visitor.clientIp }, () => true)
+      const attempt = { name, password, clientIp: visitor.clientIp, takesCode: true }
+      const { found, origin, code } = await prove(attempt, () => true)
       await remember(origin, found.subjectId)
       return db.transaction(async (sql) => {
-        const token = await beginSession(sql, found, visitor, presented)
-        await store.credentialUsed(sql, found.subjectId)
+        const left = code && (await useCode(sql, found.subjectId, code))
+        // Somebody else was there first with the same code.
+        if (code && left === null) throw new WireError('sign-in-failed')
+        const token = await beginSession(sql, { ...found, choosesPassword: code !== null }, visitor, presented)
+        if (!code) await store.credentialUsed(sql, found.subjectId)
         await appendAudit(sql, {
           organisationId: found.organisationId ?? NIL_ID,
           actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
           action: 'signed-in',
           subject: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
-          detail: { clientIp: visitor.clientIp },
+          detail: { clientIp: visitor.clientIp, ...(code ? { by: 'emergency code', codesLeft: left } : {}) },
         })
         return token
       })
     },
 
     async verifyPerson(attempt) {
-      const { found, origin } = await prove(attempt, ({ organisationId }) => organisationId !== null)
+      const { found, origin } = await prove(
+        { ...attempt, takesCode: false },
+        ({ organisationId }) => organisationId !== null,
+      )
       const { subjectId, organisationId, credentialId } = found
       if (organisationId === null || credentialId === null) throw new WireError('sign-in-failed')
       const isNewPlace = await remember(origin, subjectId)
@@ -200,9 +225,10 @@ export function createAccess(deps: AccessDeps): Access {
     signOut: (token) => endSession(db, token),
 
     async changePassword({ session, current, next, visitor }) {
-      await verifyOwn(session, current, visitor)
+      if (!session.choosesPassword) await verifyOwn(session, current, visitor)
       checkPasswordRules(next, await ownWords(session))
-      if (next === current) throw new WireError('bad-request', 'next: take another password than the current one')
+      if (!session.choosesPassword && next === current)
+        throw new WireError('bad-request', 'next: take another password than the current one')
       const verifier = await passwords.hash(next)
       return db.transaction(async (sql) => {
         await store.replaceCredential(sql, newCredential(session, verifier, false))
@@ -213,7 +239,7 @@ export function createAccess(deps: AccessDeps): Access {
           action: 'password-changed',
           subject: session.actor,
         })
-        return beginSession(sql, session, visitor, undefined)
+        return beginSession(sql, { ...session, choosesPassword: false }, visitor, undefined)
       })
     },
 

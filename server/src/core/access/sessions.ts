@@ -27,6 +27,8 @@ export interface Session {
   role: RoleWord
   abilities: readonly Ability[]
   mustChangePassword: boolean
+  /** signed in by an emergency code: the new password is chosen without the one before */
+  choosesPassword: boolean
   csrf: string
   /** for audit rows: 'person:<id>' or 'operator:<id>' */
   actor: string
@@ -51,8 +53,9 @@ function present(row: SessionRow): Session {
     name: row.name,
     locale: row.locale,
     role,
-    abilities: row.mustChange ? abilitiesBeforeChange : roleAbilities[role],
-    mustChangePassword: row.mustChange,
+    abilities: row.mustChange || row.choosesPassword ? abilitiesBeforeChange : roleAbilities[role],
+    mustChangePassword: row.mustChange || row.choosesPassword,
+    choosesPassword: row.choosesPassword,
     csrf: row.csrf,
     actor: `${kind}:${row.subjectId}`,
   }
@@ -61,7 +64,7 @@ function present(row: SessionRow): Session {
 /** Makes a session and gives the cookie's value; the one presented, if any, ends. */
 export async function beginSession(
   sql: Sql,
-  subject: { subjectId: Id; organisationId: Id | null },
+  subject: { subjectId: Id; organisationId: Id | null; choosesPassword?: boolean },
   visitor: Visitor,
   presented: string | undefined,
 ): Promise<string> {
@@ -75,6 +78,7 @@ export async function beginSession(
     csrf: randomBytes(24).toString('base64url'),
     idleSeconds: IDLE_SECONDS,
     clientIp: visitor.clientIp,
+    choosesPassword: subject.choosesPassword ?? false,
     userAgent: visitor.userAgent?.replaceAll('\0', '').slice(0, 300) ?? null,
   })
   return token

@@ -17,6 +17,8 @@ export const auditActions = [
   'sign-in-refused',
   'password-set',
   'password-changed',
+  'password-reset',
+  'emergency-codes-made',
   'sessions-revoked',
   // what an organisation consists of
   'organisation-created',

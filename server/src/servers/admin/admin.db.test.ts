@@ -162,6 +162,8 @@ const bodies: Partial<Record<string, object>> = {
   pinTarget: { pin: null, reason: 'matrix', version: 999_999 },
   answerRoute: { direction: 'away' },
   forgetKnown: { address: 'nobody@matrix.test' },
+  makeLetters: { people: [newId(0)] },
+  resetPassword: { identity: 'calledBack' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
   parkedAssign: { address: 'nobody@else.test' },
@@ -174,6 +176,7 @@ const pathOf = (path: string): string =>
     .replace(':event', newId(0))
     .replace(':window', newId(0))
     .replace(':alarm', newId(0))
+    .replace(':person', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))
     .replace(':message', message)

@@ -13,6 +13,7 @@ import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { quietHandlers } from './routes/quiet.ts'
+import { signInHelpHandlers } from './routes/sign-in-help.ts'
 
 export type { AdminDeps } from './handler.ts'
 
@@ -25,6 +26,7 @@ const handlers: Handlers<OperationId> = {
   ...noticeHandlers,
   ...quietHandlers,
   ...alarmHandlers,
+  ...signInHelpHandlers,
 }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {

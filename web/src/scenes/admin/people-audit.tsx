@@ -1,14 +1,17 @@
 /** Who is there, and who did what: two lists to look things up in. */
-import { TextInput } from '@mantine/core'
+import { Button, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { auditQuery, peopleQuery, standInsQuery } from '../../data/queries.ts'
+import type { Person } from '../../data/contract.ts'
+import { auditQuery, peopleQuery, sessionQuery, standInsQuery } from '../../data/queries.ts'
 import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { ModeMark } from '../../ui/mode.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { LettersLine, SignInHelpDialog } from './sign-in-help.tsx'
 import { usePages } from './use-pages.ts'
 import { AuditDetails, authorText, Thing } from './words.tsx'
 
@@ -35,9 +38,13 @@ export function PeopleScene() {
   const [q] = useDebouncedValue(text.trim(), 300)
   const { asked, rows } = usePages(peopleQuery(org, q))
   const standIns = usePages(standInsQuery(org))
+  const { data: account } = useQuery(sessionQuery)
+  const [helped, setHelped] = useState<Person | null>(null)
+  const mayHelp = account?.abilities.includes('people:reset') ?? false
   return (
     <>
       <h1>{t('admin.people')}</h1>
+      <LettersLine org={org} />
       <TextInput
         maw={360}
         label={t('people.search')}
@@ -81,8 +88,27 @@ export function PeopleScene() {
             name: t('people.lastSignIn'),
             cell: (row) => (row.lastSignInAt ? <TimeText at={row.lastSignInAt} form="clock" /> : t('people.never')),
           },
+          ...(mayHelp
+            ? [
+                {
+                  name: t('signInHelp.column'),
+                  cell: (row: Person) => (
+                    <Button
+                      variant="subtle"
+                      className="sign-in-help"
+                      size="compact-sm"
+                      aria-label={t('signInHelp.title', { name: row.name })}
+                      onClick={() => setHelped(row)}
+                    >
+                      {t('signInHelp.open')}
+                    </Button>
+                  ),
+                },
+              ]
+            : []),
         ]}
       />
+      {helped && <SignInHelpDialog org={org} person={helped} close={() => setHelped(null)} />}
       <h2>{t('standIns.title')}</h2>
       <DataTable
         label={t('standIns.title')}

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import type { AuditRow } from '../../data/contract.ts'
 import { engineText } from '../../lib/engine-text.ts'
 import { sentence } from '../../lib/sentence.ts'
+import { identityText } from './sign-in-help.tsx'
 
 const tone: Record<string, string> = {
   delivered: 'good',
@@ -49,6 +50,7 @@ export function AuditDetails({ row }: { row: AuditRow }) {
   const value = (name: string, text: string): string => {
     if (name === 'from' || name === 'to' || name === 'pin')
       return i18n.exists(`mode.${text}`) ? sentence(t, 'mode', text) : sentence(t, 'delivery', text)
+    if (name === 'identity') return identityText(t, text)
     if (name === 'cause') return sentence(t, 'reason', text)
     if (text === 'true' || text === 'false') return text === 'true' ? t('app.yes') : t('app.no')
     return engineText(t, text.replace(/^[0-9a-f-]{30}([0-9a-f]{6})$/, '…$1'), i18n.language)

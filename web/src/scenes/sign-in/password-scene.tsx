@@ -25,6 +25,7 @@ export function PasswordScene() {
   const [fault, setFault] = useState('')
   const [busy, setBusy] = useState(false)
   const must = account?.mustChangePassword === true
+  const hasCurrent = account?.choosesPassword !== true
 
   async function submit(event: SyntheticEvent) {
     event.preventDefault()
@@ -43,7 +44,7 @@ export function PasswordScene() {
     }
   }
   return (
-    <Door title={t('password.title')} {...(must ? { lead: t('password.must') } : {})}>
+    <Door title={t('password.title')} {...(must ? { lead: t(hasCurrent ? 'password.must' : 'password.byCode') } : {})}>
       <form className="stack" onSubmit={(event) => void submit(event)} noValidate>
         {fault && <Notice>{fault}</Notice>}
         <input
@@ -54,17 +55,20 @@ export function PasswordScene() {
           readOnly
           hidden
         />
-        <PasswordField
-          label={t('password.current')}
-          autoComplete="current-password"
-          autoFocus
-          value={current}
-          onChange={(event) => setCurrent(event.currentTarget.value)}
-        />
+        {hasCurrent && (
+          <PasswordField
+            label={t('password.current')}
+            autoComplete="current-password"
+            autoFocus
+            value={current}
+            onChange={(event) => setCurrent(event.currentTarget.value)}
+          />
+        )}
         <PasswordField
           label={t('password.next')}
           description={t('password.hint', { count: passwordLeast })}
           autoComplete="new-password"
+          {...(hasCurrent ? {} : { autoFocus: true })}
           value={next}
           onChange={(event) => setNext(event.currentTarget.value)}
         />

@@ -14,9 +14,19 @@ import { Notice } from '../../ui/notice.tsx'
 import { CantReach } from './cant-reach.tsx'
 import { Door } from './door.tsx'
 
+/** The picture on a letter brings the address along, behind the number sign: it is sent to nobody. */
+function nameFromLetter(): string {
+  if (!window.location.pathname.endsWith('/sign-in')) return ''
+  try {
+    return decodeURIComponent(window.location.hash.slice(1)).slice(0, 254)
+  } catch {
+    return ''
+  }
+}
+
 export function SignInScene() {
   const { t } = useTranslation()
-  const [name, setName] = useState('')
+  const [name, setName] = useState(nameFromLetter)
   const [password, setPassword] = useState('')
   const [missing, setMissing] = useState({ name: false, password: false })
   const [failed, setFailed] = useState<unknown>(null)
@@ -69,6 +79,7 @@ export function SignInScene() {
         <PasswordField
           ref={passwordField}
           label={t('signIn.password')}
+          description={t('signIn.passwordHint')}
           name="password"
           autoComplete="current-password"
           value={password}

@@ -24,6 +24,8 @@ export const account = name(
     csrf: z.string(),
     version: z.string(),
     mustChangePassword: z.boolean(),
+    /** signed in by an emergency code: `current` of changePassword is not asked for */
+    choosesPassword: z.boolean(),
   }),
 )
 export const returnProgress = name('ReturnProgress', z.strictObject({ total: count, home: count, pending: count }))

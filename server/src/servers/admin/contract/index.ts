@@ -8,6 +8,7 @@ import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { quietOperations } from './quiet.ts'
+import { signInHelpOperations } from './sign-in-help.ts'
 
 export const contract = {
   ...accountOperations,
@@ -18,6 +19,7 @@ export const contract = {
   ...noticeOperations,
   ...quietOperations,
   ...alarmOperations,
+  ...signInHelpOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)

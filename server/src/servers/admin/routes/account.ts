@@ -28,6 +28,7 @@ async function present(deps: AdminDeps, session: Session) {
     csrf: session.csrf,
     version: deps.version,
     mustChangePassword: session.mustChangePassword,
+    choosesPassword: session.choosesPassword,
   }
 }
 
