@@ -18,6 +18,9 @@ test.each([
   'Sommer2026!!',
   'abcdefghij',
   'alice2026!!!',
+  'Manchester2026!',
+  'usuckballz1',
+  '  basketball_99  ',
   'x'.repeat(300),
 ])('%s is refused', (password) =>
   expect(() => checkPasswordRules(password, ['Alice Example', 'alice@a.test'])).toThrow(/password:/),

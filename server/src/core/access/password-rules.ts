@@ -3,6 +3,7 @@
  * length and a list, no rules of composition). The answer says what to do, never what the password was.
  */
 import { WireError } from '../../platform/errors.ts'
+import { isCommonPassword } from './common-passwords.ts'
 import { commonWords } from './common-words.ts'
 
 export const SHORTEST_PASSWORD = 10
@@ -55,7 +56,7 @@ export function checkPasswordRules(password: string, own: readonly string[] = []
   const left = onlyDigits
     ? new Set(text.replace(/\D/g, '')).size - (isRun(text) ? 10 : 3)
     : Math.min(remainder(text, names), remainder(plain, names))
-  if (left < 3)
+  if (left < 3 || isCommonPassword(text) || isCommonPassword(plain))
     throw new WireError(
       'bad-request',
       'password: this one is among the first that are tried; take a few words, for example',

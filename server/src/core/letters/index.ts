@@ -1,5 +1,3 @@
 /** Letters on paper: emergency codes for everybody. */
 export { issueLetters, type LetterWish } from './issue.ts'
 export { codeStanding, type CodeStanding } from '../../store/emergency-codes.ts'
-export { writeLetters, type Letter } from './pdf.ts'
-export { letterLocales, letterWords } from './words.ts'
