@@ -1,11 +1,12 @@
 /**
- * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, what
- * an address comes to, lists with their bounces, the recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
+ * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody,
+ * people's app passwords, what an address comes to, lists with their bounces, the recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
 import { createAccess, oneTimePassword } from '../core/access/index.ts'
 import type { Access } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
+import { addAppPasswordCommand } from './admin-app-passwords.ts'
 import { addRecipientCommand } from './admin-recipients.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
@@ -46,10 +47,19 @@ async function password(name: string, options: GlobalOptions): Promise<void> {
       await context.db.transaction((sql) =>
         access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor }),
       )
+      const { organisationId, subjectId: personId } = whose
+      const kept = organisationId === null ? [] : await access.appPasswords.list({ organisationId, personId })
       show(
         options,
-        { name, password: fresh },
-        `One-time password for ${name} (must be changed at the first sign-in; sessions were ended):\n  ${fresh}`,
+        { name, password: fresh, appPasswords: kept.length },
+        [
+          `One-time password for ${name} (must be changed at the first sign-in; sessions were ended):\n  ${fresh}`,
+          ...(kept.length > 0
+            ? [
+                `App passwords of theirs, which work again after that: ${kept.length} (holdfast admin app-passwords ${name})`,
+              ]
+            : []),
+        ].join('\n'),
       )
     }),
   )
@@ -71,6 +81,9 @@ export function register(program: Command): void {
   addCommand(admin, 'password', 'a new one-time password for a person or administrator')
     .argument('<name>', 'any sign-in name')
     .action((name: string, _options: GlobalOptions, command: Command) => password(name, command.optsWithGlobals()))
+  addAppPasswordCommand(admin, (options, work) =>
+    withContext(options, (context) => withAccess(context, (access) => work(context, access))),
+  )
   addAddressCommands(admin)
   addRecipientCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(

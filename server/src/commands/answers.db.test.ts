@@ -69,6 +69,7 @@ test('each answers in words, and in JSON when asked', async () => {
   expect(selfTest).toMatchObject({ code: 0, err: '' })
   await expectAnswer(['admin', 'setup-link'], /setup#/, ['setupLink'])
   await expectAnswer(['admin', 'recovery-sheet'], /1: /, ['recoverySheet'])
+  await expectAnswer(['admin', 'app-passwords', 'alice@harbour.test'], /has no app passwords/, ['name', 'appPasswords'])
   await expectAnswer(['mode'], /primary +normal/, ['organisations'])
   await expectAnswer(['mode', 'pin', route, 'hold', '--reason', 'drill'], /pinned hold/, ['mode', 'pin'])
   expect(await expectAnswer(['mode', 'unpin', route], /primary/, ['mode'])).toMatchObject({ pin: null })
@@ -82,6 +83,8 @@ test('a refusal beside a running server is one error too', async () => {
   const id = '0192f000-0000-7000-8000-000000000000'
   const wrong: [string[], RegExp][] = [
     [['admin', 'password', 'nobody'], /Nobody signs in as "nobody"/],
+    [['admin', 'app-passwords', 'nobody'], /Nobody signs in as "nobody"/],
+    [['admin', 'app-passwords', 'alice@harbour.test', '--revoke', id], /has no app password 0192f000/],
     [['mode', 'pin', 'tertiary', 'hold', '--reason', 'x'], /There is no route "tertiary"/],
     [['queue', '-o', 'nowhere'], /There is no organisation "nowhere"/],
     ...['retry', 'cancel', 'seen', 'release', 'drop'].map((act): [string[], RegExp] => [

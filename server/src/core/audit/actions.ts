@@ -18,6 +18,8 @@ export const auditActions = [
   'password-set',
   'password-changed',
   'sessions-revoked',
+  'app-password-made',
+  'app-password-revoked',
   // what an organisation consists of
   'organisation-created',
   'organisation-changed',

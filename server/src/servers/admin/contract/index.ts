@@ -2,6 +2,7 @@
 import type { Operation } from './operation.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
+import { appPasswordOperations } from './app-passwords.ts'
 import { boardOperations } from './board.ts'
 import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
@@ -11,6 +12,7 @@ import { quietOperations } from './quiet.ts'
 
 export const contract = {
   ...accountOperations,
+  ...appPasswordOperations,
   ...boardOperations,
   ...mailOperations,
   ...knownOperations,
