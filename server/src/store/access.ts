@@ -64,9 +64,9 @@ export async function credentialHolds(
   who: { organisationId: Id; personId: Id; credentialId: Id },
 ): Promise<boolean> {
   const rows = await sql.query(
-    `SELECT FROM person p JOIN credential c ON c.subject_id = p.person_id
-     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
-       AND c.kind = ${CredentialKind.password} AND NOT c.must_change
+    `SELECT FROM person p
+     LEFT JOIN credential c ON c.subject_id = p.person_id AND c.kind = ${CredentialKind.password}
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL AND NOT coalesce(c.must_change, false)
        AND (c.credential_id = $3 OR EXISTS (SELECT FROM app_password a
          WHERE a.app_password_id = $3 AND a.organisation_id = p.organisation_id AND a.person_id = p.person_id))`,
     [who.organisationId, who.personId, who.credentialId],

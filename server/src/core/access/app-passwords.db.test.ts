@@ -244,23 +244,22 @@ test('guesses in its shape are braked like others, and take the time of others, 
   const outcomes: string[] = []
   for (let i = 0; i < 14; i++) outcomes.push(await codeOf(prove('bob@corp.test', guess, { clientIp: '10.1.1.1' })))
   expect(outcomes).toContain('sign-in-slow-down')
-  const median = async (name: string, password: string, net: number): Promise<number> => {
-    const times: number[] = []
-    for (let i = 0; i < 5; i++) {
-      const started = performance.now()
-      await codeOf(prove(name, password, { clientIp: `203.0.${net}.${i}` }))
-      times.push(performance.now() - started)
-    }
-    return times.sort((a, b) => a - b)[2]!
-  }
   await make(await signIn('alice@corp.test'))
-  const medians = [
-    await median('nobody@corp.test', guess, 1),
-    await median('carol@corp.test', guess, 2),
-    await median('alice@corp.test', guess, 3),
-    await median('alice@corp.test', 'not it', 4),
-  ]
-  expect(Math.min(...medians)).toBeGreaterThan(Math.max(...medians) / 4)
+  // In turn and the fastest of each: what else the machine does falls on all of them.
+  const cases = [
+    ['nobody@corp.test', guess],
+    ['carol@corp.test', guess],
+    ['alice@corp.test', guess],
+    ['alice@corp.test', 'not it'],
+  ] as const
+  const fastest = cases.map(() => Infinity)
+  for (let round = 0; round < 7; round++)
+    for (const [at, [name, password]] of cases.entries()) {
+      const started = performance.now()
+      await codeOf(prove(name, password, { clientIp: `203.0.${at}.${round}` }))
+      fastest[at] = Math.min(fastest[at]!, performance.now() - started)
+    }
+  expect(Math.min(...fastest)).toBeGreaterThan(Math.max(...fastest) / 3)
 })
 
 test('the first time from a place says with which one', async () => {
