@@ -40,6 +40,20 @@ CREATE TABLE alarm_letter (
 );
 CREATE INDEX alarm_letter_recent ON alarm_letter USING btree (organisation_id, at);
 
+CREATE TABLE app_password (
+  app_password_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  name text NOT NULL,
+  protocols smallint[] NOT NULL,
+  verifier bytea NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  last_used_at timestamp with time zone,
+  last_place text,
+  PRIMARY KEY (app_password_id)
+);
+CREATE UNIQUE INDEX app_password_person ON app_password USING btree (organisation_id, person_id, verifier);
+
 CREATE TABLE attempt (
   organisation_id uuid NOT NULL,
   delivery_id uuid NOT NULL,

@@ -6,6 +6,7 @@ import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 
+import { appPasswordsApi } from './app-passwords.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -845,7 +846,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, { 'GET /disk': () => diskOf(mode) })
+Object.assign(api, learnedApi, appPasswordsApi, { 'GET /disk': () => diskOf(mode) })
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)

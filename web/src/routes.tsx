@@ -32,6 +32,12 @@ const home = createRoute({ getParentRoute: () => signed, path: '/', component: H
 const signIn = createRoute({ getParentRoute: () => signed, path: '/sign-in', component: Home })
 const password = createRoute({ getParentRoute: () => signed, path: '/password', component: PasswordScene })
 
+const appPasswords = createRoute({
+  getParentRoute: () => signed,
+  path: '/app-passwords',
+  component: lazyRouteComponent(() => import('./scenes/account/app-passwords.tsx'), 'AppPasswordsScene'),
+})
+
 const mailIndex = createRoute({ getParentRoute: () => signed, path: '/mail', component: Home })
 const mail = createRoute({
   getParentRoute: () => signed,
@@ -137,6 +143,7 @@ export const router = createRouter({
       home,
       signIn,
       password,
+      appPasswords,
       mailIndex,
       mail,
       admin,

@@ -1,11 +1,13 @@
 /**
  * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, letters with
- * emergency codes, what an address comes to, lists with their bounces, the recovery sheet of the master key. Secrets are printed once, to whoever holds the machine.
+ * emergency codes, people's app passwords, what an address comes to, lists with their bounces, the recovery sheet of the master
+ * key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
 import { oneTimePassword } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
 import { addLettersCommand } from './admin-letters.ts'
+import { addAppPasswordCommand } from './admin-app-passwords.ts'
 import { addRecipientCommand } from './admin-recipients.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
@@ -31,10 +33,19 @@ async function password(name: string, options: GlobalOptions): Promise<void> {
       await context.db.transaction((sql) =>
         access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor }),
       )
+      const { organisationId, subjectId: personId } = whose
+      const kept = organisationId === null ? [] : await access.appPasswords.list({ organisationId, personId })
       show(
         options,
-        { name, password: fresh },
-        `One-time password for ${name} (must be changed at the first sign-in; sessions were ended):\n  ${fresh}`,
+        { name, password: fresh, appPasswords: kept.length },
+        [
+          `One-time password for ${name} (must be changed at the first sign-in; sessions were ended):\n  ${fresh}`,
+          ...(kept.length > 0
+            ? [
+                `App passwords of theirs, which work again after that: ${kept.length} (holdfast admin app-passwords ${name})`,
+              ]
+            : []),
+        ].join('\n'),
       )
     }),
   )
@@ -57,6 +68,9 @@ export function register(program: Command): void {
     .argument('<name>', 'any sign-in name')
     .action((name: string, _options: GlobalOptions, command: Command) => password(name, command.optsWithGlobals()))
   addLettersCommand(admin)
+  addAppPasswordCommand(admin, (options, work) =>
+    withContext(options, (context) => withAccess(context, (access) => work(context, access))),
+  )
   addAddressCommands(admin)
   addRecipientCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(

@@ -11,6 +11,7 @@ const folder = temporaryFolder('hf-answers-')
 const data = join(folder, 'data')
 const file = join(folder, 'org.yaml')
 let server: ChildProcess
+let http = ''
 
 beforeAll(async () => {
   writeFileSync(
@@ -37,7 +38,9 @@ beforeAll(async () => {
   const ready = await new Promise<string>((resolve) =>
     server.stdout!.once('data', (b: Buffer) => resolve(b.toString())),
   )
-  expect(JSON.parse(ready)).toMatchObject({ ready: true })
+  const said = JSON.parse(ready) as { ports: { http: number } }
+  expect(said).toMatchObject({ ready: true })
+  http = `http://127.0.0.1:${said.ports.http}/api/v1`
 }, 120_000)
 afterAll(async () => {
   const ended = new Promise((resolve) => server.once('close', resolve))
@@ -70,6 +73,7 @@ test('each answers in words, and in JSON when asked', async () => {
   await expectAnswer(['admin', 'setup-link'], /setup#/, ['setupLink'])
   await expectAnswer(['admin', 'recovery-sheet'], /1: /, ['recoverySheet'])
   await expectAnswer(['admin', 'letters'], /0 of 1 people have a letter/, ['people', 'withCodes', 'used'])
+  await expectAnswer(['admin', 'app-passwords', 'alice@harbour.test'], /has no app passwords/, ['name', 'appPasswords'])
   await expectAnswer(['mode'], /primary +normal/, ['organisations'])
   await expectAnswer(['mode', 'pin', route, 'hold', '--reason', 'drill'], /pinned hold/, ['mode', 'pin'])
   expect(await expectAnswer(['mode', 'unpin', route], /primary/, ['mode'])).toMatchObject({ pin: null })
@@ -101,10 +105,52 @@ test('letters are a file of their owner alone, never written over; nothing is le
   expect(existsSync(next)).toBe(false)
 }, 120_000)
 
+test('a help desk sees the app passwords that a person made, never the words, and revokes one, or all', async () => {
+  const name = 'alice@harbour.test'
+  const next = 'seven quiet harbours in fog'
+  const revoke = (id: string) => ['admin', 'app-passwords', name, '--revoke', id]
+  const { password } = await expectAnswer(['admin', 'password', name], /One-time password for alice/, ['appPasswords'])
+  let headers: Record<string, string> = { 'content-type': 'application/json' }
+  const post = async (path: string, body: object): Promise<Record<string, string>> => {
+    const answer = await fetch(`${http}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    const json = (await answer.json()) as Record<string, string>
+    expect({ path, status: answer.status, json }).toMatchObject({ status: 200 })
+    const cookie = answer.headers.get('set-cookie')?.split(';')[0]
+    if (cookie) headers = { ...headers, cookie, 'x-holdfast-csrf': json['csrf']! }
+    return json
+  }
+  // Asked twice, by words and as JSON, the second one counts: the first is not good any more.
+  await post('/session', { name, password })
+  await post('/session/password', { current: password, next })
+  const make = (device: string) =>
+    post('/me/app-passwords', { current: next, name: device, protocols: ['submission', 'imap'] })
+  const [phone, laptop, tablet] = [await make('Phone'), await make('Laptop'), await make('Tablet')]
+
+  const list = await expectAnswer(
+    ['admin', 'app-passwords', name],
+    /Phone \(submission, imap\), made .*, never used/,
+    [],
+  )
+  expect(list['appPasswords']).toMatchObject([{ id: tablet['id'] }, { name: 'Laptop' }, { id: phone['id'] }])
+  expect(JSON.stringify(list)).not.toContain(phone['password'])
+  expect(await call(...revoke(phone['id']!), '--data', data)).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^Revoked.*\n {2}[0-9a-f-]{36} {2}Phone /) as string,
+  })
+  expect(await call(...revoke(phone['id']!), '--data', data)).toMatchObject({ code: 1, out: '' })
+  const kept = await call('admin', 'password', name, '--data', data)
+  expect(kept.out).toContain('which work again after that: 2 (holdfast admin app-passwords alice@harbour.test)')
+  const all = await call(...revoke('all'), '--json', '--data', data)
+  expect(JSON.parse(all.out)).toMatchObject({ revoked: [{ id: tablet['id'] }, { id: laptop['id'] }] })
+  await expectAnswer(['admin', 'app-passwords', name], /has no app passwords/, ['appPasswords'])
+}, 120_000)
+
 test('a refusal beside a running server is one error too', async () => {
   const id = '0192f000-0000-7000-8000-000000000000'
   const wrong: [string[], RegExp][] = [
     [['admin', 'password', 'nobody'], /Nobody signs in as "nobody"/],
+    [['admin', 'app-passwords', 'nobody'], /Nobody signs in as "nobody"/],
+    [['admin', 'app-passwords', 'alice@harbour.test', '--revoke', id], /has no app password 0192f000/],
     [['mode', 'pin', 'tertiary', 'hold', '--reason', 'x'], /There is no route "tertiary"/],
     [['queue', '-o', 'nowhere'], /There is no organisation "nowhere"/],
     ...['retry', 'cancel', 'seen', 'release', 'drop'].map((act): [string[], RegExp] => [

@@ -60,6 +60,11 @@ async function fill(context: Context): Promise<void> {
     context.keys().seal('x', Buffer.from('s')),
     org.routeId,
   ])
+  await db.query(
+    `INSERT INTO app_password (app_password_id, organisation_id, person_id, name, protocols, verifier, last_used_at, last_place)
+     VALUES ($1, $2, $3, 'Phone', '{1,2}', sha256('x'), now(), '2001:db8:0:0::/64'), ($4, $2, $3, 'Laptop', '{3}', sha256('y'), NULL, NULL)`,
+    [newId(Date.now()), org.organisationId, org.people['alice']!.personId, newId(Date.now())],
+  )
   const big = randomBytes(100_000)
   const key = blobKey(org.organisationId, Date.now(), newId(Date.now()))
   const writer = await diskBlobStore(blobFolder(context.dataFolder)).create(key)
@@ -171,6 +176,7 @@ test('an export of a closed installation comes back row for row, with its epoch 
   expect(result.epoch).toBe(1)
   const [before, after] = [await contents(source), await contents(context)]
   const differing = Object.keys(before).filter((name) => before[name] !== after[name])
+  expect(before['app_password']!.split('\n')).toHaveLength(2)
   // the import writes its own audit row and takes the closing back
   expect(differing.sort()).toEqual(['audit', 'audit_head', 'installation'])
   const [blob] = await context.db.query<{ key: string }>(

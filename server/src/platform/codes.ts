@@ -21,6 +21,9 @@ export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
 export const IdentityCheck = { inPerson: 1, calledBack: 2, vouched: 3, other: 4 } as const
 export type IdentityCheck = Values<typeof IdentityCheck>
 export const CredentialKind = { password: 1 } as const
+/** What a mail client may do with an app password. Only submission is served so far; people choose for what is to come too. */
+export const AppProtocol = { submission: 1, imap: 2, pop3: 3 } as const
+export type AppProtocol = Values<typeof AppProtocol>
 export const LinkPurpose = { setup: 1 } as const
 /** notice: from us to a person's private address, which nobody else is shown in full */
 export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4, notice: 5 } as const

@@ -170,6 +170,13 @@ export const errorSpecs = {
   'sign-in-failed': spec(535, '5.7.8', 401, 'peer', 'The name or the password is not right'),
   'sign-in-slow-down': spec(454, '4.7.0', 429, 'peer', 'Too many tries; please wait a moment'),
   'password-change-needed': spec(535, '5.7.8', 403, 'peer', 'Please choose a new password first'),
+  'too-many-app-passwords': spec(
+    550,
+    '5.7.8',
+    409,
+    'peer',
+    'You have as many app passwords as one person can have. Revoke one first',
+  ),
   'forbidden': spec(550, '5.7.1', 403, 'peer', 'You may not do this'),
   'csrf': spec(550, '5.7.1', 403, 'peer', 'The page is out of date. Reload it and try again'),
   'not-found': spec(550, '5.1.1', 404, 'peer', 'This does not exist, or not any more'),

@@ -64,14 +64,20 @@ export async function verifierOf(sql: Sql, subjectId: Id): Promise<Verifier | nu
   return rows[0] ?? null
 }
 
-/** Is the password a person signed in with still the one they have, and may they still sign in? */
+/**
+ * Is what a person signed in with, the account's password or an app password, still good, and may they still sign in?
+ * A one-time password that waits to be replaced stops both (core/access/verify-person.ts).
+ */
 export async function credentialHolds(
   sql: Sql,
   who: { organisationId: Id; personId: Id; credentialId: Id },
 ): Promise<boolean> {
   const rows = await sql.query(
-    `SELECT FROM person p JOIN credential c ON c.subject_id = p.person_id
-     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL AND c.credential_id = $3 AND NOT c.must_change`,
+    `SELECT FROM person p
+     LEFT JOIN credential c ON c.subject_id = p.person_id AND c.kind = ${CredentialKind.password}
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL AND NOT coalesce(c.must_change, false)
+       AND (c.credential_id = $3 OR EXISTS (SELECT FROM app_password a
+         WHERE a.app_password_id = $3 AND a.organisation_id = p.organisation_id AND a.person_id = p.person_id))`,
     [who.organisationId, who.personId, who.credentialId],
     'access-credential-holds',
   )

@@ -5,6 +5,7 @@
 import type { Sql } from '../platform/db/database.ts'
 import type { SqlInvariant } from './check.ts'
 import { alarmCorruptions } from './check-corruptions-alarms.ts'
+import { signInCorruptions } from './check-corruptions-sign-in.ts'
 
 export interface Corruption {
   expected: SqlInvariant | 'digest-big' | 'original-mended' | 'audit-chain' | 'partitions'
@@ -378,12 +379,7 @@ export const corruptions: readonly Corruption[] = [
     sql: 'DELETE FROM copy WHERE copy_id IN (SELECT copy_id FROM owed_item)',
   },
   { expected: 'owed-finished', text: 'owed and finished', sql: 'UPDATE owed_item SET finished_at = now()' },
-  {
-    expected: 'credential-subject',
-    text: "nobody's password",
-    sql: 'UPDATE credential SET subject_id = organisation_id',
-  },
-  { expected: 'session-subject', text: "nobody's session", sql: 'UPDATE session SET subject_id = organisation_id' },
+  ...signInCorruptions,
   { expected: 'installation-row', text: 'the installation forgot who it is', sql: 'DELETE FROM installation' },
   { expected: 'generation-row', text: "the directory's generation is gone", sql: 'DELETE FROM directory_generation' },
   {

@@ -73,6 +73,10 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
       [id(), o, personId],
     )
     await sql.query(
+      `INSERT INTO app_password (app_password_id, organisation_id, person_id, name, protocols, verifier) VALUES ($1, $2, $3, 'Phone', '{1}', $4)`,
+      [id(), o, personId, randomBytes(32)],
+    )
+    await sql.query(
       `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at) VALUES ($1, $2, $3, false, '', now() + interval '1 day')`,
       [randomBytes(32), o, personId],
     )

@@ -202,6 +202,8 @@ const queries = {
   'credential-subject': `SELECT organisation_id o, 'credential ' || credential_id s, 'of nobody' d FROM credential c
     WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'app-password-person': `SELECT organisation_id o, 'app password ' || app_password_id s, 'of nobody' d FROM app_password a
+    WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = a.organisation_id AND p.person_id = a.person_id)`,
   'session-subject': `SELECT organisation_id o, 'session of ' || subject_id s, 'of nobody' d FROM session c
     WHERE CASE WHEN is_operator THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,

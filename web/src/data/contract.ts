@@ -3,6 +3,9 @@ import type { Account as Signed, RouteBoard, Standing } from './contract.gen.ts'
 
 export type {
   Alarm,
+  AppPassword,
+  AppPasswordMade,
+  AppPasswords,
   AuditRow,
   Disk,
   HeldItem,

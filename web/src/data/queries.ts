@@ -4,6 +4,7 @@ import { api, ApiError, keepCsrf, query } from './api.ts'
 import type {
   Account,
   Alarm,
+  AppPasswords,
   AuditRow,
   Disk,
   HeldItem,
@@ -69,6 +70,12 @@ export const standingQuery = queryOptions({
   queryFn: ({ signal }) => api<Standing>('GET', '/me/standing', undefined, signal),
   refetchInterval: 4_000,
   placeholderData: keepPreviousData,
+})
+/** What is on a device signs in without us: when it was used last changes by itself. */
+export const appPasswordsQuery = queryOptions({
+  queryKey: ['appPasswords'],
+  queryFn: ({ signal }) => api<AppPasswords>('GET', '/me/app-passwords', undefined, signal),
+  refetchInterval: 60_000,
 })
 export const mailboxesQuery = queryOptions({ queryKey: ['mail', 'folders'], queryFn: mailboxes })
 /** What waits for its time. It changes by itself when a time has come. */

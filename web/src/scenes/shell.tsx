@@ -72,6 +72,9 @@ function AccountMenu({ account }: { account: Account }) {
           {account.address ?? account.role}
         </Menu.Label>
         <Menu.Item onClick={() => void navigate({ to: '/password' })}>{t('app.changePassword')}</Menu.Item>
+        {account.kind === 'person' && (
+          <Menu.Item onClick={() => void navigate({ to: '/app-passwords' })}>{t('appPasswords.menu')}</Menu.Item>
+        )}
         <Menu.Item onClick={() => void signOut().then(() => navigate({ to: '/' }))}>{t('app.signOut')}</Menu.Item>
         <Menu.Divider />
         <Menu.Label>{t('app.language')}</Menu.Label>

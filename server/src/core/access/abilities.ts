@@ -5,7 +5,7 @@
 import { Role } from '../../platform/codes.ts'
 
 export const abilities = [
-  /** own session, password, language, standing */
+  /** own session, password, app passwords, language, standing */
   'account',
   /** own mailbox: JMAP */
   'mail',

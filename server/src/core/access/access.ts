@@ -16,6 +16,7 @@ import * as store from '../../store/access.ts'
 import { codeIsGood, useCode } from '../../store/emergency-codes.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
+import { createAppPasswords, findAppPassword, type AppPasswords } from './app-passwords.ts'
 import { networkOf } from './delays.ts'
 import { codeOf, hashOfCode } from './emergency-codes.ts'
 import { createGuard, placeOf, type Origin } from './guard.ts'
@@ -25,17 +26,16 @@ import { createPasswords } from './passwords.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
 import { createVerifySystem, type VerifySystem } from './systems.ts'
+import {
+  createVerifyPerson,
+  type Attempt,
+  type PersonAttempt,
+  type Proved,
+  type SignedPerson,
+} from './verify-person.ts'
 
 const SETUP_SECONDS = 24 * 3600
 const SWEEP_MS = 3_600_000
-
-/** A person who proved name and password on a connection that has no session of ours. */
-export interface SignedPerson {
-  organisationId: Id
-  personId: Id
-  /** the password they proved */
-  credentialId: Id
-}
 
 export interface Access {
   /**
@@ -45,17 +45,19 @@ export interface Access {
   signIn(attempt: { name: string; password: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
   /**
    * Name and password of a person (an operator is nobody here), with the brakes of signIn and no session: for protocols
-   * that prove it on each connection. Throws what signIn throws, and password-change-needed.
+   * that prove it on each connection. An app password of the protocol is as good as the account's. Throws what signIn
+   * throws, and password-change-needed.
    */
-  verifyPerson(attempt: { name: string; password: string; clientIp: string }): Promise<SignedPerson>
+  verifyPerson(attempt: PersonAttempt): Promise<SignedPerson>
   verifySystem: VerifySystem
-  /** Does what verifyPerson said still hold? No more once the password was changed or the person disabled. */
+  /** Does what verifyPerson said still hold? No more once that password was changed or revoked, or the person disabled. */
   holds(person: SignedPerson): Promise<boolean>
+  appPasswords: AppPasswords
   session(token: string | undefined): Promise<Session | null>
   signOut(token: string | undefined): Promise<void>
-  /** Gives a new cookie's value; every other session of the account ends. */
+  /** Gives a new cookie's value; every other session of the account ends, app passwords stay. */
   changePassword(change: { session: Session; current: string; next: string; visitor: Visitor }): Promise<string>
-  /** By an admin or the command line; ends the account's sessions. */
+  /** By an admin or the command line; ends the account's sessions. App passwords stay, and wait where it must be changed. */
   setPassword(
     sql: Sql,
     whose: { subjectId: Id; organisationId: Id | null },
@@ -89,14 +91,6 @@ export interface AccessDeps {
   metrics?: Metrics
 }
 
-interface Attempt {
-  name: string
-  password: string
-  clientIp: string | null
-  /** an emergency code in place of the password */
-  takesCode: boolean
-}
-
 const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
 
 export function createAccess(deps: AccessDeps): Access {
@@ -112,27 +106,30 @@ export function createAccess(deps: AccessDeps): Access {
 
   /**
    * The one whose name and password these are, after the same work and the same brakes for everybody. `isWelcome` is
-   * asked where the password was right: who is not gets the answer of a wrong one. `code`: an emergency code was typed; it is
-   * not used up yet.
+   * asked where the password was right: who is not gets the answer of a wrong one. App passwords are looked at first, and
+   * for strangers too; what is none is hashed against the account's password, whoever it is. On the pages an emergency code is
+   * taken in its place.
    */
   async function prove(
-    { name, password, clientIp, takesCode }: Attempt,
+    { name, password, clientIp, protocol }: Attempt,
     isWelcome: (one: store.Candidate) => boolean,
-  ): Promise<{ found: store.Candidate; origin: Origin; code: Buffer | null }> {
+  ): Promise<Proved> {
     const folded = foldSignInName(name)
     // What cannot be a name takes the same way, under one shared key.
     const origin = { name: folded?.operator ?? '', network: networkOf(clientIp ?? '') }
-    const plain = takesCode ? codeOf(password) : null
+    const plain = protocol === null ? codeOf(password) : null
     const proved = await guard.attempt(origin, async () => {
       const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
-      const isRight = await passwords.verify(one?.verifier ?? null, password, origin.network)
+      const app = protocol && (await findAppPassword(db, one, password, protocol))
+      const isRight = app ? true : await passwords.verify(one?.verifier ?? null, password, origin.network)
       // Asked for nobody's as well: how long it takes tells nothing.
       const hash = plain === null ? null : hashOfCode(one?.subjectId ?? NIL_ID, plain)
       const isCode = hash !== null && (await codeIsGood(db, one?.subjectId ?? NIL_ID, hash))
-      return (isRight || isCode) && one && isWelcome(one) ? { found: one, code: isRight ? null : hash } : null
+      if (!(isRight || isCode) || !one || !isWelcome(one)) return null
+      return { found: one, app, origin, code: isRight ? null : hash }
     })
     counter?.inc({ outcome: proved ? 'good' : 'failed' })
-    if (proved) return { ...proved, origin }
+    if (proved) return proved
     log.info({ clientIp }, 'sign-in refused')
     throw new WireError('sign-in-failed')
   }
@@ -144,14 +141,15 @@ export function createAccess(deps: AccessDeps): Access {
     return isNewPlace
   }
 
-  async function verifyOwn(session: Session, password: string, visitor: Visitor): Promise<void> {
+  async function verifyOwn(session: Session, password: string, visitor: Visitor): Promise<Id> {
     const origin = { name: session.subjectId, network: networkOf(visitor.clientIp ?? '') }
     const right = await guard.attempt(origin, async () => {
       const own = await store.verifierOf(db, session.subjectId)
-      return (await passwords.verify(own?.verifier ?? null, password, origin.network)) || null
+      return (await passwords.verify(own?.verifier ?? null, password, origin.network)) && own ? own.credentialId : null
     })
     counter?.inc({ outcome: right ? 'good' : 'failed' })
-    if (!right) throw new WireError('sign-in-failed', 'the current password is not right')
+    if (right === null) throw new WireError('sign-in-failed', 'the current password is not right')
+    return right
   }
 
   async function ownWords(session: Session): Promise<string[]> {
@@ -174,7 +172,7 @@ export function createAccess(deps: AccessDeps): Access {
 
   return {
     async signIn({ name, password, visitor, presented }) {
-      const attempt = { name, password, clientIp: visitor.clientIp, takesCode: true }
+      const attempt = { name, password, clientIp: visitor.clientIp, protocol: null }
       const { found, origin, code } = await prove(attempt, () => true)
       await remember(origin, found.subjectId)
       return db.transaction(async (sql) => {
@@ -194,33 +192,11 @@ export function createAccess(deps: AccessDeps): Access {
       })
     },
 
-    async verifyPerson(attempt) {
-      const { found, origin } = await prove(
-        { ...attempt, takesCode: false },
-        ({ organisationId }) => organisationId !== null,
-      )
-      const { subjectId, organisationId, credentialId } = found
-      if (organisationId === null || credentialId === null) throw new WireError('sign-in-failed')
-      const isNewPlace = await remember(origin, subjectId)
-      if (found.mustChange)
-        throw new WireError('password-change-needed', 'sign in on the web pages and choose one, then use it here')
-      await db.transaction(async (sql) => {
-        await store.credentialUsed(sql, subjectId)
-        // Clients sign in each time they connect: what tells an admin something is from where they do it first.
-        if (isNewPlace)
-          await appendAudit(sql, {
-            organisationId,
-            actor: `person:${subjectId}`,
-            action: 'signed-in',
-            subject: `person:${subjectId}`,
-            detail: { clientIp: attempt.clientIp, by: 'mail client' },
-          })
-      })
-      return { organisationId, personId: subjectId, credentialId }
-    },
+    verifyPerson: createVerifyPerson({ db, prove, remember }),
     verifySystem: createVerifySystem({ db, guard, passwords, done: (outcome) => counter?.inc({ outcome }) }),
     holds: (person) => store.credentialHolds(db, person),
 
+    appPasswords: createAppPasswords({ db, clock, verifyOwn }),
     session: (token) => findSession(db, token),
     signOut: (token) => endSession(db, token),
 

@@ -21,7 +21,7 @@ const whose = (name: string) => ({ subjectId: org.people[name]!.personId, organi
 const setPassword = (name: string, password: string, mustChange = false) =>
   access.setPassword(fresh.db, whose(name), password, { mustChange, actor: 'cli:test' })
 const prove = (name: string, password = PASSWORD, clientIp = '192.0.2.1') =>
-  access.verifyPerson({ name, password, clientIp })
+  access.verifyPerson({ name, password, clientIp, protocol: 'submission' })
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => 'good',
@@ -123,7 +123,7 @@ test('the right password of an operator is a guess like any: it is braked', asyn
   const watched = createAccess({ db: fresh.db, clock, log: silentLog })
   const tries = Promise.all(
     Array.from({ length: 120 }, () =>
-      codeOf(watched.verifyPerson({ name: 'boss', password: PASSWORD, clientIp: '10.1.1.2' })),
+      codeOf(watched.verifyPerson({ name: 'boss', password: PASSWORD, clientIp: '10.1.1.2', protocol: 'submission' })),
     ),
   )
   await passing(clock, tries)
@@ -139,7 +139,12 @@ test('guesses at once: most are told to come back, and guesses on the web pages 
     Array.from({ length: 120 }, (_, i) =>
       codeOf(
         i % 2
-          ? watched.verifyPerson({ name: 'alice@corp.test', password: `guess ${i}`, clientIp: visitor.clientIp })
+          ? watched.verifyPerson({
+              name: 'alice@corp.test',
+              password: `guess ${i}`,
+              clientIp: visitor.clientIp,
+              protocol: 'submission',
+            })
           : watched.signIn({ name: 'alice@corp.test', password: `guess ${i}`, visitor }),
       ),
     ),

@@ -20,6 +20,8 @@ export const auditActions = [
   'password-reset',
   'emergency-codes-made',
   'sessions-revoked',
+  'app-password-made',
+  'app-password-revoked',
   // what an organisation consists of
   'organisation-created',
   'organisation-changed',

@@ -107,7 +107,12 @@ test("nobody else's, not of the disabled, not by a mail client; at the same mome
   expect(await outcome(access.signIn({ name: 'nobody@nowhere.test', password: codes[0]!, visitor }))).toBe(
     'sign-in-failed',
   )
-  const client = { name: addressOf('Carol'), password: codes[0]!, clientIp: '192.0.2.1' }
+  const client = {
+    name: addressOf('Carol'),
+    password: codes[0]!,
+    clientIp: '192.0.2.1',
+    protocol: 'submission' as const,
+  }
   expect(await outcome(access.verifyPerson(client))).toBe('sign-in-failed')
   const both = await Promise.all([outcome(signIn('Carol', codes[0]!)), outcome(signIn('Carol', codes[0]!))])
   expect(both.sort()).toEqual(['good', 'sign-in-failed'])

@@ -167,6 +167,7 @@ const bodies: Partial<Record<string, object>> = {
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
   parkedAssign: { address: 'nobody@else.test' },
+  makeAppPassword: { current: PASSWORD, name: 'Phone', protocols: ['submission'] },
   changePassword: { current: 'not this one', next: 'nor this one here' },
 }
 const pathOf = (path: string): string =>
@@ -177,6 +178,7 @@ const pathOf = (path: string): string =>
     .replace(':window', newId(0))
     .replace(':alarm', newId(0))
     .replace(':person', newId(0))
+    .replace(':device', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))
     .replace(':message', message)

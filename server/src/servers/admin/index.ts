@@ -7,6 +7,7 @@ import type { AdminDeps, Handlers } from './handler.ts'
 import { mount } from './handler.ts'
 import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
+import { appPasswordHandlers } from './routes/app-passwords.ts'
 import { boardHandlers } from './routes/board.ts'
 import { diskHandlers } from './routes/disk.ts'
 import { knownHandlers } from './routes/known.ts'
@@ -19,6 +20,7 @@ export type { AdminDeps } from './handler.ts'
 
 const handlers: Handlers<OperationId> = {
   ...accountHandlers,
+  ...appPasswordHandlers,
   ...boardHandlers,
   ...mailHandlers,
   ...knownHandlers,

@@ -78,6 +78,9 @@ export function PasswordScene() {
           value={again}
           onChange={(event) => setAgain(event.currentTarget.value)}
         />
+        {account?.kind === 'person' && (
+          <p className="small muted">{t(must ? 'password.appAgain' : 'password.keepsApp')}</p>
+        )}
         <Button type="submit" loading={busy} fullWidth>
           {t('password.submit')}
         </Button>

@@ -2,6 +2,7 @@
 import type { Operation } from './operation.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
+import { appPasswordOperations } from './app-passwords.ts'
 import { boardOperations } from './board.ts'
 import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
@@ -12,6 +13,7 @@ import { signInHelpOperations } from './sign-in-help.ts'
 
 export const contract = {
   ...accountOperations,
+  ...appPasswordOperations,
   ...boardOperations,
   ...mailOperations,
   ...knownOperations,

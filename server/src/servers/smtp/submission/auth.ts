@@ -6,7 +6,7 @@ export const auth = signIn({
   isSignedIn: ({ sending }) => sending!.person !== null,
   async prove(session, { name, password }) {
     const { sending, clientIp, context } = session
-    const person = await context.sending!.access.verifyPerson({ name, password, clientIp })
+    const person = await context.sending!.access.verifyPerson({ name, password, clientIp, protocol: 'submission' })
     sending!.person = person
     session.transactionDeadline = Infinity
     context.log.info({ clientIp, personId: person.personId }, 'signed in to send')

@@ -46,7 +46,7 @@ async function begin(session: Session, { value, from }: Wish): Promise<void> {
   if (!(await access.holds(person))) {
     sending.person = null
     sending.signInBy = session.context.clock.monotonic() + SIGN_IN_MS
-    throw new WireError('signed-out', 'your password is not the one you signed in with any more')
+    throw new WireError('signed-out', 'the password you signed in with is not good any more')
   }
   await door.checkSender(person, from)
   // The connection broke while we were thinking.

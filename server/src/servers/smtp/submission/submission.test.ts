@@ -80,7 +80,9 @@ describe.each(['submission', 'submissions'] as const)('%s', (name) => {
       '221 2.0.0',
     ])
     await client.ended()
-    expect(it.tried).toEqual([{ name: 'alice@corp.test', password: 'secret', clientIp: '127.0.0.1' }])
+    expect(it.tried).toEqual([
+      { name: 'alice@corp.test', password: 'secret', clientIp: '127.0.0.1', protocol: 'submission' },
+    ])
     expect(it.seen).toMatchObject([
       {
         outcome: 'finished',

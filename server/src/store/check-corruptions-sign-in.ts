@@ -1,0 +1,16 @@
+/** What can go wrong with that by which people sign in: check-corruptions.ts. */
+import type { Corruption } from './check-corruptions.ts'
+
+export const signInCorruptions: readonly Corruption[] = [
+  {
+    expected: 'credential-subject',
+    text: "nobody's password",
+    sql: 'UPDATE credential SET subject_id = organisation_id',
+  },
+  {
+    expected: 'app-password-person',
+    text: "nobody's app password",
+    sql: 'UPDATE app_password SET person_id = organisation_id',
+  },
+  { expected: 'session-subject', text: "nobody's session", sql: 'UPDATE session SET subject_id = organisation_id' },
+]
