@@ -780,6 +780,19 @@ const api = {
           : { by: 'domain', reason: 'broken into', author: 'Op', until: ago(-90) },
       })),
     ),
+  'GET /me/sessions': () =>
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1',
+      null,
+    ].map((userAgent, at) => ({
+      id: String(at).repeat(24),
+      createdAt: ago(2000 * (at + 1)),
+      seenAt: ago(at * 300),
+      clientIp: at ? '2001:db8:4711:1234:5678:9abc:def0:1234' : '192.0.2.7',
+      userAgent,
+      isThis: at === 0,
+    })),
   'GET /organisations/o1/letters': () => ({ people: 214, withCodes: 190, used: 3 }),
   'POST /organisations/o1/letters': () => ({ letters: 1, pdf: 'JVBERi0xLjQK' }),
   'POST /organisations/o1/people/p1/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),

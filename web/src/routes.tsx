@@ -38,6 +38,12 @@ const appPasswords = createRoute({
   component: lazyRouteComponent(() => import('./scenes/account/app-passwords.tsx'), 'AppPasswordsScene'),
 })
 
+const sessions = createRoute({
+  getParentRoute: () => signed,
+  path: '/sessions',
+  component: lazyRouteComponent(() => import('./scenes/account/sessions.tsx'), 'SessionsScene'),
+})
+
 const mailIndex = createRoute({ getParentRoute: () => signed, path: '/mail', component: Home })
 const mail = createRoute({
   getParentRoute: () => signed,
@@ -144,6 +150,7 @@ export const router = createRouter({
       signIn,
       password,
       appPasswords,
+      sessions,
       mailIndex,
       mail,
       admin,

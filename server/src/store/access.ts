@@ -211,6 +211,42 @@ export async function deleteSessionsOf(sql: Sql, subjectId: Id): Promise<number>
   return rows[0]!.gone
 }
 
+export interface OwnSession {
+  id: string
+  createdAt: Date
+  /** when something was asked for last, to the minute */
+  seenAt: Date
+  clientIp: string | null
+  userAgent: string | null
+  isThis: boolean
+}
+
+/** What a session is named by: part of the hash, with which nobody signs in. */
+const SESSION_ID = "encode(substring(token_hash FOR 12), 'hex')"
+
+/** Living ones of an account, the last used first. */
+export function sessionsOf(sql: Sql, subjectId: Id, tokenHash: Buffer): Promise<OwnSession[]> {
+  return sql.query<OwnSession>(
+    `SELECT ${SESSION_ID} AS id, created_at AS "createdAt", seen_at AS "seenAt", client_ip AS "clientIp",
+       user_agent AS "userAgent", token_hash = $2 AS "isThis"
+     FROM session WHERE subject_id = $1 AND expires_at > now() ORDER BY token_hash = $2 DESC, seen_at DESC LIMIT 200`,
+    [subjectId, tokenHash],
+  )
+}
+
+/** Ends one of the account's by its id, or (null) all but the one with this hash; how many. */
+export async function endSessionsOf(
+  sql: Sql,
+  subjectId: Id,
+  which: { id: string | null; except: Buffer },
+): Promise<number> {
+  const rows = await sql.query(
+    `DELETE FROM session WHERE subject_id = $1 AND token_hash <> $3 AND ($2::text IS NULL OR ${SESSION_ID} = $2) RETURNING 1`,
+    [subjectId, which.id, which.except],
+  )
+  return rows.length
+}
+
 export async function deleteEndedSessions(sql: Sql): Promise<void> {
   await sql.query('DELETE FROM session WHERE expires_at <= now()')
 }

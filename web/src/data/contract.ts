@@ -18,6 +18,8 @@ export type {
   ModePin,
   ModePins,
   OneTimePassword,
+  OwnSession,
+  SessionsEnded,
   Organisation,
   ParkedAssigned,
   ParkedItem,

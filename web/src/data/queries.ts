@@ -12,6 +12,7 @@ import type {
   KnownRecipient,
   LedgerItem,
   ModePins,
+  OwnSession,
   Organisation,
   Page,
   ParkedItem,
@@ -76,6 +77,10 @@ export const appPasswordsQuery = queryOptions({
   queryKey: ['appPasswords'],
   queryFn: ({ signal }) => api<AppPasswords>('GET', '/me/app-passwords', undefined, signal),
   refetchInterval: 60_000,
+})
+export const ownSessionsQuery = queryOptions({
+  queryKey: ['ownSessions'],
+  queryFn: ({ signal }) => api<OwnSession[]>('GET', '/me/sessions', undefined, signal),
 })
 export const mailboxesQuery = queryOptions({ queryKey: ['mail', 'folders'], queryFn: mailboxes })
 /** What waits for its time. It changes by itself when a time has come. */

@@ -21,6 +21,7 @@ import { networkOf } from './delays.ts'
 import { codeOf, hashOfCode } from './emergency-codes.ts'
 import { createGuard, placeOf, type Origin } from './guard.ts'
 import { foldSignInName } from './names.ts'
+import { createOwnSessions, type OwnSessions } from './own-sessions.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
 import type { Session, Visitor } from './sessions.ts'
@@ -54,6 +55,7 @@ export interface Access {
   holds(person: SignedPerson): Promise<boolean>
   appPasswords: AppPasswords
   session(token: string | undefined): Promise<Session | null>
+  ownSessions: OwnSessions
   signOut(token: string | undefined): Promise<void>
   /** Gives a new cookie's value; every other session of the account ends, app passwords stay. */
   changePassword(change: { session: Session; current: string; next: string; visitor: Visitor }): Promise<string>
@@ -198,6 +200,7 @@ export function createAccess(deps: AccessDeps): Access {
 
     appPasswords: createAppPasswords({ db, clock, verifyOwn }),
     session: (token) => findSession(db, token),
+    ownSessions: createOwnSessions({ db }),
     signOut: (token) => endSession(db, token),
 
     async changePassword({ session, current, next, visitor }) {

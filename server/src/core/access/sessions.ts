@@ -39,7 +39,7 @@ export interface Visitor {
   userAgent: string | null
 }
 
-const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
+export const hashOfToken = (token: string): Buffer => createHash('sha256').update(token).digest()
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
 function present(row: SessionRow): Session {
@@ -68,10 +68,10 @@ export async function beginSession(
   visitor: Visitor,
   presented: string | undefined,
 ): Promise<string> {
-  if (presented && TOKEN.test(presented)) await deleteSession(sql, hashOf(presented))
+  if (presented && TOKEN.test(presented)) await deleteSession(sql, hashOfToken(presented))
   const token = randomBytes(32).toString('base64url')
   await insertSession(sql, {
-    tokenHash: hashOf(token),
+    tokenHash: hashOfToken(token),
     organisationId: subject.organisationId,
     subjectId: subject.subjectId,
     isOperator: subject.organisationId === null,
@@ -86,7 +86,7 @@ export async function beginSession(
 
 export async function findSession(db: Database, token: string | undefined): Promise<Session | null> {
   if (!token || !TOKEN.test(token)) return null
-  const hash = hashOf(token)
+  const hash = hashOfToken(token)
   const row = await sessionByToken(db, hash)
   if (!row) return null
   if (row.idle > TOUCH_AFTER_SECONDS) await touchSession(db, hash, IDLE_SECONDS, LONGEST_SECONDS)
@@ -94,7 +94,7 @@ export async function findSession(db: Database, token: string | undefined): Prom
 }
 
 export async function endSession(sql: Sql, token: string | undefined): Promise<void> {
-  if (token && TOKEN.test(token)) await deleteSession(sql, hashOf(token))
+  if (token && TOKEN.test(token)) await deleteSession(sql, hashOfToken(token))
 }
 
 /** Compares without telling by time how much was right. */

@@ -178,6 +178,7 @@ const pathOf = (path: string): string =>
     .replace(':window', newId(0))
     .replace(':alarm', newId(0))
     .replace(':person', newId(0))
+    .replace(':session', '0'.repeat(24))
     .replace(':device', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))

@@ -13,6 +13,7 @@ import { diskHandlers } from './routes/disk.ts'
 import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
+import { ownSessionHandlers } from './routes/own-sessions.ts'
 import { quietHandlers } from './routes/quiet.ts'
 import { signInHelpHandlers } from './routes/sign-in-help.ts'
 
@@ -29,6 +30,7 @@ const handlers: Handlers<OperationId> = {
   ...quietHandlers,
   ...alarmHandlers,
   ...signInHelpHandlers,
+  ...ownSessionHandlers,
 }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {

@@ -8,6 +8,7 @@ import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
+import { ownSessionOperations } from './own-sessions.ts'
 import { quietOperations } from './quiet.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
 
@@ -22,6 +23,7 @@ export const contract = {
   ...quietOperations,
   ...alarmOperations,
   ...signInHelpOperations,
+  ...ownSessionOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)
