@@ -123,9 +123,11 @@ CREATE TABLE credential (
   must_change boolean DEFAULT false NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   last_used_at timestamp with time zone,
+  proved_at timestamp with time zone,
   PRIMARY KEY (credential_id)
 );
 CREATE INDEX credential_subject ON credential USING btree (subject_id, kind);
+CREATE UNIQUE INDEX credential_cached ON credential USING btree (subject_id) WHERE (kind = 2);
 
 CREATE TABLE delegation (
   organisation_id uuid NOT NULL,
@@ -422,6 +424,8 @@ CREATE TABLE organisation (
   alarms_to jsonb DEFAULT '[]'::jsonb NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   notices jsonb DEFAULT '{}'::jsonb NOT NULL,
+  sign_in jsonb DEFAULT '{}'::jsonb NOT NULL,
+  ldap_sealed bytea,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),
   PRIMARY KEY (organisation_id),
@@ -739,6 +743,7 @@ CREATE TABLE session (
   organisation_id uuid,
   subject_id uuid NOT NULL,
   is_operator boolean NOT NULL,
+  by_directory boolean DEFAULT false NOT NULL,
   csrf text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   seen_at timestamp with time zone DEFAULT now() NOT NULL,

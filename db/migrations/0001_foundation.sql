@@ -56,6 +56,10 @@ CREATE TABLE organisation (
   settings         jsonb       NOT NULL DEFAULT '{}',
   -- When people are told of an outage at their private addresses: core/directory/notice-settings.ts
   notices          jsonb       NOT NULL DEFAULT '{}',
+  -- Where else its people prove who they are: core/directory/sign-in-settings.ts. The password of the search account beside
+  -- it, sealed under the master key.
+  sign_in          jsonb       NOT NULL DEFAULT '{}',
+  ldap_sealed      bytea,
   created_at       timestamptz NOT NULL DEFAULT now()
 );
 
@@ -261,19 +265,24 @@ CREATE TABLE credential (
   credential_id    uuid PRIMARY KEY,
   organisation_id  uuid,                              -- null for an operator
   subject_id       uuid     NOT NULL,                 -- person_id or operator_id
-  kind             smallint NOT NULL,                 -- codes.ts CredentialKind: password (argon2id)
+  kind             smallint NOT NULL,                 -- codes.ts CredentialKind: argon2id both
   verifier         text     NOT NULL,
   must_change      boolean  NOT NULL DEFAULT false,
   created_at       timestamptz NOT NULL DEFAULT now(),
-  last_used_at     timestamptz
+  last_used_at     timestamptz,
+  -- of a cached one: when the organisation's directory last said that this password is right
+  proved_at        timestamptz
 );
 CREATE INDEX credential_subject ON credential (subject_id, kind);
+CREATE UNIQUE INDEX credential_cached ON credential (subject_id) WHERE kind = 2;
 
 CREATE TABLE session (
   token_hash       bytea PRIMARY KEY,                 -- SHA-256 of the cookie's value
   organisation_id  uuid,
   subject_id       uuid        NOT NULL,
   is_operator      boolean     NOT NULL,
+  -- the password was the directory's: a one-time password of ours has nothing to be changed for then
+  by_directory     boolean     NOT NULL DEFAULT false,
   csrf             text        NOT NULL,
   created_at       timestamptz NOT NULL DEFAULT now(),
   seen_at          timestamptz NOT NULL DEFAULT now(),

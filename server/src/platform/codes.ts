@@ -17,7 +17,8 @@ export const KnownSource = { delivered: 1, callout: 2 } as const
 /** onBehalf: the header says who has sent it (Sender) */
 export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const
 export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
-export const CredentialKind = { password: 1 } as const
+/** cached: a password that the organisation's own directory took for right, for when it cannot be asked */
+export const CredentialKind = { password: 1, cached: 2 } as const
 export const LinkPurpose = { setup: 1 } as const
 /** notice: from us to a person's private address, which nobody else is shown in full */
 export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4, notice: 5 } as const

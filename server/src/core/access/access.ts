@@ -10,16 +10,19 @@ import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { NIL_ID, newId } from '../../platform/ids.ts'
+import type { Keys } from '../../platform/keys.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
 import { networkOf } from './delays.ts'
+import { createDirectories, type Directories } from './directories.ts'
 import { createGuard, placeOf, type Origin } from './guard.ts'
 import { foldSignInName } from './names.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
+import { createProve, type Proof } from './prove.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
 import { createVerifySystem, type VerifySystem } from './systems.ts'
@@ -82,6 +85,9 @@ export interface AccessDeps {
   clock: Clock
   log: Log
   metrics?: Metrics
+  /** opens the sealed passwords of search accounts; without it no directory is asked */
+  keys?: () => Keys
+  directories?: Directories
 }
 
 const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
@@ -89,6 +95,11 @@ const tokenHash = (token: string): Buffer => createHash('sha256').update(token).
 export function createAccess(deps: AccessDeps): Access {
   const { db, clock, log } = deps
   const passwords = createPasswords()
+  const directories = deps.directories ?? createDirectories({ clock, log })
+  const noKeys = (): Keys => {
+    throw new Error('there is no master key here')
+  }
+  const check = createProve({ db, clock, log, passwords, directories, keys: deps.keys ?? noKeys })
   const counter = deps.metrics?.counter('holdfast_sign_ins_total', 'Tries to sign in by outcome', ['outcome'])
   const guard = createGuard({
     clock,
@@ -103,15 +114,15 @@ export function createAccess(deps: AccessDeps): Access {
    */
   async function prove(
     { name, password, clientIp }: { name: string; password: string; clientIp: string | null },
-    isWelcome: (one: store.Candidate) => boolean,
-  ): Promise<{ found: store.Candidate; origin: Origin }> {
+    isWelcome: (one: Proof) => boolean,
+  ): Promise<{ found: Proof; origin: Origin }> {
     const folded = foldSignInName(name)
     // What cannot be a name takes the same way, under one shared key.
     const origin = { name: folded?.operator ?? '', network: networkOf(clientIp ?? '') }
     const found = await guard.attempt(origin, async () => {
       const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
-      const isRight = await passwords.verify(one?.verifier ?? null, password, origin.network)
-      return isRight && one && isWelcome(one) ? one : null
+      const proof = await check(one, password, origin.network)
+      return proof && isWelcome(proof) ? proof : null
     })
     counter?.inc({ outcome: found ? 'good' : 'failed' })
     if (found) return { found, origin }
@@ -130,6 +141,11 @@ export function createAccess(deps: AccessDeps): Access {
     const origin = { name: session.subjectId, network: networkOf(visitor.clientIp ?? '') }
     const right = await guard.attempt(origin, async () => {
       const own = await store.verifierOf(db, session.subjectId)
+      if (!own)
+        throw new WireError(
+          'bad-request',
+          'your password is kept in the directory of your organisation: change it there',
+        )
       return (await passwords.verify(own?.verifier ?? null, password, origin.network)) || null
     })
     counter?.inc({ outcome: right ? 'good' : 'failed' })
@@ -159,14 +175,14 @@ export function createAccess(deps: AccessDeps): Access {
       const { found, origin } = await prove({ name, password, clientIp: visitor.clientIp }, () => true)
       await remember(origin, found.subjectId)
       return db.transaction(async (sql) => {
-        const token = await beginSession(sql, found, visitor, presented)
-        await store.credentialUsed(sql, found.subjectId)
+        const token = await beginSession(sql, { ...found, byDirectory: found.by !== 'own' }, visitor, presented)
+        await store.credentialUsed(sql, found.credentialId)
         await appendAudit(sql, {
           organisationId: found.organisationId ?? NIL_ID,
           actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
           action: 'signed-in',
           subject: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
-          detail: { clientIp: visitor.clientIp },
+          detail: { clientIp: visitor.clientIp, ...(found.by === 'own' ? {} : { password: found.by }) },
         })
         return token
       })
@@ -175,12 +191,12 @@ export function createAccess(deps: AccessDeps): Access {
     async verifyPerson(attempt) {
       const { found, origin } = await prove(attempt, ({ organisationId }) => organisationId !== null)
       const { subjectId, organisationId, credentialId } = found
-      if (organisationId === null || credentialId === null) throw new WireError('sign-in-failed')
+      if (organisationId === null) throw new WireError('sign-in-failed')
       const isNewPlace = await remember(origin, subjectId)
       if (found.mustChange)
         throw new WireError('password-change-needed', 'sign in on the web pages and choose one, then use it here')
       await db.transaction(async (sql) => {
-        await store.credentialUsed(sql, subjectId)
+        await store.credentialUsed(sql, credentialId)
         // Clients sign in each time they connect: what tells an admin something is from where they do it first.
         if (isNewPlace)
           await appendAudit(sql, {
@@ -274,7 +290,8 @@ export function createAccess(deps: AccessDeps): Access {
     async find(name) {
       const folded = foldSignInName(name)
       const [found] = folded ? await store.candidatesByName(db, folded) : []
-      return found ? { subjectId: found.subjectId, organisationId: found.organisationId } : null
+      if (!found || found.subjectId === null) return null
+      return { subjectId: found.subjectId, organisationId: found.organisationId }
     },
 
     async start() {
@@ -288,6 +305,7 @@ export function createAccess(deps: AccessDeps): Access {
     },
     async stop() {
       sweep?.cancel()
+      directories.stop()
       guard.stop(new WireError('shutting-down'))
     },
   }

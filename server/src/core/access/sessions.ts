@@ -61,7 +61,7 @@ function present(row: SessionRow): Session {
 /** Makes a session and gives the cookie's value; the one presented, if any, ends. */
 export async function beginSession(
   sql: Sql,
-  subject: { subjectId: Id; organisationId: Id | null },
+  subject: { subjectId: Id; organisationId: Id | null; byDirectory?: boolean },
   visitor: Visitor,
   presented: string | undefined,
 ): Promise<string> {
@@ -72,6 +72,7 @@ export async function beginSession(
     organisationId: subject.organisationId,
     subjectId: subject.subjectId,
     isOperator: subject.organisationId === null,
+    byDirectory: subject.byDirectory ?? false,
     csrf: randomBytes(24).toString('base64url'),
     idleSeconds: IDLE_SECONDS,
     clientIp: visitor.clientIp,

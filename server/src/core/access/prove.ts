@@ -1,0 +1,112 @@
+/**
+ * Is this the password of whom the name means? A password of their own here comes first; where it is not that one, and their
+ * organisation has a directory, the directory is asked, and what it took for right is remembered as a hash. While it cannot
+ * be asked the remembered one counts, if it is young enough and nobody stopped the person (a pin `hold`).
+ *
+ * What the directory says of a password holds for the remembered one too: when it refuses the same password, that is
+ * forgotten at once, and where it closed the account in any case. Another wrong password proves nothing about the remembered
+ * one: whoever types nonsense for somebody must not take their sign-in for the next outage away.
+ *
+ * A refusal costs the same work whoever the name means, or nobody: one hash, or two and a question at the directory where
+ * the name's domain is of an organisation that has one.
+ */
+import type { LdapDirectory } from '../../clients/ldap/ask.ts'
+import type { Answer } from '../../clients/ldap/answer.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Sql } from '../../platform/db/database.ts'
+import { newId, type Id } from '../../platform/ids.ts'
+import type { Keys } from '../../platform/keys.ts'
+import type { Log } from '../../platform/log.ts'
+import type { Candidate } from '../../store/access.ts'
+import { cachePassword, forgetOneCached, provedAgain } from '../../store/cached-passwords.ts'
+import { ldapPlace, signInSettingsSchema } from '../directory/index.ts'
+import type { Directories } from './directories.ts'
+import type { Passwords } from './passwords.ts'
+
+export interface Proof {
+  subjectId: Id
+  organisationId: Id | null
+  /** the one that was proved */
+  credentialId: Id
+  mustChange: boolean
+  /** own: a password kept here; directory: it said so just now; remembered: it said so before */
+  by: 'own' | 'directory' | 'remembered'
+}
+
+export interface ProveDeps {
+  db: Sql
+  clock: Clock
+  log: Log
+  passwords: Passwords
+  directories: Directories
+  keys: () => Keys
+}
+
+/** Null: no. */
+export type Prove = (one: Candidate | undefined, password: string, network: string) => Promise<Proof | null>
+
+export function createProve({ db, clock, log, passwords, directories, keys }: ProveDeps): Prove {
+  function directoryOf(organisationId: Id, signIn: unknown, sealed: Buffer): LdapDirectory {
+    const { ldap } = signInSettingsSchema.parse(signIn)
+    if (!ldap) throw new Error('it has no settings')
+    return { ...ldap, bindPassword: keys().open(ldapPlace(organisationId), sealed).toString() }
+  }
+
+  async function ask(one: Candidate, password: string, network: string): Promise<Answer> {
+    let directory: LdapDirectory
+    try {
+      directory = directoryOf(one.organisationId!, one.signIn, one.ldapSealed!)
+    } catch (error) {
+      const reason = (error as Error).message
+      log.warn({ organisationId: one.organisationId, reason }, 'the directory cannot be asked')
+      return { verdict: 'unavailable', reason }
+    }
+    const question = { name: one.directoryName, password: password.normalize('NFC'), network }
+    return directories.ask(one.organisationId!, directory, question)
+  }
+
+  const proof = (one: Candidate, credentialId: Id | null, by: Proof['by']): Proof | null =>
+    one.subjectId === null || credentialId === null
+      ? null
+      : {
+          subjectId: one.subjectId,
+          organisationId: one.organisationId,
+          credentialId,
+          mustChange: by === 'own' && one.mustChange,
+          by,
+        }
+
+  /** Gives the id under which it is kept. */
+  async function remember(one: Candidate, password: string, isSame: boolean): Promise<Id | null> {
+    if (one.subjectId === null || one.organisationId === null) return null
+    if (isSame && one.cachedId !== null && (await provedAgain(db, one.cachedId))) return one.cachedId
+    const credentialId = newId(clock.now())
+    const { subjectId, organisationId } = one
+    await cachePassword(db, { credentialId, organisationId, subjectId, verifier: await passwords.hash(password) })
+    return credentialId
+  }
+
+  async function askDirectory(one: Candidate, password: string, network: string): Promise<Proof | null> {
+    const first = await passwords.verify(one.verifier ?? one.cached, password, network)
+    if (first && one.verifier !== null) return proof(one, one.credentialId, 'own')
+    const answer = await ask(one, password, network)
+    const isCached = first || (await passwords.verify(one.verifier === null ? null : one.cached, password, network))
+    if (answer.verdict === 'good') return proof(one, await remember(one, password, isCached), 'directory')
+    if (answer.verdict === 'unavailable')
+      return isCached && one.cachedCounts ? proof(one, one.cachedId, 'remembered') : null
+    // An account is locked by whoever guesses at it: that says nothing about the password.
+    const isOver = answer.verdict === 'disabled' || (isCached && answer.verdict !== 'locked')
+    if (isOver && one.cachedId !== null) await forgetOneCached(db, one.cachedId)
+    log.info(
+      { organisationId: one.organisationId, subjectId: one.subjectId, verdict: answer.verdict },
+      'refused by the directory',
+    )
+    return null
+  }
+
+  return async (one, password, network) => {
+    if (one && one.signIn !== null && one.ldapSealed !== null) return askDirectory(one, password, network)
+    const isRight = await passwords.verify(one?.verifier ?? null, password, network)
+    return isRight && one ? proof(one, one.credentialId, 'own') : null
+  }
+}
