@@ -146,7 +146,7 @@ export function createAccess(deps: AccessDeps): Access {
           'bad-request',
           'your password is kept in the directory of your organisation: change it there',
         )
-      return (await passwords.verify(own?.verifier ?? null, password, origin.network)) || null
+      return (await passwords.verify(own.verifier, password, origin.network)) || null
     })
     counter?.inc({ outcome: right ? 'good' : 'failed' })
     if (!right) throw new WireError('sign-in-failed', 'the current password is not right')
