@@ -19,7 +19,7 @@ import type { Keys } from '../../platform/keys.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Candidate } from '../../store/access.ts'
 import { cachePassword, forgetOneCached, provedAgain } from '../../store/cached-passwords.ts'
-import { ldapPlace, signInSettingsSchema } from '../directory/index.ts'
+import { signInDirectory } from '../directory/index.ts'
 import type { Directories } from './directories.ts'
 import type { Passwords } from './passwords.ts'
 
@@ -46,16 +46,11 @@ export interface ProveDeps {
 export type Prove = (one: Candidate | undefined, password: string, network: string) => Promise<Proof | null>
 
 export function createProve({ db, clock, log, passwords, directories, keys }: ProveDeps): Prove {
-  function directoryOf(organisationId: Id, signIn: unknown, sealed: Buffer): LdapDirectory {
-    const { ldap } = signInSettingsSchema.parse(signIn)
-    if (!ldap) throw new Error('it has no settings')
-    return { ...ldap, bindPassword: keys().open(ldapPlace(organisationId), sealed).toString() }
-  }
-
   async function ask(one: Candidate, password: string, network: string): Promise<Answer> {
     let directory: LdapDirectory
     try {
-      directory = directoryOf(one.organisationId!, one.signIn, one.ldapSealed!)
+      const { signIn, ldapSealed } = one
+      directory = signInDirectory({ organisationId: one.organisationId!, signIn, ldapSealed: ldapSealed! }, keys())
     } catch (error) {
       const reason = (error as Error).message
       log.warn({ organisationId: one.organisationId, reason }, 'the directory cannot be asked')
