@@ -124,7 +124,12 @@ CREATE TABLE credential (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   last_used_at timestamp with time zone,
   proved_at timestamp with time zone,
-  PRIMARY KEY (credential_id)
+  PRIMARY KEY (credential_id),
+  CHECK (
+CASE kind
+    WHEN 2 THEN ((proved_at IS NOT NULL) AND (organisation_id IS NOT NULL))
+    ELSE (proved_at IS NULL)
+END)
 );
 CREATE INDEX credential_subject ON credential USING btree (subject_id, kind);
 CREATE UNIQUE INDEX credential_cached ON credential USING btree (subject_id) WHERE (kind = 2);
@@ -531,6 +536,7 @@ CREATE TABLE person (
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group(organisation_id, group_id),
   FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
 );
+CREATE INDEX person_upn_domain ON person USING btree (split_part(upn, '@'::text, '-1'::integer), organisation_id) WHERE (upn IS NOT NULL);
 CREATE UNIQUE INDEX person_upn ON person USING btree (upn) WHERE (upn IS NOT NULL);
 
 CREATE TABLE person_group (

@@ -160,6 +160,8 @@ CREATE TABLE person (
   FOREIGN KEY (organisation_id, route_id) REFERENCES route
 );
 CREATE UNIQUE INDEX person_upn ON person (upn) WHERE upn IS NOT NULL;
+-- Whose name it could be, where it is nobody's: store/access.ts.
+CREATE INDEX person_upn_domain ON person (split_part(upn, '@', -1), organisation_id) WHERE upn IS NOT NULL;
 
 CREATE TABLE address (
   organisation_id  uuid     NOT NULL,
@@ -271,7 +273,8 @@ CREATE TABLE credential (
   created_at       timestamptz NOT NULL DEFAULT now(),
   last_used_at     timestamptz,
   -- of a cached one: when the organisation's directory last said that this password is right
-  proved_at        timestamptz
+  proved_at        timestamptz,
+  CHECK (CASE kind WHEN 2 THEN proved_at IS NOT NULL AND organisation_id IS NOT NULL ELSE proved_at IS NULL END)
 );
 CREATE INDEX credential_subject ON credential (subject_id, kind);
 CREATE UNIQUE INDEX credential_cached ON credential (subject_id) WHERE kind = 2;

@@ -8,7 +8,7 @@ import type { Id } from '../platform/ids.ts'
 import { domainOf, HELD } from './pins.ts'
 
 export interface Candidate {
-  /** null: nobody's name, at a domain of an organisation that has a directory */
+  /** null: nobody's name, at a domain of addresses or UPNs of an organisation that has a directory */
   subjectId: Id | null
   /** null: an operator */
   organisationId: Id | null
@@ -54,6 +54,9 @@ export function candidatesByName(
        UNION ALL
        SELECT 4, NULL, d.organisation_id, NULL, NULL FROM domain d JOIN organisation own ON own.organisation_id = d.organisation_id
          WHERE d.name = ${domainOf('$1')} AND own.ldap_sealed IS NOT NULL
+       UNION ALL
+       (SELECT 5, NULL, p.organisation_id, NULL, NULL FROM person p JOIN organisation own ON own.organisation_id = p.organisation_id
+         WHERE p.upn IS NOT NULL AND split_part(p.upn, '@', -1) = ${domainOf('$2')} AND own.ldap_sealed IS NOT NULL LIMIT 1)
      ) s LEFT JOIN credential c ON c.subject_id = s.subject_id AND c.kind = ${CredentialKind.password}
      LEFT JOIN organisation o ON o.organisation_id = s.organisation_id AND o.ldap_sealed IS NOT NULL
      LEFT JOIN credential k ON k.subject_id = s.subject_id AND k.kind = ${CredentialKind.cached} AND o.organisation_id IS NOT NULL

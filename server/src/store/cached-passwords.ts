@@ -13,15 +13,28 @@ export interface CachedPassword {
   verifier: string
 }
 
-/** In the place of the one before; its id is another then, so that whoever was let in by the old one is asked again. */
-export async function cachePassword(sql: Sql, cached: CachedPassword): Promise<void> {
-  await sql.query(
+/**
+ * In the place of the one that was seen before (null: none); its id is another then, so that whoever was let in by the old
+ * one is asked again. False: there is another one by now, and nothing was written.
+ */
+export async function cachePassword(sql: Sql, cached: CachedPassword, seen: Id | null): Promise<boolean> {
+  const rows = await sql.query(
     `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, proved_at)
      VALUES ($1, $2, $3, ${CredentialKind.cached}, $4, now())
      ON CONFLICT (subject_id) WHERE kind = ${CredentialKind.cached} DO UPDATE SET
-       credential_id = excluded.credential_id, verifier = excluded.verifier, proved_at = excluded.proved_at`,
-    [cached.credentialId, cached.organisationId, cached.subjectId, cached.verifier],
+       credential_id = excluded.credential_id, verifier = excluded.verifier, proved_at = excluded.proved_at
+     WHERE credential.credential_id = $5 RETURNING 1`,
+    [cached.credentialId, cached.organisationId, cached.subjectId, cached.verifier, seen],
   )
+  return rows.length === 1
+}
+
+export async function cachedOf(sql: Sql, subjectId: Id): Promise<{ credentialId: Id; verifier: string } | null> {
+  const rows = await sql.query<{ credentialId: Id; verifier: string }>(
+    `SELECT credential_id AS "credentialId", verifier FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.cached}`,
+    [subjectId],
+  )
+  return rows[0] ?? null
 }
 
 /** The directory took the same one again. False: it is not there any more. */

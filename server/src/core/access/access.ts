@@ -182,7 +182,7 @@ export function createAccess(deps: AccessDeps): Access {
           actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
           action: 'signed-in',
           subject: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
-          detail: { clientIp: visitor.clientIp, ...(found.by === 'own' ? {} : { password: found.by }) },
+          detail: { clientIp: visitor.clientIp, ...(found.by === 'own' ? {} : { proof: found.by }) },
         })
         return token
       })
@@ -204,7 +204,11 @@ export function createAccess(deps: AccessDeps): Access {
             actor: `person:${subjectId}`,
             action: 'signed-in',
             subject: `person:${subjectId}`,
-            detail: { clientIp: attempt.clientIp, by: 'mail client' },
+            detail: {
+              clientIp: attempt.clientIp,
+              by: 'mail client',
+              ...(found.by === 'own' ? {} : { proof: found.by }),
+            },
           })
       })
       return { organisationId, personId: subjectId, credentialId }

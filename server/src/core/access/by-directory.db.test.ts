@@ -121,11 +121,11 @@ test('by the directory, and while it is down by the password that was good there
   expect(await codeOf(signIn('alice', 'another'))).toBe('sign-in-failed')
   // Who never signed in by it has nothing that counts.
   expect(await codeOf(signIn('bob', 'of bob'))).toBe('sign-in-failed')
-  const audits = await fresh.db.query<{ detail: { password?: string } }>(
+  const audits = await fresh.db.query<{ detail: { proof?: string } }>(
     "SELECT detail FROM audit WHERE action = 'signed-in' AND organisation_id = $1 ORDER BY seq",
     [org.organisationId],
   )
-  expect(audits.map(({ detail }) => detail.password).slice(0, 2)).toEqual(['directory', 'remembered'])
+  expect(audits.map(({ detail }) => detail.proof).slice(0, 2)).toEqual(['directory', 'remembered'])
   expect(JSON.stringify(audits)).not.toContain(PASSWORD)
 })
 
@@ -176,6 +176,15 @@ test('a changed password: the old one is forgotten when the directory refuses it
   await goDown()
   expect(await codeOf(prove('alice'))).toBe('sign-in-failed')
   await prove('alice', 'the new one')
+})
+
+test('a mail client that opens several connections at first proves one thing', async () => {
+  const attempts = Array.from({ length: 4 }, (_, i) =>
+    access.verifyPerson({ name: 'alice@corp.test', password: PASSWORD, clientIp: `198.18.0.${i}` }),
+  )
+  const [first, ...others] = await Promise.all(attempts)
+  expect(await access.holds(first!)).toBe(true)
+  for (const other of others) expect(other).toEqual(first)
 })
 
 test('who has signed in with the new one ends the old one', async () => {
@@ -336,6 +345,11 @@ test('a name that nobody has at a domain of the organisation is asked as well, a
   expect(await codeOf(prove('nobody'))).toBe('sign-in-failed')
   // Known there and not here.
   expect(await codeOf(prove('stranger'))).toBe('sign-in-failed')
+  const elsewhere = { name: 'nobody@AD.corp.test', password: PASSWORD, clientIp: `192.0.2.${network}` }
+  expect(await codeOf(access.verifyPerson(elsewhere))).toBe('sign-in-failed')
+  expect(asked.splice(2).map(({ name }) => name)).toEqual(['nobody@ad.corp.test'])
+  // At a domain that nobody here has.
+  expect(await codeOf(access.verifyPerson({ ...elsewhere, name: 'a@elsewhere.test' }))).toBe('sign-in-failed')
   expect(asked.map(({ name }) => name)).toEqual(['nobody@corp.test', 'stranger@corp.test'])
   expect(await cached()).toEqual([])
   expect(await access.find('nobody@corp.test')).toBeNull()
@@ -363,6 +377,7 @@ test('refusals take about one time, whoever is meant and whether it is up or dow
       await median('carol@corp.test', base + 1),
       await median('dora@corp.test', base + 2),
       await median('nobody@corp.test', base + 3),
+      await median('nobody@ad.corp.test', base + 4),
     ]
     expect(Math.min(...medians)).toBeGreaterThan(Math.max(...medians) / 3)
   }

@@ -14,14 +14,18 @@ import type { LdapDirectory } from '../../clients/ldap/ask.ts'
 import type { Answer } from '../../clients/ldap/answer.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Sql } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
 import { newId, type Id } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Candidate } from '../../store/access.ts'
-import { cachePassword, forgetOneCached, provedAgain } from '../../store/cached-passwords.ts'
+import { cachedOf, cachePassword, forgetOneCached, provedAgain } from '../../store/cached-passwords.ts'
 import { signInDirectory } from '../directory/index.ts'
 import type { Directories } from './directories.ts'
 import type { Passwords } from './passwords.ts'
+
+/** Others may prove another one at the same time. */
+const MOST_TRIES = 5
 
 export interface Proof {
   subjectId: Id
@@ -71,14 +75,22 @@ export function createProve({ db, clock, log, passwords, directories, keys }: Pr
           by,
         }
 
-  /** Gives the id under which it is kept. */
-  async function remember(one: Candidate, password: string, isSame: boolean): Promise<Id | null> {
-    if (one.subjectId === null || one.organisationId === null) return null
-    if (isSame && one.cachedId !== null && (await provedAgain(db, one.cachedId))) return one.cachedId
-    const credentialId = newId(clock.now())
+  /** Gives the id under which it is kept: one for all who prove the same password at the same time. */
+  async function remember(one: Candidate, password: string, network: string, isSame: boolean): Promise<Id | null> {
     const { subjectId, organisationId } = one
-    await cachePassword(db, { credentialId, organisationId, subjectId, verifier: await passwords.hash(password) })
-    return credentialId
+    if (subjectId === null || organisationId === null) return null
+    let seen = one.cachedId
+    if (isSame && seen !== null && (await provedAgain(db, seen))) return seen
+    const verifier = await passwords.hash(password)
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const credentialId = newId(clock.now())
+      if (await cachePassword(db, { credentialId, organisationId, subjectId, verifier }, seen)) return credentialId
+      const now = await cachedOf(db, subjectId)
+      const isIt = now !== null && (await passwords.verify(now.verifier, password, network))
+      if (isIt && (await provedAgain(db, now.credentialId))) return now.credentialId
+      seen = now?.credentialId ?? null
+    }
+    throw new WireError('too-busy')
   }
 
   async function askDirectory(one: Candidate, password: string, network: string): Promise<Proof | null> {
@@ -86,7 +98,7 @@ export function createProve({ db, clock, log, passwords, directories, keys }: Pr
     if (first && one.verifier !== null) return proof(one, one.credentialId, 'own')
     const answer = await ask(one, password, network)
     const isCached = first || (await passwords.verify(one.verifier === null ? null : one.cached, password, network))
-    if (answer.verdict === 'good') return proof(one, await remember(one, password, isCached), 'directory')
+    if (answer.verdict === 'good') return proof(one, await remember(one, password, network, isCached), 'directory')
     if (answer.verdict === 'unavailable')
       return isCached && one.cachedCounts ? proof(one, one.cachedId, 'remembered') : null
     // An account is locked by whoever guesses at it: that says nothing about the password.

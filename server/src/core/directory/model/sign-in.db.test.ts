@@ -78,7 +78,8 @@ test('declared, done again nothing changes, left out it stays, {} ends it', asyn
   expect(audits[0]!.text).not.toMatch(/search secret|another/)
 
   await fresh.db.query(
-    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier) VALUES (gen_random_uuid(), $1, gen_random_uuid(), 2, 'x')`,
+    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, proved_at)
+     VALUES (gen_random_uuid(), $1, gen_random_uuid(), 2, 'x', now())`,
     [id],
   )
   await apply(organisation({ signIn: {} }))
