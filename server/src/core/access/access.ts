@@ -95,7 +95,13 @@ const tokenHash = (token: string): Buffer => createHash('sha256').update(token).
 export function createAccess(deps: AccessDeps): Access {
   const { db, clock, log } = deps
   const passwords = createPasswords()
-  const directories = deps.directories ?? createDirectories({ clock, log })
+  const questions = deps.metrics?.counter(
+    'holdfast_directory_answers_total',
+    'What directories said of passwords, by verdict',
+    ['verdict'],
+  )
+  const answered = (verdict: string): void => questions?.inc({ verdict })
+  const directories = deps.directories ?? createDirectories({ clock, log, answered })
   const noKeys = (): Keys => {
     throw new Error('there is no master key here')
   }

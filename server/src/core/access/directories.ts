@@ -44,9 +44,10 @@ export interface DirectoriesDeps {
   clock: Clock
   log: Log
   ask?: AskServer
+  answered?: (verdict: Answer['verdict']) => void
 }
 
-export function createDirectories({ clock, log, ask = askServer }: DirectoriesDeps): Directories {
+export function createDirectories({ clock, log, ask = askServer, answered }: DirectoriesDeps): Directories {
   const lanes = new Map<Id, Lane>()
   const rests = new Map<string, Rest>()
   const background = new AbortController()
@@ -142,20 +143,30 @@ export function createDirectories({ clock, log, ask = askServer }: DirectoriesDe
     return { verdict: 'unavailable', reason }
   }
 
+  async function askOnce(
+    organisationId: Id,
+    directory: LdapDirectory,
+    { network, ...question }: Question & { network: string },
+  ): Promise<Answer> {
+    if (question.password === '') return { verdict: 'wrong' }
+    const end = clock.monotonic() + LIMIT_MS
+    if (directory.servers.every((server) => isResting(keyOf(organisationId, server))))
+      return { verdict: 'unavailable', reason: 'its servers rest after a failure' }
+    let lane = lanes.get(organisationId)
+    if (!lane) lanes.set(organisationId, (lane = { running: 0, waiting: createFairQueue() }))
+    if (!(await turn(lane, network, LIMIT_MS))) return { verdict: 'unavailable', reason: 'too many ask at once' }
+    try {
+      return await askInOrder(organisationId, directory, question, end)
+    } finally {
+      leave(organisationId, lane)
+    }
+  }
+
   return {
-    async ask(organisationId, directory, { network, ...question }) {
-      if (question.password === '') return { verdict: 'wrong' }
-      const end = clock.monotonic() + LIMIT_MS
-      if (directory.servers.every((server) => isResting(keyOf(organisationId, server))))
-        return { verdict: 'unavailable', reason: 'its servers rest after a failure' }
-      let lane = lanes.get(organisationId)
-      if (!lane) lanes.set(organisationId, (lane = { running: 0, waiting: createFairQueue() }))
-      if (!(await turn(lane, network, LIMIT_MS))) return { verdict: 'unavailable', reason: 'too many ask at once' }
-      try {
-        return await askInOrder(organisationId, directory, question, end)
-      } finally {
-        leave(organisationId, lane)
-      }
+    async ask(organisationId, directory, question) {
+      const answer = await askOnce(organisationId, directory, question)
+      answered?.(answer.verdict)
+      return answer
     },
     stop: () => background.abort(new Error('shutting down')),
   }
