@@ -137,9 +137,16 @@ CREATE TABLE credential (
   must_change boolean DEFAULT false NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   last_used_at timestamp with time zone,
-  PRIMARY KEY (credential_id)
+  proved_at timestamp with time zone,
+  PRIMARY KEY (credential_id),
+  CHECK (
+CASE kind
+    WHEN 2 THEN ((proved_at IS NOT NULL) AND (organisation_id IS NOT NULL))
+    ELSE (proved_at IS NULL)
+END)
 );
 CREATE INDEX credential_subject ON credential USING btree (subject_id, kind);
+CREATE UNIQUE INDEX credential_cached ON credential USING btree (subject_id) WHERE (kind = 2);
 
 CREATE TABLE delegation (
   organisation_id uuid NOT NULL,
@@ -446,6 +453,8 @@ CREATE TABLE organisation (
   alarms_to jsonb DEFAULT '[]'::jsonb NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
   notices jsonb DEFAULT '{}'::jsonb NOT NULL,
+  sign_in jsonb DEFAULT '{}'::jsonb NOT NULL,
+  ldap_sealed bytea,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),
   PRIMARY KEY (organisation_id),
@@ -551,6 +560,7 @@ CREATE TABLE person (
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group(organisation_id, group_id),
   FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
 );
+CREATE INDEX person_upn_domain ON person USING btree (split_part(upn, '@'::text, '-1'::integer), organisation_id) WHERE (upn IS NOT NULL);
 CREATE UNIQUE INDEX person_upn ON person USING btree (upn) WHERE (upn IS NOT NULL);
 
 CREATE TABLE person_group (
@@ -763,6 +773,7 @@ CREATE TABLE session (
   organisation_id uuid,
   subject_id uuid NOT NULL,
   is_operator boolean NOT NULL,
+  by_directory boolean DEFAULT false NOT NULL,
   csrf text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   seen_at timestamp with time zone DEFAULT now() NOT NULL,

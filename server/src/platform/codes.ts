@@ -20,7 +20,8 @@ export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
 /** How the help desk made sure who asks for a new password. */
 export const IdentityCheck = { inPerson: 1, calledBack: 2, vouched: 3, other: 4 } as const
 export type IdentityCheck = Values<typeof IdentityCheck>
-export const CredentialKind = { password: 1 } as const
+/** cached: a password that the organisation's own directory took for right, for when it cannot be asked */
+export const CredentialKind = { password: 1, cached: 2 } as const
 /** What a mail client may do with an app password. Only submission is served so far; people choose for what is to come too. */
 export const AppProtocol = { submission: 1, imap: 2, pop3: 3 } as const
 export type AppProtocol = Values<typeof AppProtocol>

@@ -73,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
   const { installationId } = await ensureInstallation(db, newId(clock.now()))
   const core = buildCore({ ...options, config, metrics, installationId, works: has('work'), delivers: has('deliver') })
-  const access = createAccess({ db, clock, log, metrics })
+  const access = createAccess({ db, clock, log, metrics, keys: () => options.keys })
   const stops: (() => Promise<void> | void)[] = []
   const begin = async (start: () => Promise<unknown> | void, stop: () => Promise<void> | void): Promise<void> => {
     await start()

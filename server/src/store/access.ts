@@ -5,14 +5,26 @@
 import { CredentialKind } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
+import { domainOf, HELD } from './pins.ts'
 
 export interface Candidate {
-  subjectId: Id
+  /** null: nobody's name, at a domain of addresses or UPNs of an organisation that has a directory */
+  subjectId: Id | null
   /** null: an operator */
   organisationId: Id | null
   credentialId: Id | null
   verifier: string | null
   mustChange: boolean
+  /** organisation.sign_in where its people may prove themselves elsewhere; null: not so */
+  signIn: unknown
+  ldapSealed: Buffer | null
+  /** as the directory knows them: the UPN, else the first address, else what was typed */
+  directoryName: string
+  cachedId: Id | null
+  /** the password that their directory last took for right */
+  cached: string | null
+  /** it is young enough and nobody stopped them (a pin `hold`) */
+  cachedCounts: boolean
 }
 
 /**
@@ -25,17 +37,30 @@ export function candidatesByName(
 ): Promise<Candidate[]> {
   return sql.query<Candidate>(
     `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId",
-       c.credential_id AS "credentialId", c.verifier, coalesce(c.must_change, false) AS "mustChange"
+       c.credential_id AS "credentialId", c.verifier, coalesce(c.must_change, false) AS "mustChange",
+       o.sign_in AS "signIn", o.ldap_sealed AS "ldapSealed",
+       coalesce(s.upn, (SELECT a.address FROM address a WHERE a.organisation_id = s.organisation_id AND a.person_id = s.subject_id AND a.is_primary), $1) AS "directoryName",
+       k.credential_id AS "cachedId", k.verifier AS cached,
+       coalesce(k.proved_at > now() - make_interval(days => (o.sign_in->'ldap'->>'cacheDays')::integer), false)
+         AND NOT ${HELD({ organisation: 's.organisation_id', person: 's.subject_id', group: 's.group_id' })} AS "cachedCounts"
      FROM (
-       SELECT 1 AS rank, p.person_id AS subject_id, p.organisation_id FROM address a
+       SELECT 1 AS rank, p.person_id AS subject_id, p.organisation_id, p.upn, p.group_id FROM address a
          JOIN person p ON p.organisation_id = a.organisation_id AND p.person_id = a.person_id
          WHERE a.address = $1 AND p.disabled_at IS NULL
        UNION ALL
-       SELECT 2, person_id, organisation_id FROM person WHERE upn = $2 AND disabled_at IS NULL
+       SELECT 2, person_id, organisation_id, upn, group_id FROM person WHERE upn = $2 AND disabled_at IS NULL
        UNION ALL
-       SELECT 3, operator_id, NULL FROM operator WHERE name = $3 AND disabled_at IS NULL
+       SELECT 3, operator_id, NULL, NULL, NULL FROM operator WHERE name = $3 AND disabled_at IS NULL
+       UNION ALL
+       SELECT 4, NULL, d.organisation_id, NULL, NULL FROM domain d JOIN organisation own ON own.organisation_id = d.organisation_id
+         WHERE d.name = ${domainOf('$1')} AND own.ldap_sealed IS NOT NULL
+       UNION ALL
+       (SELECT 5, NULL, p.organisation_id, NULL, NULL FROM person p JOIN organisation own ON own.organisation_id = p.organisation_id
+         WHERE p.upn IS NOT NULL AND split_part(p.upn, '@', -1) = ${domainOf('$2')} AND own.ldap_sealed IS NOT NULL LIMIT 1)
      ) s LEFT JOIN credential c ON c.subject_id = s.subject_id AND c.kind = ${CredentialKind.password}
-     ORDER BY (c.verifier IS NULL), s.rank LIMIT 1`,
+     LEFT JOIN organisation o ON o.organisation_id = s.organisation_id AND o.ldap_sealed IS NOT NULL
+     LEFT JOIN credential k ON k.subject_id = s.subject_id AND k.kind = ${CredentialKind.cached} AND o.organisation_id IS NOT NULL
+     ORDER BY (s.subject_id IS NULL), (c.verifier IS NULL AND o.organisation_id IS NULL), s.rank LIMIT 1`,
     [names.address, names.upn, names.operator],
     'access-candidates',
   )
@@ -74,10 +99,12 @@ export async function credentialHolds(
 ): Promise<boolean> {
   const rows = await sql.query(
     `SELECT FROM person p
-     LEFT JOIN credential c ON c.subject_id = p.person_id AND c.kind = ${CredentialKind.password}
-     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL AND NOT coalesce(c.must_change, false)
-       AND (c.credential_id = $3 OR EXISTS (SELECT FROM app_password a
-         WHERE a.app_password_id = $3 AND a.organisation_id = p.organisation_id AND a.person_id = p.person_id))`,
+     WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
+       AND (EXISTS (SELECT FROM credential c WHERE c.credential_id = $3 AND c.subject_id = p.person_id AND NOT c.must_change)
+         OR EXISTS (SELECT FROM app_password a
+              WHERE a.app_password_id = $3 AND a.organisation_id = p.organisation_id AND a.person_id = p.person_id)
+           AND NOT EXISTS (SELECT FROM credential c
+              WHERE c.subject_id = p.person_id AND c.kind = ${CredentialKind.password} AND c.must_change))`,
     [who.organisationId, who.personId, who.credentialId],
     'access-credential-holds',
   )
@@ -112,11 +139,8 @@ export async function replaceCredential(sql: Sql, credential: NewCredential): Pr
   )
 }
 
-export async function credentialUsed(sql: Sql, subjectId: Id): Promise<void> {
-  await sql.query(
-    `UPDATE credential SET last_used_at = now() WHERE subject_id = $1 AND kind = ${CredentialKind.password}`,
-    [subjectId],
-  )
+export async function credentialUsed(sql: Sql, credentialId: Id): Promise<void> {
+  await sql.query('UPDATE credential SET last_used_at = now() WHERE credential_id = $1', [credentialId])
 }
 
 // ---------------------------------------------------------------- sessions
@@ -126,6 +150,7 @@ export interface NewSession {
   organisationId: Id | null
   subjectId: Id
   isOperator: boolean
+  byDirectory: boolean
   csrf: string
   idleSeconds: number
   choosesPassword: boolean
@@ -135,13 +160,14 @@ export interface NewSession {
 
 export async function insertSession(sql: Sql, session: NewSession): Promise<void> {
   await sql.query(
-    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at, client_ip, user_agent, chooses_password)
-     VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $8, $9)`,
+    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, by_directory, csrf, expires_at, client_ip, user_agent, chooses_password)
+     VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), $8, $9, $10)`,
     [
       session.tokenHash,
       session.organisationId,
       session.subjectId,
       session.isOperator,
+      session.byDirectory,
       session.csrf,
       session.idleSeconds,
       session.clientIp,
@@ -170,7 +196,7 @@ export interface SessionRow {
 export async function sessionByToken(sql: Sql, tokenHash: Buffer): Promise<SessionRow | null> {
   const rows = await sql.query<SessionRow>(
     `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", s.is_operator AS "isOperator", s.csrf,
-            coalesce(c.must_change, false) AS "mustChange", s.chooses_password AS "choosesPassword", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
+            coalesce(c.must_change, false) AND NOT s.by_directory AS "mustChange", s.chooses_password AS "choosesPassword", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
             coalesce(p.name, op.display) AS name, coalesce(p.locale, op.locale) AS locale, coalesce(p.role, 0) AS role,
             o.name AS "organisationName"
      FROM session s

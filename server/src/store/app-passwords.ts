@@ -2,7 +2,7 @@
  * Table app_password: what a person made for one device. The secret is never seen here, only its verifier; when and where
  * one was used last is kept to the hour and the network, and written no more often than that.
  */
-import { CredentialKind, type AppProtocol } from '../platform/codes.ts'
+import type { AppProtocol } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 
@@ -60,7 +60,7 @@ export async function lockAppPasswords(
   const rows = await sql.query(
     `SELECT FROM person p JOIN credential c ON c.subject_id = p.person_id
      WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
-       AND c.credential_id = $3 AND c.kind = ${CredentialKind.password} AND NOT c.must_change
+       AND c.credential_id = $3 AND NOT c.must_change
      FOR NO KEY UPDATE OF p`,
     [organisationId, personId, credentialId],
   )

@@ -72,6 +72,11 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
       `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier) VALUES ($1, $2, $3, 1, 'none')`,
       [id(), o, personId],
     )
+    if (people.length === 0)
+      await sql.query(
+        `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, proved_at) VALUES ($1, $2, $3, 2, 'none', now())`,
+        [id(), o, personId],
+      )
     await sql.query(
       `INSERT INTO app_password (app_password_id, organisation_id, person_id, name, protocols, verifier) VALUES ($1, $2, $3, 'Phone', '{1}', $4)`,
       [id(), o, personId, randomBytes(32)],

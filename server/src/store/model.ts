@@ -25,6 +25,9 @@ export interface OrganisationModel extends ScopeColumns {
   /** argon2id of the passwords of those sources that sign in, by user name */
   outboundVerifiers: Record<string, string>
   notices: unknown
+  signIn: unknown
+  /** sealed, hex; null = none */
+  ldapSecret: string | null
 }
 export interface RouteModel {
   id: Id
@@ -101,7 +104,8 @@ export async function lockModel(sql: Sql): Promise<void> {
 export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
   const rows = await sql.query<OrganisationModel>(
     `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", alarms_to AS "alarmsTo",
-       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", notices, ${SCOPES}
+       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", notices, sign_in AS "signIn",
+       encode(ldap_sealed, 'hex') AS "ldapSecret", ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
   )
@@ -201,12 +205,12 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices, sign_in, ldap_sealed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, decode($13, 'hex'))
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
        scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
        outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers,
-       alarms_to = excluded.alarms_to, notices = excluded.notices`,
+       alarms_to = excluded.alarms_to, notices = excluded.notices, sign_in = excluded.sign_in, ldap_sealed = excluded.ldap_sealed`,
     [
       row.id,
       row.slug,
@@ -219,6 +223,8 @@ export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promi
       JSON.stringify(row.outboundVerifiers),
       JSON.stringify(row.alarmsTo),
       JSON.stringify(row.notices),
+      JSON.stringify(row.signIn),
+      row.ldapSecret,
     ],
   )
 }

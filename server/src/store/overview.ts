@@ -51,7 +51,7 @@ export function listPeople(
   limit: number,
 ): Promise<PersonRow[]> {
   return sql.query<PersonRow>(
-    `SELECT p.person_id AS id, p.name, a.addresses, p.role, p.source, c.last_used_at AS "lastSignInAt",
+    `SELECT p.person_id AS id, p.name, a.addresses, p.role, p.source, (SELECT max(c.last_used_at) FROM credential c WHERE c.subject_id = p.person_id) AS "lastSignInAt",
             coalesce(p.scope_emergency, g.scope_emergency, d.scope_emergency, o.scope_emergency) AS protected,
             w.mode, w.by AS "decidedBy", w.reason AS "decidedWhy", w.author AS "decidedAuthor", w.until AS "decidedUntil"
      FROM person p JOIN organisation o ON o.organisation_id = p.organisation_id
@@ -61,7 +61,6 @@ export function listPeople(
                         FROM address WHERE organisation_id = p.organisation_id AND person_id = p.person_id) a ON true
      LEFT JOIN domain d ON d.organisation_id = p.organisation_id AND d.domain_id = a.domain_id
      LEFT JOIN LATERAL (${DECISION({ organisation: 'p.organisation_id', person: 'p.person_id', address: 'a.addresses[1]', route: 'coalesce(p.route_id, g.route_id, d.route_id)' })}) w ON true
-     LEFT JOIN credential c ON c.subject_id = p.person_id AND c.kind = 1
      WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.person_id > $2)
        AND ($3::text IS NULL OR p.name ILIKE $3 OR EXISTS (SELECT FROM address x WHERE x.organisation_id = p.organisation_id
             AND x.person_id = p.person_id AND x.address LIKE lower($3)))

@@ -8,6 +8,7 @@
 import { Mode, Pin, PinTarget, RouteKind } from '../platform/codes.ts'
 import type { Sql, SqlValue } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
+import { forgetCachedOf } from './cached-passwords.ts'
 
 export interface PinKey {
   organisationId: Id
@@ -55,6 +56,12 @@ export const peopleOfPinnedGroups = (sql: Sql): Promise<{ groupId: Id; personId:
     'pins-groups',
   )
 
+/** SQL: somebody said that nothing may go on for them: a pin `hold` on the person, their group, one of their domains, all. */
+export const HELD = (of: { organisation: string; person: string; group: string }): string => `EXISTS (
+    SELECT FROM mode_pin held_m WHERE held_m.organisation_id = ${of.organisation} AND held_m.pin = ${Pin.hold} AND ${HOLDS('held_m')}
+      AND (held_m.target_id IN (${of.organisation}, ${of.person}, ${of.group}) OR held_m.target_id IN (
+        SELECT held_a.domain_id FROM address held_a WHERE held_a.organisation_id = ${of.organisation} AND held_a.person_id = ${of.person})))`
+
 const ACTS = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint'
 
 export interface PinWrite extends PinKey {
@@ -79,6 +86,7 @@ export async function writePin(sql: Sql, write: PinWrite): Promise<boolean> {
      RETURNING 1`,
     [...keyOf(write), write.pin, write.reason, write.author, write.until, write.version ?? null],
   )
+  if (rows.length === 1 && write.pin === Pin.hold) await forgetCachedOf(sql, write)
   return rows.length === 1
 }
 

@@ -10,30 +10,27 @@ import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { NIL_ID, newId } from '../../platform/ids.ts'
+import type { Keys } from '../../platform/keys.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
-import { codeIsGood, useCode } from '../../store/emergency-codes.ts'
+import { useCode } from '../../store/emergency-codes.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
-import { createAppPasswords, findAppPassword, type AppPasswords } from './app-passwords.ts'
+import { createAppPasswords, type AppPasswords } from './app-passwords.ts'
+import { createChain } from './chain.ts'
 import { networkOf } from './delays.ts'
-import { codeOf, hashOfCode } from './emergency-codes.ts'
+import { createDirectories, type Directories } from './directories.ts'
 import { createGuard, placeOf, type Origin } from './guard.ts'
 import { foldSignInName } from './names.ts'
 import { createOwnSessions, type OwnSessions } from './own-sessions.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
+import { createProve } from './prove.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
 import { createVerifySystem, type VerifySystem } from './systems.ts'
-import {
-  createVerifyPerson,
-  type Attempt,
-  type PersonAttempt,
-  type Proved,
-  type SignedPerson,
-} from './verify-person.ts'
+import { createVerifyPerson, type PersonAttempt, type SignedPerson } from './verify-person.ts'
 
 const SETUP_SECONDS = 24 * 3600
 const SWEEP_MS = 3_600_000
@@ -91,6 +88,9 @@ export interface AccessDeps {
   clock: Clock
   log: Log
   metrics?: Metrics
+  /** opens the sealed passwords of search accounts; without it no directory is asked */
+  keys?: () => Keys
+  directories?: Directories
 }
 
 const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
@@ -98,43 +98,25 @@ const tokenHash = (token: string): Buffer => createHash('sha256').update(token).
 export function createAccess(deps: AccessDeps): Access {
   const { db, clock, log } = deps
   const passwords = createPasswords()
+  const questions = deps.metrics?.counter(
+    'holdfast_directory_answers_total',
+    'What directories said of passwords, by verdict',
+    ['verdict'],
+  )
+  const answered = (verdict: string): void => questions?.inc({ verdict })
+  const directories = deps.directories ?? createDirectories({ clock, log, answered })
+  const noKeys = (): Keys => {
+    throw new Error('there is no master key here')
+  }
+  const check = createProve({ db, clock, log, passwords, directories, keys: deps.keys ?? noKeys })
   const counter = deps.metrics?.counter('holdfast_sign_ins_total', 'Tries to sign in by outcome', ['outcome'])
   const guard = createGuard({
     clock,
     isKnown: (place) => store.isKnownPlace(db, place),
     braked: () => counter?.inc({ outcome: 'braked' }),
   })
+  const chain = createChain({ db, log, guard, prove: check, done: (outcome) => counter?.inc({ outcome }) })
   let sweep: { cancel(): void } | null = null
-
-  /**
-   * The one whose name and password these are, after the same work and the same brakes for everybody. `isWelcome` is
-   * asked where the password was right: who is not gets the answer of a wrong one. App passwords are looked at first, and
-   * for strangers too; what is none is hashed against the account's password, whoever it is. On the pages an emergency code is
-   * taken in its place.
-   */
-  async function prove(
-    { name, password, clientIp, protocol }: Attempt,
-    isWelcome: (one: store.Candidate) => boolean,
-  ): Promise<Proved> {
-    const folded = foldSignInName(name)
-    // What cannot be a name takes the same way, under one shared key.
-    const origin = { name: folded?.operator ?? '', network: networkOf(clientIp ?? '') }
-    const plain = protocol === null ? codeOf(password) : null
-    const proved = await guard.attempt(origin, async () => {
-      const [one] = await store.candidatesByName(db, folded ?? { address: '', upn: '', operator: '' })
-      const app = protocol && (await findAppPassword(db, one, password, protocol))
-      const isRight = app ? true : await passwords.verify(one?.verifier ?? null, password, origin.network)
-      // Asked for nobody's as well: how long it takes tells nothing.
-      const hash = plain === null ? null : hashOfCode(one?.subjectId ?? NIL_ID, plain)
-      const isCode = hash !== null && (await codeIsGood(db, one?.subjectId ?? NIL_ID, hash))
-      if (!(isRight || isCode) || !one || !isWelcome(one)) return null
-      return { found: one, app, origin, code: isRight ? null : hash }
-    })
-    counter?.inc({ outcome: proved ? 'good' : 'failed' })
-    if (proved) return proved
-    log.info({ clientIp }, 'sign-in refused')
-    throw new WireError('sign-in-failed')
-  }
 
   /** True where the name signs in from there for the first time. */
   async function remember(origin: Origin, subjectId: Id): Promise<boolean> {
@@ -147,7 +129,27 @@ export function createAccess(deps: AccessDeps): Access {
     const origin = { name: session.subjectId, network: networkOf(visitor.clientIp ?? '') }
     const right = await guard.attempt(origin, async () => {
       const own = await store.verifierOf(db, session.subjectId)
-      return (await passwords.verify(own?.verifier ?? null, password, origin.network)) && own ? own.credentialId : null
+      if (!own)
+        throw new WireError(
+          'bad-request',
+          'your password is kept in the directory of your organisation: change it there',
+        )
+      return (await passwords.verify(own.verifier, password, origin.network)) ? own.credentialId : null
+    })
+    counter?.inc({ outcome: right ? 'good' : 'failed' })
+    if (right === null) throw new WireError('sign-in-failed', 'the current password is not right')
+    return right
+  }
+
+  /** The one of somebody who is signed in, once more: kept here, or in their directory. */
+  async function verifyAgain(session: Session, password: string, visitor: Visitor): Promise<Id> {
+    const [own] =
+      session.organisationId === null ? [] : await addressesOfPerson(db, session.organisationId, session.subjectId)
+    const origin = { name: session.subjectId, network: networkOf(visitor.clientIp ?? '') }
+    const right = await guard.attempt(origin, async () => {
+      const [one] = await store.candidatesByName(db, { address: own?.address ?? '', upn: '', operator: '' })
+      const proof = await check(one, password, origin.network)
+      return proof?.subjectId === session.subjectId ? proof.credentialId : null
     })
     counter?.inc({ outcome: right ? 'good' : 'failed' })
     if (right === null) throw new WireError('sign-in-failed', 'the current password is not right')
@@ -175,30 +177,36 @@ export function createAccess(deps: AccessDeps): Access {
   return {
     async signIn({ name, password, visitor, presented }) {
       const attempt = { name, password, clientIp: visitor.clientIp, protocol: null }
-      const { found, origin, code } = await prove(attempt, () => true)
+      const { found, origin, code } = await chain(attempt, () => true)
       await remember(origin, found.subjectId)
       return db.transaction(async (sql) => {
         const left = code && (await useCode(sql, found.subjectId, code))
         // Somebody else was there first with the same code.
         if (code && left === null) throw new WireError('sign-in-failed')
-        const token = await beginSession(sql, { ...found, choosesPassword: code !== null }, visitor, presented)
-        if (!code) await store.credentialUsed(sql, found.subjectId)
+        const byDirectory = found.by === 'directory' || found.by === 'remembered'
+        const begun = { ...found, byDirectory, choosesPassword: code !== null }
+        const token = await beginSession(sql, begun, visitor, presented)
+        if (!code && found.credentialId !== null) await store.credentialUsed(sql, found.credentialId)
         await appendAudit(sql, {
           organisationId: found.organisationId ?? NIL_ID,
           actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
           action: 'signed-in',
           subject: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
-          detail: { clientIp: visitor.clientIp, ...(code ? { by: 'emergency code', codesLeft: left } : {}) },
+          detail: {
+            clientIp: visitor.clientIp,
+            ...(byDirectory ? { proof: found.by } : {}),
+            ...(code ? { by: 'emergency code', codesLeft: left } : {}),
+          },
         })
         return token
       })
     },
 
-    verifyPerson: createVerifyPerson({ db, prove, remember }),
+    verifyPerson: createVerifyPerson({ db, prove: chain, remember }),
     verifySystem: createVerifySystem({ db, guard, passwords, done: (outcome) => counter?.inc({ outcome }) }),
     holds: (person) => store.credentialHolds(db, person),
 
-    appPasswords: createAppPasswords({ db, clock, verifyOwn }),
+    appPasswords: createAppPasswords({ db, clock, verifyAgain }),
     session: (token) => findSession(db, token),
     ownSessions: createOwnSessions({ db }),
     signOut: (token) => endSession(db, token),
@@ -279,7 +287,8 @@ export function createAccess(deps: AccessDeps): Access {
     async find(name) {
       const folded = foldSignInName(name)
       const [found] = folded ? await store.candidatesByName(db, folded) : []
-      return found ? { subjectId: found.subjectId, organisationId: found.organisationId } : null
+      if (!found || found.subjectId === null) return null
+      return { subjectId: found.subjectId, organisationId: found.organisationId }
     },
 
     async start() {
@@ -293,6 +302,7 @@ export function createAccess(deps: AccessDeps): Access {
     },
     async stop() {
       sweep?.cancel()
+      directories.stop()
       guard.stop(new WireError('shutting-down'))
     },
   }

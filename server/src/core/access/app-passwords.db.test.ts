@@ -259,7 +259,8 @@ test('guesses in its shape are braked like others, and take the time of others, 
       await codeOf(prove(name, password, { clientIp: `203.0.${at}.${round}` }))
       fastest[at] = Math.min(fastest[at]!, performance.now() - started)
     }
-  expect(Math.min(...fastest)).toBeGreaterThan(Math.max(...fastest) / 3)
+  // A hash that is left out is a tenth of it.
+  expect(Math.min(...fastest)).toBeGreaterThan(Math.max(...fastest) / 6)
 })
 
 test('the first time from a place says with which one', async () => {

@@ -98,7 +98,7 @@ export function createAppPasswords(deps: {
   db: Database
   clock: Clock
   /** throws where it is not the account's password; which one it is */
-  verifyOwn(session: Session, password: string, visitor: Visitor): Promise<Id>
+  verifyAgain(session: Session, password: string, visitor: Visitor): Promise<Id>
 }): AppPasswords {
   const { db, clock } = deps
 
@@ -126,7 +126,7 @@ export function createAppPasswords(deps: {
       const codes = [...new Set(protocols.map((word) => AppProtocol[word]))].sort((a, b) => a - b)
       if (name.trim() === '') throw new WireError('bad-request', 'name: say which device it is for')
       if (codes.length === 0) throw new WireError('bad-request', 'protocols: name at least one')
-      const credentialId = await deps.verifyOwn(session, current, visitor)
+      const credentialId = await deps.verifyAgain(session, current, visitor)
       const person = { organisationId, personId }
       const password = newAppPassword()
       return db.transaction(async (sql) => {

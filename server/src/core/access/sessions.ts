@@ -64,7 +64,7 @@ function present(row: SessionRow): Session {
 /** Makes a session and gives the cookie's value; the one presented, if any, ends. */
 export async function beginSession(
   sql: Sql,
-  subject: { subjectId: Id; organisationId: Id | null; choosesPassword?: boolean },
+  subject: { subjectId: Id; organisationId: Id | null; byDirectory?: boolean; choosesPassword?: boolean },
   visitor: Visitor,
   presented: string | undefined,
 ): Promise<string> {
@@ -75,6 +75,7 @@ export async function beginSession(
     organisationId: subject.organisationId,
     subjectId: subject.subjectId,
     isOperator: subject.organisationId === null,
+    byDirectory: subject.byDirectory ?? false,
     csrf: randomBytes(24).toString('base64url'),
     idleSeconds: IDLE_SECONDS,
     clientIp: visitor.clientIp,

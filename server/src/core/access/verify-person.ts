@@ -14,6 +14,7 @@ import * as store from '../../store/access.ts'
 import { appPasswordUsed } from '../../store/app-passwords.ts'
 import { appendAudit } from '../audit/index.ts'
 import { placeText, type AppProtocolWord } from './app-passwords.ts'
+import type { Attempt, Chain } from './chain.ts'
 import type { Origin } from './guard.ts'
 
 /** A person who proved name and password on a connection that has no session of ours. */
@@ -24,31 +25,14 @@ export interface SignedPerson {
   credentialId: Id
 }
 
-export interface Attempt {
-  name: string
-  password: string
-  clientIp: string | null
-  /** null: the web pages, where no app password is taken */
-  protocol: AppProtocolWord | null
-}
-
 export interface PersonAttempt extends Attempt {
   clientIp: string
   protocol: AppProtocolWord
 }
 
-export interface Proved {
-  found: store.Candidate
-  /** the app password it was; null: the account's */
-  app: { id: Id; name: string } | null
-  origin: Origin
-  /** the emergency code that was typed instead, not used up yet; only on the pages */
-  code: Buffer | null
-}
-
 export function createVerifyPerson(deps: {
   db: Database
-  prove(attempt: Attempt, isWelcome: (one: store.Candidate) => boolean): Promise<Proved>
+  prove: Chain
   remember(origin: Origin, subjectId: Id): Promise<boolean>
 }): (attempt: PersonAttempt) => Promise<SignedPerson> {
   const { db } = deps
@@ -66,7 +50,7 @@ export function createVerifyPerson(deps: {
           : 'sign in on the web pages and choose one, then use it here',
       )
     await db.transaction(async (sql) => {
-      await store.credentialUsed(sql, subjectId)
+      if (found.credentialId !== null) await store.credentialUsed(sql, found.credentialId)
       if (app) await appPasswordUsed(sql, app.id, placeText(origin.network))
       // Clients sign in each time they connect: what tells an admin something is from where they do it first.
       if (isNewPlace)
@@ -75,7 +59,12 @@ export function createVerifyPerson(deps: {
           actor: `person:${subjectId}`,
           action: 'signed-in',
           subject: `person:${subjectId}`,
-          detail: { clientIp: attempt.clientIp, by: 'mail client', ...(app ? { appPassword: app.name } : {}) },
+          detail: {
+            clientIp: attempt.clientIp,
+            by: 'mail client',
+            ...(app ? { appPassword: app.name } : {}),
+            ...(found.by === 'directory' || found.by === 'remembered' ? { proof: found.by } : {}),
+          },
         })
     })
     return { organisationId, personId: subjectId, credentialId }

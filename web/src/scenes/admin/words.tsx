@@ -52,6 +52,7 @@ export function AuditDetails({ row }: { row: AuditRow }) {
       return i18n.exists(`mode.${text}`) ? sentence(t, 'mode', text) : sentence(t, 'delivery', text)
     if (name === 'identity') return identityText(t, text)
     if (name === 'cause') return sentence(t, 'reason', text)
+    if (name === 'proof') return sentence(t, 'auditDetail', text)
     if (text === 'true' || text === 'false') return text === 'true' ? t('app.yes') : t('app.no')
     return engineText(t, text.replace(/^[0-9a-f-]{30}([0-9a-f]{6})$/, '…$1'), i18n.language)
   }

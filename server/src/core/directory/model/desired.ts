@@ -17,9 +17,11 @@ import type {
 import type { ListModel, RedirectModel } from '../../../store/stand-ins.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { privatePlace } from '../notice-settings.ts'
+import { ldapPlace } from '../sign-in-settings.ts'
 import type { DkimKey } from './dkim-key.ts'
 import { readRouteFiles } from './route-files.ts'
 import type { DeclaredOrganisation, DeclaredPerson } from './schema.ts'
+import { signInOf } from './sign-in.ts'
 import type { StoredSources } from './source-passwords.ts'
 
 export interface Current {
@@ -45,6 +47,8 @@ export interface Tools {
   sources: StoredSources
   /** what the file says of a route cannot be: throws */
   refuseRoute: (index: number, key: string, text: string) => never
+  /** the same of its signIn.ldap */
+  refuseLdap: (key: string, text: string) => never
 }
 export interface Desired {
   organisation: OrganisationModel
@@ -94,6 +98,12 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
       outboundSources: tools.sources.sources,
       outboundVerifiers: tools.sources.verifiers,
       notices: declared.notices ?? current.organisation?.notices ?? {},
+      ...signInOf(declared.signIn, current.organisation, {
+        secretOf: tools.secretOf,
+        readFile: tools.readFile,
+        seal: (secret, before) => sealed(secret, ldapPlace(id), before, tools)!,
+        refuse: tools.refuseLdap,
+      }),
       filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
       rollingCopy: declared.scopes.rollingCopy ?? current.organisation?.rollingCopy ?? true,
       emergency: declared.scopes.emergencyMailbox ?? current.organisation?.emergency ?? true,

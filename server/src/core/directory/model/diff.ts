@@ -16,6 +16,7 @@ const SECRETS: Record<string, string> = {
   clientTls: 'client certificate',
   reachSecrets: 'passwords of probes',
   privateAddress: 'private address',
+  ldapSecret: 'password of signIn.ldap',
   outboundVerifiers: 'passwords of outboundSources',
 }
 

@@ -19,7 +19,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE----
 const MOST_PEM = 200_000
 
 /** All of it can be read, and there is at least one. */
-function certificatesIn(pem: string): X509Certificate[] {
+export function certificatesIn(pem: string): X509Certificate[] {
   const found = pem.length > MOST_PEM ? [] : (pem.match(CERTIFICATE) ?? [])
   return found.map((one) => new X509Certificate(one))
 }

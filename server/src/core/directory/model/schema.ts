@@ -11,6 +11,7 @@ import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
+import { ldapShape } from '../sign-in-settings.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
 import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
@@ -253,6 +254,23 @@ export const organisationSchema = z.strictObject({
   people: z.array(personSchema).max(200_000).default([]),
   redirects: z.array(redirectSchema).max(50_000).default([]),
   notices: noticeSettingsSchema.optional().describe('What people are told of an outage, and when; left out it stays.'),
+  signIn: z
+    .strictObject({
+      ldap: z
+        .strictObject({
+          ...ldapShape,
+          caFile: label(4096)
+            .optional()
+            .describe('File with certificates (PEM) that vouch for the servers; left out: those the system trusts.'),
+          ...secret('Password of the search account (kept sealed; left out it stays)'),
+        })
+        .optional()
+        .describe("The organisation's LDAP directory or Active Directory."),
+    })
+    .optional()
+    .describe(
+      'Where its people prove who they are, besides a password of their own here: they sign in with the password of the directory, and while it is down with the one that was good there last. {} for none; left out it stays.',
+    ),
   quietTimes: quietTimesSchema
     .optional()
     .describe('Planned hours in which mail that comes in waits for their end; left out they stay.'),
