@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../../platform/clock.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
 import { removePeople } from '../../store/model.ts'
+import { appendAudit } from '../audit/index.ts'
 import type { AppProtocolWord } from './app-passwords.ts'
 import { createAccess, MOST_APP_PASSWORDS, type Access, type Session } from './index.ts'
 
@@ -48,7 +49,7 @@ const audit = (action: string) =>
   )
 
 beforeAll(async () => {
-  fresh = await freshDatabase()
+  fresh = await freshDatabase({ poolSize: 8 })
   org = await makeOrganisation(fresh.db, { people: ['alice', 'bob', 'carol'], domain: 'corp.test' })
 })
 beforeEach(async () => {
@@ -168,7 +169,16 @@ test('at most fifty, by however many doors they are made at once', async () => {
      SELECT gen_random_uuid(), $1, $2, 'Old', '{1}', sha256(n::text::bytea) FROM generate_series(3, $3::int) n`,
     [organisationId, personId, MOST_APP_PASSWORDS],
   )
-  const codes = await Promise.all(Array.from({ length: 5 }, () => codeOf(make(session))))
+  // The audit of the organisation is held up until all of them are under way.
+  const made = await fresh.db.transaction(async (sql) => {
+    await appendAudit(sql, { organisationId, actor: 'cli:test', action: 'applied', subject: 'x' })
+    const all = Array.from({ length: 5 }, () => codeOf(make(session)))
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+    // By another connection: a transaction sees one picture of what goes on.
+    await expect.poll(async () => (await fresh.db.query(waiting)).length, { timeout: 20_000 }).toBe(all.length)
+    return { all }
+  })
+  const codes = await Promise.all(made.all)
   expect(codes.filter((code) => code === 'good')).toHaveLength(2)
   expect(codes.filter((code) => code === 'too-many-app-passwords')).toHaveLength(3)
   expect(await access.appPasswords.list(key('alice'))).toHaveLength(MOST_APP_PASSWORDS)

@@ -70,21 +70,20 @@ test('an operator, a stranger, one without a password and a wrong password are a
 })
 
 test('they take about one time', async () => {
-  const median = async (name: string, password: string, net: number): Promise<number> => {
-    const times: number[] = []
-    for (let i = 0; i < 5; i++) {
+  // In turn and the fastest of each: what else the machine does falls on all of them.
+  const cases = [
+    ['boss', PASSWORD],
+    ['nobody@corp.test', PASSWORD],
+    ['alice@corp.test', 'not it'],
+  ] as const
+  const fastest = cases.map(() => Infinity)
+  for (let round = 0; round < 5; round++)
+    for (const [at, [name, password]] of cases.entries()) {
       const started = performance.now()
-      await codeOf(prove(name, password, `203.0.${net}.${i}`))
-      times.push(performance.now() - started)
+      await codeOf(prove(name, password, `203.0.${at}.${round}`))
+      fastest[at] = Math.min(fastest[at]!, performance.now() - started)
     }
-    return times.sort((a, b) => a - b)[2]!
-  }
-  const medians = [
-    await median('boss', PASSWORD, 1),
-    await median('nobody@corp.test', PASSWORD, 2),
-    await median('alice@corp.test', 'not it', 3),
-  ]
-  expect(Math.min(...medians)).toBeGreaterThan(Math.max(...medians) / 4)
+  expect(Math.min(...fastest)).toBeGreaterThan(Math.max(...fastest) / 4)
 })
 
 test('a password that must be changed first is refused in words, a wrong one in its stead is only wrong', async () => {
