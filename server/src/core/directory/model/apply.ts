@@ -374,7 +374,11 @@ function comparePeople(current: Current, desired: Desired) {
     return lists
   }
   const whole = ({ people, addresses, delegations }: Pick<Current, 'people' | 'addresses' | 'delegations'>) => {
-    const own = listOf(addresses, ({ display, primary }) => `${display}${primary ? ' (primary)' : ''}`)
+    const own = listOf(
+      addresses,
+      ({ display, primary, fromSource }) =>
+        `${display}${primary ? ' (primary)' : ''}${fromSource ? ' (from a directory)' : ''}`,
+    )
     const others = listOf(delegations, ({ display, kind }) => `${wordOf(DelegationKind, kind)} ${display}`)
     return people.map((row) => ({
       ...row,
