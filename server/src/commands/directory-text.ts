@@ -55,7 +55,10 @@ function itemsText({ items, counts }: RunReport): string[] {
 
 function problemsText({ problems, counts }: RunReport): string[] {
   if (problems.length === 0) return []
-  const lines = problems.map(({ row, text, remedy }) => `  ${row === null ? '' : `row ${row}: `}${text}. ${remedy}`)
+  const lines = problems.map(
+    ({ row, text, remedy }) =>
+      `  ${row === null ? '' : `row ${row}: `}${text}${text.endsWith('?') ? '' : '.'} ${remedy}`,
+  )
   const more = counts.problems - problems.length
   return [
     '',

@@ -21,6 +21,7 @@ import type { Current, Desired } from './desired.ts'
 import { auditItems } from './audit-items.ts'
 import { desiredOf } from './desired.ts'
 import type { PlanItem } from './diff.ts'
+import { planSources } from './declared-sources.ts'
 import { changedFields, compare } from './diff.ts'
 import type { DnsRecord } from './dns-record.ts'
 import { policyRecord } from './own-policy.ts'
@@ -192,6 +193,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (removals) items.push(...removals.items)
   const quiet = await quietPlan(sql, deps, current, desired, work)
   items.push(...quiet.items)
+  const peopleLists = await planSources(sql, deps.clock, organisationId, work.organisation.directorySources)
+  items.push(...peopleLists.items)
   work.result.items.push(...items)
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
@@ -231,6 +234,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
   await quiet.carryOut()
+  await peopleLists.carryOut()
   await deps.placeWaiting(sql, organisationId)
   const about = { organisationId, subject: `organisation:${organisationId}`, actor: deps.actor }
   auditItems(work.audits, about, items, firstPasswords.length)

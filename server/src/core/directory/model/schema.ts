@@ -12,6 +12,7 @@ import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
+import { directorySourceSchema } from './declared-sources.ts'
 import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
 const text = (most: number) =>
@@ -257,6 +258,11 @@ export const organisationSchema = z.strictObject({
     .optional()
     .describe('Planned hours in which mail that comes in waits for their end; left out they stay.'),
   lists: z.array(listSchema).max(10_000).default([]),
+  directorySources: z
+    .array(directorySourceSchema)
+    .max(100)
+    .optional()
+    .describe('Where lists of people come from (holdfast directory), and their limits; left out they stay.'),
 })
 
 export const declarationSchema = z.strictObject({
