@@ -161,6 +161,7 @@ const bodies: Partial<Record<string, object>> = {
   pinRoute: { pin: null, reason: 'matrix', version: 999_999 },
   pinTarget: { pin: null, reason: 'matrix', version: 999_999 },
   answerRoute: { direction: 'away' },
+  confirmDirectoryRun: { digest: '0'.repeat(64) },
   forgetKnown: { address: 'nobody@matrix.test' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
@@ -174,6 +175,7 @@ const pathOf = (path: string): string =>
     .replace(':event', newId(0))
     .replace(':window', newId(0))
     .replace(':alarm', newId(0))
+    .replace(':run', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))
     .replace(':message', message)

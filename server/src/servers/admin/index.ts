@@ -8,6 +8,7 @@ import { mount } from './handler.ts'
 import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { boardHandlers } from './routes/board.ts'
+import { directoryHandlers } from './routes/directory.ts'
 import { diskHandlers } from './routes/disk.ts'
 import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
@@ -25,6 +26,7 @@ const handlers: Handlers<OperationId> = {
   ...noticeHandlers,
   ...quietHandlers,
   ...alarmHandlers,
+  ...directoryHandlers,
 }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {

@@ -3,6 +3,7 @@ import type { Operation } from './operation.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { boardOperations } from './board.ts'
+import { directoryOperations } from './directory.ts'
 import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
@@ -18,6 +19,7 @@ export const contract = {
   ...noticeOperations,
   ...quietOperations,
   ...alarmOperations,
+  ...directoryOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)
