@@ -28,7 +28,7 @@ export interface Judged {
 
 const MOST_ADDRESSES = 100
 const LOCAL = /^[^\s"(),:;<>@[\]\\]+$/u
-const UNSHOWN = /[\u0000-\u001f\u007f]/
+const UNSHOWN = /[\u0000-\u001f\u007f-\u009f]/
 
 const isStorable = (text: string): boolean => !UNSHOWN.test(text) && text.isWellFormed()
 

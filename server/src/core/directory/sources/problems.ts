@@ -28,15 +28,17 @@ export const problem = (row: number | null, code: ProblemCode, text: string): Li
   row,
   code,
   // What somebody else wrote may be long: a report is not.
-  text: text.length > 400 ? `${text.slice(0, 400)}…` : text,
+  text: text.length > 400 ? `${text.slice(0, 400).toWellFormed()}…` : text,
   remedy: remedies[code],
 })
 
 /** Words of others in a sentence: short, and nothing in them that a terminal obeys or a table cannot hold. */
-export function quoted(text: string): string {
-  const shown = text
+export function shown(text: string): string {
+  const clean = text
     .slice(0, 80)
     .toWellFormed()
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
-  return `"${shown}${text.length > 80 ? '…' : ''}"`
+  return text.length > 80 ? `${clean}…` : clean
 }
+
+export const quoted = (text: string): string => `"${shown(text)}"`

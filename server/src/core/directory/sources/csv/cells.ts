@@ -38,10 +38,12 @@ function parsed(text: string, separator: string): string[][] {
 
 /** `first`: the number of the first row of the text in its file. */
 export function cellsOf(text: string, separator: string, first: number): Row[] {
-  const rows = parsed(text, separator)
+  const all = parsed(text, separator)
+  // Also where most are empty: what comes behind them would be left out without a word.
+  if (all.length > MOST_ROWS + 1) throw new ListError(`The file has more than ${MOST_ROWS} rows.`)
+  const rows = all
     .map((cells, index) => ({ row: first + index, cells: cells.map((cell) => cell.trim()) }))
     .filter(({ cells }) => cells.some((cell) => cell !== ''))
-  if (rows.length > MOST_ROWS + 1) throw new ListError(`The file has more than ${MOST_ROWS} rows.`)
   const wide = rows.find(({ cells }) => cells.length > MOST_COLUMNS)
   if (wide) throw new ListError(`Row ${wide.row} has more than ${MOST_COLUMNS} columns.`)
   return rows

@@ -19,6 +19,12 @@ function encodingOf(bytes: Buffer): Encoding {
     new TextDecoder('utf-8', { fatal: true }).decode(bytes)
     return 'utf-8'
   } catch {
+    const loose = new TextDecoder('utf-8').decode(bytes)
+    const wrong = loose.match(/\ufffd/g)?.length ?? 0
+    const right = loose.match(/[^\u0000-\u007f\ufffd]/gu)?.length ?? 0
+    // Read as Windows-1252 every name with an accent would change.
+    if (right >= wrong)
+      throw new ListError('The file is UTF-8, but broken in places; most likely it was cut off. Nothing of it is used.')
     return 'windows-1252'
   }
 }

@@ -1,6 +1,6 @@
 /** Which column is what, by headings in English, French and German as directories and staff systems write them. */
 import { ListError } from './decode.ts'
-import { quoted } from '../problems.ts'
+import { quoted, shown } from '../problems.ts'
 
 const headings = {
   id: 'id externalid employeeid employeenumber objectguid objectid guid entryuuid identifiant matricule personalnummer mitarbeiternummer',
@@ -46,7 +46,7 @@ export function columnsOf(cells: readonly string[]): Columns {
   for (const [index, heading] of cells.entries()) {
     const field = fields.get(bare(heading))
     if (field === undefined) {
-      if (heading !== '') columns.unused.push(heading)
+      if (heading !== '') columns.unused.push(shown(heading))
       continue
     }
     const other = at.get(field)
@@ -55,7 +55,7 @@ export function columnsOf(cells: readonly string[]): Columns {
         `The columns ${quoted(cells[other]!)} and ${quoted(heading)} both say the same (${field}). Leave one of them out.`,
       )
     at.set(field, index)
-    columns.used.push({ heading, field })
+    columns.used.push({ heading: shown(heading), field })
   }
   if (!at.has('email'))
     throw new ListError(`No column has e-mail addresses: the first row must say what each column is, ${EXAMPLES}.`)

@@ -6,7 +6,7 @@ import { readCsv } from './read.ts'
 const read = (text: string, encoding: BufferEncoding = 'utf8') => readCsv(Buffer.from(text, encoding))
 const entries = (text: string) => read(text).list.entries
 const problems = (text: string) => read(text).list.problems.map(({ row, code }) => `${row} ${code}`)
-const whyNot = (text: string | Buffer): string => {
+const whyNot = (text: string | Uint8Array): string => {
   try {
     readCsv(Buffer.from(text))
   } catch (error) {
@@ -59,6 +59,15 @@ test('UTF-8 with and without its mark, UTF-16 and Windows-1252 are told apart', 
     encoding: 'windows-1252',
     list: { entries: [{ name: '€œ' }] },
   })
+})
+
+test('a file that is cut off within a letter is not taken for one of another encoding', () => {
+  const whole = Buffer.from('name,email\nJürgen Größe,j@x.test\nZoë')
+  expect(whyNot(whole.subarray(0, -1))).toMatch(/most likely it was cut off/)
+})
+
+test('what a terminal would obey is not shown', () => {
+  expect(read('name,email,\u001b[2J\u009b\nA,a@x.test,1').unused).toEqual(['\ufffd[2J\ufffd'])
 })
 
 test('what a row may say besides', () => {
@@ -115,6 +124,7 @@ test('a file that is broken as a whole is not used, and why is said', () => {
   expect(whyNot(Buffer.from([0x50, 0x4b, 3, 4, 0, 0]))).toMatch(/not text/)
   expect(whyNot(Buffer.alloc(33 * 1024 * 1024, 'a'))).toMatch(/larger than 32 MB/)
   expect(whyNot(`name,email\n${'a,b\n'.repeat(200_001)}`)).toMatch(/more than 200000 rows/)
+  expect(whyNot(`name,email\n${'\n'.repeat(200_001)}a,a@x.test`)).toMatch(/more than 200000 rows/)
   expect(whyNot(`name,email${',x'.repeat(300)}\n`)).toMatch(/more than 200 columns/)
 })
 
