@@ -7,6 +7,7 @@ CREATE TABLE address (
   domain_id uuid NOT NULL,
   is_primary boolean DEFAULT false NOT NULL,
   display text NOT NULL,
+  from_source boolean DEFAULT false NOT NULL,
   PRIMARY KEY (address),
   FOREIGN KEY (organisation_id, domain_id) REFERENCES domain(organisation_id, domain_id),
   FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id)
@@ -196,6 +197,38 @@ CREATE TABLE directory_generation (
   generation bigint DEFAULT 1 NOT NULL,
   PRIMARY KEY (singleton),
   CHECK (singleton)
+);
+
+CREATE TABLE directory_run (
+  organisation_id uuid NOT NULL,
+  run_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  state smallint NOT NULL,
+  started_by text NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  decided_by text,
+  decided_at timestamp with time zone,
+  digest text NOT NULL,
+  counts jsonb NOT NULL,
+  items jsonb NOT NULL,
+  problems jsonb NOT NULL,
+  why text NOT NULL,
+  list_packed bytea,
+  PRIMARY KEY (organisation_id, run_id),
+  FOREIGN KEY (organisation_id, source_id) REFERENCES directory_source(organisation_id, source_id) ON DELETE CASCADE
+);
+CREATE INDEX directory_run_source ON directory_run USING btree (organisation_id, source_id, run_id);
+
+CREATE TABLE directory_source (
+  organisation_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  name text NOT NULL,
+  kind smallint NOT NULL,
+  settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  UNIQUE (organisation_id, name),
+  PRIMARY KEY (organisation_id, source_id),
+  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
 );
 
 CREATE TABLE domain (
@@ -542,7 +575,6 @@ CREATE TABLE person (
   person_id uuid NOT NULL,
   name text NOT NULL,
   source smallint DEFAULT 1 NOT NULL,
-  source_key text COLLATE "C",
   upn text COLLATE "C",
   locale text DEFAULT 'en'::text NOT NULL,
   group_id uuid,
@@ -587,6 +619,22 @@ CREATE TABLE person_notice (
   tries integer DEFAULT 0 NOT NULL,
   again_at timestamp with time zone,
   PRIMARY KEY (organisation_id, outage_id, person_id)
+);
+
+CREATE TABLE person_source (
+  organisation_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  external_id text COLLATE "C" NOT NULL,
+  person_id uuid NOT NULL,
+  said jsonb NOT NULL,
+  linked_at timestamp with time zone NOT NULL,
+  seen_run_id uuid NOT NULL,
+  seen_at timestamp with time zone NOT NULL,
+  missing_since timestamp with time zone,
+  UNIQUE (organisation_id, person_id, source_id),
+  PRIMARY KEY (organisation_id, source_id, external_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE,
+  FOREIGN KEY (organisation_id, source_id) REFERENCES directory_source(organisation_id, source_id) ON DELETE CASCADE
 );
 
 CREATE TABLE placement (

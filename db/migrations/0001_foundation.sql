@@ -140,8 +140,8 @@ CREATE TABLE person (
   organisation_id  uuid     NOT NULL REFERENCES organisation,
   person_id        uuid     NOT NULL UNIQUE,
   name             text     NOT NULL,
-  source           smallint NOT NULL DEFAULT 1,       -- codes.ts PersonSource: manual, csv, ldap, scim, learned
-  source_key       text COLLATE "C",                  -- stable id at the source
+  -- codes.ts PersonSource: manual (by hand: no source removes or renames them), csv, ldap, scim, learned
+  source           smallint NOT NULL DEFAULT 1,
   upn              text COLLATE "C",                  -- folded
   locale           text     NOT NULL DEFAULT 'en',
   group_id         uuid,
@@ -170,11 +170,70 @@ CREATE TABLE address (
   domain_id        uuid     NOT NULL,
   is_primary       boolean  NOT NULL DEFAULT false,
   display          text     NOT NULL,                 -- as the admin wrote it
+  -- A directory source brought it and may take it away again; what was written by hand stays.
+  from_source      boolean  NOT NULL DEFAULT false,
   FOREIGN KEY (organisation_id, person_id) REFERENCES person,
   FOREIGN KEY (organisation_id, domain_id) REFERENCES domain
 );
 CREATE INDEX address_person ON address (organisation_id, person_id);
 CREATE UNIQUE INDEX address_primary ON address (organisation_id, person_id) WHERE is_primary;
+
+-- Where lists of people come from: core/directory/sources.
+CREATE TABLE directory_source (
+  organisation_id  uuid     NOT NULL REFERENCES organisation,
+  source_id        uuid     NOT NULL,
+  name             text     NOT NULL,
+  kind             smallint NOT NULL,                 -- codes.ts PersonSource: csv, ldap, scim
+  -- Most changes of one run without being asked, and the grace of who is missing: core/directory/sources/settings.ts
+  settings         jsonb    NOT NULL DEFAULT '{}',
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, source_id),
+  UNIQUE (organisation_id, name)
+);
+
+-- Which sources speak of a person, and what each said last. A person taken away whose mail is still here keeps the row:
+-- the same id coming back is the same person.
+CREATE TABLE person_source (
+  organisation_id  uuid     NOT NULL,
+  source_id        uuid     NOT NULL,
+  external_id      text COLLATE "C" NOT NULL,         -- stable id at the source
+  person_id        uuid     NOT NULL,
+  said             jsonb    NOT NULL,
+  linked_at        timestamptz NOT NULL,
+  seen_run_id      uuid     NOT NULL,
+  seen_at          timestamptz NOT NULL,
+  -- Since which run the source has not named them; the grace counts from it.
+  missing_since    timestamptz,
+  PRIMARY KEY (organisation_id, source_id, external_id),
+  UNIQUE (organisation_id, person_id, source_id),
+  FOREIGN KEY (organisation_id, source_id) REFERENCES directory_source ON DELETE CASCADE,
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
+);
+
+-- The report of a run; the newest of each source are kept.
+CREATE TABLE directory_run (
+  organisation_id  uuid     NOT NULL,
+  run_id           uuid     NOT NULL,
+  source_id        uuid     NOT NULL,
+  state            smallint NOT NULL,                 -- codes.ts DirectoryRunState: staged, asks, applied, refused, failed
+  started_by       text     NOT NULL,                 -- as in audit rows
+  started_at       timestamptz NOT NULL,
+  decided_by       text,
+  decided_at       timestamptz,
+  -- Of the plan: what is confirmed is what was shown.
+  digest           text     NOT NULL,
+  counts           jsonb    NOT NULL,
+  -- The first ones; the counts are of all.
+  items            jsonb    NOT NULL,
+  problems         jsonb    NOT NULL,
+  -- Why it asks, was refused or failed.
+  why              text     NOT NULL,
+  -- The list itself while somebody is asked, packed; gone when it is decided.
+  list_packed      bytea,
+  PRIMARY KEY (organisation_id, run_id),
+  FOREIGN KEY (organisation_id, source_id) REFERENCES directory_source ON DELETE CASCADE
+);
+CREATE INDEX directory_run_source ON directory_run (organisation_id, source_id, run_id);
 
 -- An address that stands for others: its mail goes on to each of `targets`. A person may have the address too; keep_copy
 -- says whether they get the mail themselves as well.

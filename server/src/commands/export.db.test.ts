@@ -22,6 +22,7 @@ import { insertBatch } from '../store/accept.ts'
 import { blobKey } from '../store/blobs/blob-store.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
 import { openBody } from '../store/bodies.ts'
+import { insertDirectory } from '../store/check-sample-directory.ts'
 import { dataTables } from '../store/dump.ts'
 import { epochAfter } from '../store/installation.ts'
 import type { Context } from './context.ts'
@@ -56,6 +57,7 @@ async function contextOf(fresh: FreshDatabase): Promise<Context> {
 async function fill(context: Context): Promise<void> {
   const { db } = context
   const org = await makeOrganisation(db, { people: ['alice'], domain: 'corp.test' })
+  await insertDirectory(db, org.organisationId, org.people['alice']!.personId, () => newId(Date.now()))
   await db.query(`UPDATE route SET secret_sealed = $1 WHERE route_id = $2`, [
     context.keys().seal('x', Buffer.from('s')),
     org.routeId,

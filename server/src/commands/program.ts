@@ -9,6 +9,7 @@ import { register as apply } from './apply.ts'
 import { register as check } from './check.ts'
 import { CommandError, exitCodes, showError } from './command.ts'
 import { register as demo } from './demo.ts'
+import { register as directory } from './directory.ts'
 import { register as doctor } from './doctor.ts'
 import { register as exportAll } from './export.ts'
 import { register as importAll } from './import.ts'
@@ -40,6 +41,7 @@ export function makeProgram(json: boolean): Command {
     check,
     doctor,
     admin,
+    directory,
     mode,
     notices,
     queue,

@@ -13,6 +13,9 @@ export const UnknownPolicy = { later: 1, park: 2 } as const
 export const ListPosting = { anyone: 1, members: 2, organisation: 3, named: 4 } as const
 export type ListPosting = Values<typeof ListPosting>
 export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } as const
+/** staged: the first list of a source waits for a look; asks: more would change than its limits allow */
+export const DirectoryRunState = { staged: 1, asks: 2, applied: 3, refused: 4, failed: 5 } as const
+export type DirectoryRunState = Values<typeof DirectoryRunState>
 export const KnownSource = { delivered: 1, callout: 2 } as const
 /** onBehalf: the header says who has sent it (Sender) */
 export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const

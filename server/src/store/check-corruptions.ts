@@ -6,6 +6,8 @@ import type { Sql } from '../platform/db/database.ts'
 import type { SqlInvariant } from './check.ts'
 import { alarmCorruptions } from './check-corruptions-alarms.ts'
 import { signInCorruptions } from './check-corruptions-sign-in.ts'
+import { ownContentCorruptions } from './check-corruptions-own-content.ts'
+import { directoryCorruptions } from './check-corruptions-directory.ts'
 
 export interface Corruption {
   expected: SqlInvariant | 'digest-big' | 'original-mended' | 'audit-chain' | 'partitions'
@@ -281,16 +283,7 @@ export const corruptions: readonly Corruption[] = [
     text: 'a folder counts its bytes wrongly',
     sql: 'UPDATE folder SET bytes = bytes - 1 WHERE folder_no = 1',
   },
-  {
-    expected: 'own-content',
-    text: 'bytes are counted that a person did not add',
-    sql: `INSERT INTO own_content SELECT organisation_id, person_id, current_date + 3, 100 FROM person LIMIT 1`,
-  },
-  {
-    expected: 'own-content',
-    text: 'what a person added is not counted',
-    sql: `UPDATE message SET direction = 4 WHERE message_id IN (SELECT message_id FROM copy WHERE expires_at > now() + interval '1 day')`,
-  },
+  ...ownContentCorruptions,
   {
     expected: 'folder-uidnext',
     text: 'the next UID is given already',
@@ -331,6 +324,7 @@ export const corruptions: readonly Corruption[] = [
     sql: 'UPDATE mailbox_trouble SET person_id = organisation_id',
   },
   ...alarmCorruptions,
+  ...directoryCorruptions,
   {
     expected: 'ledger-event',
     text: 'a ledger row of no return',

@@ -25,6 +25,7 @@ import { blobKey } from './blobs/blob-store.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { CHUNK_BYTES, insertBodyRow, insertChunk } from './bodies.ts'
 import { packSample, type SamplePack } from './check-sample-pack.ts'
+import { insertDirectory } from './check-sample-directory.ts'
 
 export interface Sample {
   organisationId: Id
@@ -214,6 +215,7 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
     [o, carol.personId, routeId],
   )
   await insertAlarms(sql, o, routeId, id)
+  await insertDirectory(sql, o, bob.personId, id)
 
   const rows: AcceptRow[] = []
   const deliveries: Id[] = []

@@ -7,6 +7,7 @@ import {
   AttemptOutcome,
   BodyStore,
   DeliveryState,
+  DirectoryRunState,
   Direction,
   Mode,
   OwedState,
@@ -14,6 +15,7 @@ import {
   PinTarget,
   UndoStatus,
   alarmKinds,
+  PersonSource,
 } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
@@ -171,6 +173,16 @@ const queries = {
     WHERE told < 0 OR (told > 0) <> (told_at IS NOT NULL)`,
   'alarm-letter': `SELECT l.organisation_id o, 'letter about alarm ' || l.alarm_id s, 'no such alarm, or it was never told' d FROM alarm_letter l
     LEFT JOIN alarm a USING (organisation_id, alarm_id) WHERE coalesce(a.told, 0) = 0`,
+  'person-source': `SELECT p.organisation_id o, 'person ' || p.person_id s, 'came from a directory source, and none knows them' d FROM person p
+    WHERE p.source IN (${PersonSource.csv}, ${PersonSource.ldap}, ${PersonSource.scim})
+      AND NOT EXISTS (SELECT FROM person_source l WHERE l.organisation_id = p.organisation_id AND l.person_id = p.person_id)`,
+  'address-source': `SELECT a.organisation_id o, 'address ' || a.address s, 'came from a directory source, and none speaks of it' d FROM address a
+    WHERE a.from_source AND NOT EXISTS (SELECT FROM person_source l WHERE l.organisation_id = a.organisation_id AND l.person_id = a.person_id
+      AND l.said->'addresses' ? a.address)`,
+  'run-list': `SELECT organisation_id o, 'directory run ' || run_id s, format('in state %s, its list is %s', state, CASE WHEN list_packed IS NULL THEN 'gone' ELSE 'there' END) d
+    FROM directory_run WHERE (state IN (${DirectoryRunState.staged}, ${DirectoryRunState.asks})) <> (list_packed IS NOT NULL)`,
+  'run-once': `SELECT organisation_id o, 'directory source ' || source_id s, count(*) || ' runs of it wait' d FROM directory_run
+    WHERE state IN (${DirectoryRunState.staged}, ${DirectoryRunState.asks}) GROUP BY organisation_id, source_id HAVING count(*) > 1`,
   'ledger-event': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'return ' || l.return_event_id || ' is missing or of another route' d FROM ledger l
     LEFT JOIN return_event e USING (organisation_id, return_event_id) WHERE l.return_event_id IS NOT NULL AND e.route_id IS DISTINCT FROM l.route_id`,
   'ledger-delivery': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'delivery ' || l.delivery_id || ' is missing or of another message' d FROM ledger l

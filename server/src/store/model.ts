@@ -77,6 +77,8 @@ export interface PersonModel extends ScopeColumns {
   disabled: boolean
   /** sealed, hex; null = none */
   privateAddress: string | null
+  /** codes.ts PersonSource */
+  source: number
 }
 export interface AddressModel {
   address: string
@@ -84,6 +86,8 @@ export interface AddressModel {
   personId: Id
   domainId: Id
   primary: boolean
+  /** a directory source brought it */
+  fromSource: boolean
 }
 
 /** What a person may write from beside the own addresses. */
@@ -138,14 +142,14 @@ export const readGroups = (sql: Sql, organisationId: Id): Promise<GroupModel[]> 
 export const readPeople = (sql: Sql, organisationId: Id): Promise<PersonModel[]> =>
   sql.query<PersonModel>(
     `SELECT person_id AS id, name, upn, locale, role, group_id AS "groupId", route_id AS "routeId", disabled_at IS NOT NULL AS disabled,
-       encode(private_sealed, 'hex') AS "privateAddress", ${SCOPES}
+       encode(private_sealed, 'hex') AS "privateAddress", source, ${SCOPES}
      FROM person WHERE organisation_id = $1 ORDER BY person_id`,
     [organisationId],
   )
 
 export const readAddresses = (sql: Sql, organisationId: Id): Promise<AddressModel[]> =>
   sql.query<AddressModel>(
-    `SELECT address, display, person_id AS "personId", domain_id AS "domainId", is_primary AS primary FROM address
+    `SELECT address, display, person_id AS "personId", domain_id AS "domainId", is_primary AS primary, from_source AS "fromSource" FROM address
      WHERE organisation_id = $1 ORDER BY is_primary DESC, address`,
     [organisationId],
   )
@@ -283,17 +287,17 @@ export async function writeGroups(sql: Sql, organisationId: Id, rows: readonly G
 
 export async function writePeople(sql: Sql, organisationId: Id, rows: readonly PersonModel[]): Promise<void> {
   const columns = `id uuid, name text, upn text, locale text, role smallint, "groupId" uuid, "routeId" uuid, disabled boolean,
-    "privateAddress" text, ${SCOPE_TYPES}`
+    "privateAddress" text, source smallint, ${SCOPE_TYPES}`
   // UPNs may change hands within one apply.
   await sql.query(
     'UPDATE person SET upn = NULL WHERE organisation_id = $1 AND upn IS NOT NULL AND person_id = ANY($2::uuid[])',
     [organisationId, uuidArray(rows.map((row) => row.id))],
   )
   await sql.query(
-    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, private_sealed, scope_filtering, scope_copy, scope_emergency)
-     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, decode("privateAddress", 'hex'), filtering, "rollingCopy", emergency ${recordset(columns)}
+    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, private_sealed, source, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, decode("privateAddress", 'hex'), source, filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn, locale = excluded.locale, role = excluded.role,
-       group_id = excluded.group_id, route_id = excluded.route_id, private_sealed = excluded.private_sealed,
+       group_id = excluded.group_id, route_id = excluded.route_id, private_sealed = excluded.private_sealed, source = excluded.source,
        disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END, ${SCOPE_SET}`,
     [organisationId, JSON.stringify(rows)],
   )
@@ -311,9 +315,9 @@ export async function writeAddresses(
     uuidArray(people),
   ])
   await sql.query(
-    `INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display)
-     SELECT $1, address, "personId", "domainId", "primary", display
-     ${recordset('address text, "personId" uuid, "domainId" uuid, "primary" boolean, display text')}`,
+    `INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display, from_source)
+     SELECT $1, address, "personId", "domainId", "primary", display, "fromSource"
+     ${recordset('address text, "personId" uuid, "domainId" uuid, "primary" boolean, display text, "fromSource" boolean')}`,
     [organisationId, JSON.stringify(rows)],
   )
 }

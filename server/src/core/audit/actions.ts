@@ -40,6 +40,8 @@ export const auditActions = [
   'person-changed',
   'person-removed',
   'applied',
+  'directory-applied',
+  'directory-refused',
   'list-member-paused',
   'list-member-resumed',
   'recipients-forgotten',

@@ -125,6 +125,16 @@ export const invariants: Record<InvariantName, Meaning> = {
   'alarm-times': { means: 'no alarm was acknowledged or over before it began', remedy: REPORT },
   'alarm-told': { means: 'an alarm that was told by mail says when last, and no other does', remedy: REPORT },
   'alarm-letter': { means: 'every letter about an alarm is of one that was told', remedy: REPORT },
+  'person-source': {
+    means: 'a person who came from a directory source is known to one',
+    remedy: 'Nobody would ever take them away: name them in a declaration (holdfast apply), and report it.',
+  },
+  'address-source': {
+    means: 'an address that a directory source brought is one that a source of its person speaks of',
+    remedy: 'Nobody would ever take it away: name it in a declaration (holdfast apply), and report it.',
+  },
+  'run-list': { means: 'a directory run has its list while it waits for an answer, and no longer', remedy: REPORT },
+  'run-once': { means: 'of a directory source one run waits for an answer', remedy: REPORT },
   'ledger-event': { means: 'ledger rows belong to a return of their route', remedy: REPORT },
   'ledger-delivery': { means: 'ledger rows name a delivery of their message', remedy: REPORT },
   'ledger-state': { means: 'what the ledger says is home is delivered', remedy: REPORT },

@@ -161,6 +161,7 @@ const bodies: Partial<Record<string, object>> = {
   pinRoute: { pin: null, reason: 'matrix', version: 999_999 },
   pinTarget: { pin: null, reason: 'matrix', version: 999_999 },
   answerRoute: { direction: 'away' },
+  confirmDirectoryRun: { digest: '0'.repeat(64) },
   forgetKnown: { address: 'nobody@matrix.test' },
   makeLetters: { people: [newId(0)] },
   resetPassword: { identity: 'calledBack' },
@@ -180,6 +181,7 @@ const pathOf = (path: string): string =>
     .replace(':person', newId(0))
     .replace(':session', '0'.repeat(24))
     .replace(':device', newId(0))
+    .replace(':run', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))
     .replace(':message', message)

@@ -9,6 +9,7 @@ import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { appPasswordHandlers } from './routes/app-passwords.ts'
 import { boardHandlers } from './routes/board.ts'
+import { directoryHandlers } from './routes/directory.ts'
 import { diskHandlers } from './routes/disk.ts'
 import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
@@ -31,6 +32,7 @@ const handlers: Handlers<OperationId> = {
   ...alarmHandlers,
   ...signInHelpHandlers,
   ...ownSessionHandlers,
+  ...directoryHandlers,
 }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {

@@ -5,6 +5,7 @@ import { systemClock } from '../../../platform/clock.ts'
 import { selfSigned } from '../../../platform/certificate.ts'
 import { silentLog } from '../../../platform/log.ts'
 import { keysFrom } from '../../../platform/keys.ts'
+import { PersonSource } from '../../../platform/codes.ts'
 import { newId } from '../../../platform/ids.ts'
 import { ownPolicy } from '../../../store/mta-sts.ts'
 import { allOutboundSources } from '../../../store/outbound-sources.ts'
@@ -14,8 +15,10 @@ import {
   ApplyError,
   applyDeclaration,
   checkDeclaration,
+  confirmRun,
   createDirectory,
   createRouteBook,
+  importList,
   privatePlace,
   trustOf,
 } from '../index.ts'
@@ -603,4 +606,59 @@ test('a private address: sealed, told by no plan, the same while it is the same,
   ])
   const audit = await fresh.db.query(`SELECT detail::text AS text FROM audit`)
   expect(JSON.stringify(audit)).not.toContain('home.example')
+})
+
+test('what a directory source brings stays the source’s: apply neither prunes it nor takes it for its own', async () => {
+  await apply(file())
+  const [org] = await fresh.db.query<{ id: string }>('SELECT organisation_id AS id FROM organisation WHERE slug = $1', [
+    `o${n}`,
+  ])
+  const sources = {
+    db: fresh.db,
+    clock: systemClock,
+    actor: 'cli:test',
+    placeWaiting: () => Promise.resolve(),
+  }
+  const entry = (externalId: string, ...locals: string[]) => ({
+    row: null,
+    externalId,
+    name: `From the list ${externalId}`,
+    addresses: locals.map((local) => `${local}@${d}`),
+    enabled: true,
+  })
+  const bring = (...entries: ReturnType<typeof entry>[]) =>
+    importList(
+      sources,
+      {
+        organisationId: org!.id,
+        source: { name: 'csv', kind: PersonSource.csv },
+        isUnasked: true,
+        isDryRun: false,
+      },
+      { entries, unusable: [], problems: [] },
+    )
+  const list = [entry('1', 'alice', 'al'), entry('2', 'carol')]
+  await confirmRun(sources, { organisationId: org!.id, runId: (await bring(...list)).id })
+  const addresses = async () =>
+    (
+      await fresh.db.query<{ text: string }>(
+        `SELECT split_part(address, '@', 1) || ' ' || name || CASE WHEN from_source THEN ' (list)' ELSE '' END AS text
+         FROM address JOIN person USING (organisation_id, person_id) WHERE organisation_id = $1 ORDER BY 1`,
+        [org!.id],
+      )
+    ).map(({ text }) => text)
+  const both = ['al alice (list)', 'alice alice', 'bob bob', 'carol From the list 2 (list)']
+  expect(await addresses()).toEqual(both)
+  expect(acts(await apply(file()))).toEqual([])
+  const alone = { people: [person('bob')] }
+  expect(acts(await apply(file(alone), { prune: true }))).toEqual(['keep person alice'])
+  expect(await addresses()).toEqual(both)
+  expect((await bring(...list)).why).toBe('nothing to change')
+
+  // Named in the file they are by hand, and the list does not rename or remove them any more.
+  const carol = { people: [person('carol')] }
+  expect(acts(await apply(file(carol)))).toEqual(['change person carol'])
+  expect(acts(await apply(file(carol)))).toEqual([])
+  expect((await bring(...list)).why).toBe('nothing to change')
+  expect(await addresses()).toEqual(['al alice (list)', 'alice alice', 'bob bob', 'carol carol'])
 })

@@ -22,6 +22,7 @@ import type { Current, Desired } from './desired.ts'
 import { auditItems } from './audit-items.ts'
 import { desiredOf } from './desired.ts'
 import type { PlanItem } from './diff.ts'
+import { planSources } from './declared-sources.ts'
 import { changedFields, compare } from './diff.ts'
 import type { DnsRecord } from './dns-record.ts'
 import { policyRecord } from './own-policy.ts'
@@ -196,6 +197,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (removals) items.push(...removals.items)
   const quiet = await quietPlan(sql, deps, current, desired, work)
   items.push(...quiet.items)
+  const peopleLists = await planSources(sql, deps.clock, organisationId, work.organisation.directorySources)
+  items.push(...peopleLists.items)
   work.result.items.push(...items)
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
@@ -236,6 +239,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
   await quiet.carryOut()
+  await peopleLists.carryOut()
   await deps.placeWaiting(sql, organisationId)
   const about = { organisationId, subject: `organisation:${organisationId}`, actor: deps.actor }
   auditItems(work.audits, about, items, firstPasswords.length)
@@ -379,7 +383,11 @@ function comparePeople(current: Current, desired: Desired) {
     return lists
   }
   const whole = ({ people, addresses, delegations }: Pick<Current, 'people' | 'addresses' | 'delegations'>) => {
-    const own = listOf(addresses, ({ display, primary }) => `${display}${primary ? ' (primary)' : ''}`)
+    const own = listOf(
+      addresses,
+      ({ display, primary, fromSource }) =>
+        `${display}${primary ? ' (primary)' : ''}${fromSource ? ' (from a directory)' : ''}`,
+    )
     const others = listOf(delegations, ({ display, kind }) => `${wordOf(DelegationKind, kind)} ${display}`)
     return people.map((row) => ({
       ...row,

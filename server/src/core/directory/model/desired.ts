@@ -2,7 +2,15 @@
  * What the tables are to hold for one declared organisation, given what they hold now: ids are kept where a name (for
  * people: an address) is known, and made where it is new. Nothing is written here.
  */
-import { DelegationKind, DomainKind, ListPosting, Role, RouteKind, UnknownPolicy } from '../../../platform/codes.ts'
+import {
+  DelegationKind,
+  DomainKind,
+  ListPosting,
+  PersonSource,
+  Role,
+  RouteKind,
+  UnknownPolicy,
+} from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import type {
@@ -298,6 +306,8 @@ function peopleOf(
         before.get(id)?.privateAddress ?? null,
         tools,
       ),
+      // Named here they are by hand from now on: no source renames or removes them.
+      source: PersonSource.manual,
       ...scopesOf(person.scopes),
     })
     for (const [index, address] of folded.entries())
@@ -307,7 +317,12 @@ function peopleOf(
         personId: id,
         domainId: domainIds.get(address.slice(address.lastIndexOf('@') + 1))!,
         primary: index === 0,
+        fromSource: false,
       })
   }
+  const named = new Set(addresses.map(({ address }) => address))
+  for (const row of current.addresses)
+    // What a source adds to a declared person is the source's to take away.
+    if (row.fromSource && byId.has(row.personId) && !named.has(row.address)) addresses.push({ ...row, primary: false })
   return { people, addresses, byId }
 }

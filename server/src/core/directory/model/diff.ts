@@ -5,7 +5,8 @@ export type Act = 'create' | 'change' | 'leave' | 'remove' | 'keep'
 
 export interface PlanItem {
   act: Act
-  thing: 'organisation' | 'route' | 'domain' | 'group' | 'person' | 'redirect' | 'list' | 'quiet time'
+  thing:
+    'organisation' | 'route' | 'domain' | 'group' | 'person' | 'redirect' | 'list' | 'quiet time' | 'directory source'
   name: string
   /** what changes, or why it is kept */
   detail: string

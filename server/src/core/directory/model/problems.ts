@@ -218,7 +218,9 @@ function* reach({ kind, settings, reachPasswords }: DeclaredOrganisation['routes
 }
 
 function* contradictions(organisation: DeclaredOrganisation, path: string): Generator<Problem> {
-  const unique = { route: uniqueness(), group: uniqueness() }
+  const unique = { route: uniqueness(), group: uniqueness(), source: uniqueness() }
+  for (const [i, { name }] of (organisation.directorySources ?? []).entries())
+    yield* unique.source(name, `${path}.directorySources.${i}.name`)
   for (const [i, route] of organisation.routes.entries()) {
     yield* unique.route(route.name, `${path}.routes.${i}.name`)
     if (route.kind !== 'mx' && route.settings.hosts.length === 0)

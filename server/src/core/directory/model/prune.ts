@@ -3,8 +3,10 @@
  * domains that still have addresses, routes that deliveries went through. People with mail here lose sign-in and
  * addresses; their mail stays until its retention ends.
  */
+import { PersonSource } from '../../../platform/codes.ts'
 import type { Sql } from '../../../platform/db/database.ts'
 import type { Id } from '../../../platform/ids.ts'
+import { linkedPeople } from '../../../store/directory-sources.ts'
 import * as store from '../../../store/model.ts'
 import * as standIns from '../../../store/stand-ins.ts'
 import type { Current, Desired } from './desired.ts'
@@ -30,7 +32,9 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
   const found: Removals = { items, people: [], groups: [], domains: [], routes: [], redirects: [], lists: [] }
   const addressed = new Set(current.addresses.map((row) => row.personId))
   // Removed before, kept for their mail: nothing left to do.
-  const people = missing(current.people, desired.people).filter((row) => !row.disabled || addressed.has(row.id))
+  const unnamed = missing(current.people, desired.people).filter((row) => !row.disabled || addressed.has(row.id))
+  const spokenOf = await linkedPeople(sql, organisationId)
+  const people = unnamed.filter((row) => !spokenOf.has(row.id))
   const mail = new Map(
     (
       await store.peopleWithMail(
@@ -40,7 +44,11 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
       )
     ).map((row) => [row.id, row]),
   )
-  const keptPeople = new Set<Id>()
+  const keptPeople = new Set<Id>(spokenOf)
+  // Their list says when they go. Of those that only a list knows the file cannot know anything: nothing is said of them.
+  for (const person of unnamed)
+    if (spokenOf.has(person.id) && person.source === PersonSource.manual)
+      items.push({ act: 'keep', thing: 'person', name: person.name, detail: 'a directory source speaks of them' })
   for (const person of people) {
     const has = mail.get(person.id)!
     if (has.owed) keptPeople.add(person.id)

@@ -81,6 +81,10 @@ const EXAMPLE = `organisations:
         members: [alice@harbour.example, bob@harbour.example, carol@elsewhere.example]
         posting: members
         pauseAfter: { bounces: 5, days: 30 }
+    directorySources:
+      - name: csv
+        removals: { most: 20, percent: 5 }
+        graceDays: 30
     quietTimes:
       - name: Patch night
         zone: Europe/Berlin

@@ -13,6 +13,7 @@ import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
 import { ldapShape } from '../sign-in-settings.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
+import { directorySourceSchema } from './declared-sources.ts'
 import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
 const text = (most: number) =>
@@ -275,6 +276,11 @@ export const organisationSchema = z.strictObject({
     .optional()
     .describe('Planned hours in which mail that comes in waits for their end; left out they stay.'),
   lists: z.array(listSchema).max(10_000).default([]),
+  directorySources: z
+    .array(directorySourceSchema)
+    .max(100)
+    .optional()
+    .describe('Where lists of people come from (holdfast directory), and their limits; left out they stay.'),
 })
 
 export const declarationSchema = z.strictObject({

@@ -4,6 +4,7 @@ import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { appPasswordOperations } from './app-passwords.ts'
 import { boardOperations } from './board.ts'
+import { directoryOperations } from './directory.ts'
 import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
@@ -24,6 +25,7 @@ export const contract = {
   ...alarmOperations,
   ...signInHelpOperations,
   ...ownSessionOperations,
+  ...directoryOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)

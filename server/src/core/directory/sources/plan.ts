@@ -1,0 +1,160 @@
+/**
+ * What a list would do to an organisation: pure, from what is and what the list says. Carrying a plan out and planning
+ * again finds nothing to do. Nobody is removed but after the grace, nobody by hand ever, and no name has two owners;
+ * what cannot be done is a problem with its row, and changes nothing for that row.
+ */
+import { createHash } from 'node:crypto'
+import type { Id } from '../../../platform/ids.ts'
+import { canonicalJson } from '../../audit/index.ts'
+import type { ListProblem, Said, SourceList } from './entry.ts'
+import { judge, type Candidate } from './judge.ts'
+import { isWhole, leavingNames, leaversOf, mentioned, type Leaver } from './leavers.ts'
+import { match, type Match } from './match.ts'
+import { isGone, linkOf, type Present } from './present.ts'
+import { leaverWrite, writeOf, type PersonWrite } from './changes.ts'
+import { overLimits, type OverLimit } from './settings.ts'
+
+export type ItemAct = 'create' | 'change' | 'disable' | 'missing' | 'unlink' | 'remove' | 'keep'
+
+export interface Item {
+  act: ItemAct
+  externalId: string
+  name: string
+  row: number | null
+  /** what changes, each as an admin reads it; why, for keep */
+  words: string[]
+}
+
+/** What the source says of whom: kept for everybody it names. */
+export interface LinkWrite {
+  externalId: string
+  /** null: of a person who is made, found by the id */
+  personId: Id | null
+  said: Said
+  /** of a new one: after all others of its person, for the first one leads */
+  linkedAt: number
+}
+
+export interface Counts {
+  /** rows of the list */
+  entries: number
+  creations: number
+  changes: number
+  removals: number
+  /** as they are */
+  same: number
+  /** would be removed, but for mail that is owed */
+  kept: number
+  problems: number
+  /** gone from the list, but there are rows that name nobody */
+  withheld: number
+}
+
+export interface Plan {
+  items: Item[]
+  counts: Counts
+  problems: ListProblem[]
+  over: OverLimit[]
+  /** nothing in the list can be used: never done unasked */
+  isEmpty: boolean
+  digest: string
+  people: PersonWrite[]
+  links: LinkWrite[]
+  /** ids of people it spoke of that the list names, also in rows that cannot be used */
+  seen: string[]
+  leavers: Leaver[]
+}
+
+const saidOf = ({ entry, addresses, upn }: Candidate): Said => ({
+  addresses: addresses.map(({ address }) => address),
+  name: entry.name,
+  upn: upn ?? null,
+  group: entry.group ?? null,
+  locale: entry.locale ?? null,
+  enabled: entry.enabled,
+})
+
+const leaverWords = ({ act, why, person }: Leaver, { settings }: Present): string[] => {
+  if (act === 'missing') return [`not in the list any more; removed after ${settings.graceDays} days of that`]
+  if (act === 'unlink') return ['not in the list any more; stays, because others speak of them']
+  return act === 'keep'
+    ? [why]
+    : [`gone from the list for ${settings.graceDays} days: ${person.addresses.map((a) => a.address).join(', ')}`]
+}
+
+export function planList(present: Present, list: SourceList): Plan {
+  const judged = judge(list.entries, present)
+  const unusable = [...list.unusable, ...judged.unusable]
+  const ids = judged.candidates.map(({ entry }) => entry.externalId)
+  const names = mentioned(present, ids, unusable)
+  const absent = leaversOf(present, names)
+  const leavers = isWhole(unusable) ? absent : []
+  const matched = match(judged.candidates, present, leavingNames(leavers))
+
+  const items: Item[] = []
+  const people: PersonWrite[] = []
+  for (const one of matched.matches) {
+    const write = writeOf(one, present, matched.before)
+    if (write === null) continue
+    people.push(write)
+    items.push(itemOf(one, write))
+  }
+  for (const leaver of leavers) {
+    const { act, person, link } = leaver
+    items.push({ act, externalId: link.externalId, name: person.name, row: null, words: leaverWords(leaver, present) })
+    if (act === 'unlink' && leaver.dropped.length > 0) people.push(leaverWrite(leaver))
+  }
+  const problems = [...list.problems, ...judged.problems, ...matched.problems]
+  const count = (...acts: ItemAct[]) => items.filter(({ act }) => acts.includes(act)).length
+  const counts: Counts = {
+    entries: list.entries.length + list.unusable.length,
+    creations: count('create'),
+    changes: count('change'),
+    removals: count('disable', 'missing', 'unlink', 'remove'),
+    same: matched.matches.length - count('create', 'change', 'disable'),
+    kept: count('keep'),
+    problems: problems.length,
+    withheld: absent.length - leavers.length,
+  }
+  const base = present.people.filter(
+    (person) => linkOf(person, present.sourceId)?.missingSince === null && !isGone(person),
+  ).length
+  return {
+    items,
+    counts,
+    problems,
+    over: overLimits(present.settings, counts, base),
+    isEmpty: matched.matches.length === 0,
+    digest: digestOf(items),
+    people,
+    links: matched.matches.map(({ candidate, person }) => ({
+      externalId: candidate.entry.externalId,
+      personId: person?.id ?? null,
+      said: saidOf(candidate),
+      linkedAt: Math.max(present.now, ...(person?.links ?? []).map((link) => link.linkedAt + 1)),
+    })),
+    seen: seenOf(present, names, matched.matches),
+    leavers,
+  }
+}
+
+function seenOf({ people, sourceId }: Present, names: ReadonlySet<string>, matches: readonly Match[]): string[] {
+  const seen = new Set(matches.map(({ candidate }) => candidate.entry.externalId))
+  for (const person of people) {
+    const link = linkOf(person, sourceId)
+    if (link && names.has(link.externalId)) seen.add(link.externalId)
+  }
+  return [...seen]
+}
+
+function itemOf({ candidate, person }: Match, write: PersonWrite): Item {
+  const { externalId, row } = candidate.entry
+  const act = person === null ? 'create' : write.isDisabled && !person.disabled ? 'disable' : 'change'
+  return { act, externalId, name: person?.name ?? write.name, row, words: write.words }
+}
+
+/** Rows may be in another order tomorrow: it is the same plan. */
+function digestOf(items: readonly Item[]): string {
+  const lines = items.map(({ act, externalId, name, words }) => canonicalJson({ act, externalId, name, words })).sort()
+  return createHash('sha256').update(lines.join('\n')).digest('hex')
+}

@@ -1,0 +1,25 @@
+/** Of directory sources: a person that one knows, a run that was done, and one that waits with its list. */
+import { DirectoryRunState, PersonSource } from '../platform/codes.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+
+export async function insertDirectory(sql: Sql, o: Id, personId: Id, id: () => Id): Promise<void> {
+  const [sourceId, done, waits] = [id(), id(), id()]
+  await sql.query(
+    `INSERT INTO directory_source (organisation_id, source_id, name, kind) VALUES ($1, $2, 'sample', ${PersonSource.csv})`,
+    [o, sourceId],
+  )
+  await sql.query(
+    `INSERT INTO directory_run (organisation_id, run_id, source_id, state, started_by, started_at, digest, counts, items, problems, why, list_packed)
+     VALUES ($1, $2, $4, ${DirectoryRunState.applied}, 'sample', now(), '', '{}', '[]', '[]', '', NULL),
+       ($1, $3, $4, ${DirectoryRunState.asks}, 'sample', now(), '', '{}', '[]', '[]', '', '\\x00')`,
+    [o, done, waits, sourceId],
+  )
+  await sql.query(`UPDATE person SET source = ${PersonSource.csv} WHERE person_id = $1`, [personId])
+  await sql.query('UPDATE address SET from_source = true WHERE organisation_id = $1 AND person_id = $2', [o, personId])
+  await sql.query(
+    `INSERT INTO person_source (organisation_id, source_id, external_id, person_id, said, linked_at, seen_run_id, seen_at)
+     SELECT $1, $2, 'sample', $3, jsonb_build_object('addresses', jsonb_agg(address)), now(), $4, now() FROM address WHERE person_id = $3`,
+    [o, sourceId, personId, done],
+  )
+}
