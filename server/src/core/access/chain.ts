@@ -49,9 +49,9 @@ export type Chain = (attempt: Attempt, isWelcome: (one: Found) => boolean) => Pr
 export function createChain(deps: {
   db: Sql
   log: Log
-  guard: Pick<Guard, 'attempt'>
+  guard: { attempt: Guard['attempt'] }
   prove: Prove
-  done(outcome: 'good' | 'failed'): void
+  done: (outcome: 'good' | 'failed') => void
 }): Chain {
   const { db, log, guard, prove, done } = deps
 
