@@ -1,6 +1,6 @@
-/** `holdfast admin address` and `holdfast admin lists`: what stands for what, and the members of whom something bounced. */
+/** `holdfast admin address` and `holdfast admin lists`: what stands for what, who is covered and why, and the members of whom something bounced. */
 import type { Command } from 'commander'
-import { createDirectory, foldAddress } from '../core/directory/index.ts'
+import { coverageOf, createDirectory, foldAddress, type Cover } from '../core/directory/index.ts'
 import { listsOf, resumeMember, type ListStanding } from '../core/lists/index.ts'
 import { ListPosting, wordOf } from '../platform/codes.ts'
 import { WireError } from '../platform/errors.ts'
@@ -38,6 +38,13 @@ async function resume(list: string, member: string, options: GlobalOptions & Org
   })
 }
 
+const scopeNames = { filtering: 'filtering', rollingCopy: 'rolling copy', emergency: 'emergency mailbox' } as const
+
+function covered({ scope, isOn, by, name }: Cover): string {
+  const why = by === 'nobody' ? 'it is no person here' : `the ${by}${by === 'person' ? '' : ` ${name}`} says so`
+  return `${scopeNames[scope]}: ${isOn ? 'yes' : 'no'} (${why})`
+}
+
 async function address(written: string, options: GlobalOptions): Promise<void> {
   await withContext(options, async ({ db, clock, log }) => {
     const directory = createDirectory({ db, clock, log })
@@ -46,10 +53,13 @@ async function address(written: string, options: GlobalOptions): Promise<void> {
       throw error
     })
     const { redirect, list } = found
-    const to = (redirect?.to ?? list?.members ?? [found]).map((one) => ({
-      address: one.address,
-      where: one.standing === 'outside' ? 'the world' : one.personId === null ? 'its mail system' : 'a person here',
-    }))
+    const to: { address: string; where: string; covered: Cover[] }[] = []
+    for (const one of redirect?.to ?? list?.members ?? [found])
+      to.push({
+        address: one.address,
+        where: one.standing === 'outside' ? 'the world' : one.personId === null ? 'its mail system' : 'a person here',
+        covered: await coverageOf(db, one),
+      })
     const kind = list ? `a list (${list.name})` : redirect ? 'a redirect' : 'nobody else'
     const unknown = (redirect ?? list)?.unknown ?? []
     const left = unknown.map((one) => `  ${one} (left out: nobody has this address)`)
@@ -65,7 +75,10 @@ async function address(written: string, options: GlobalOptions): Promise<void> {
       },
       [
         `${written} stands for ${kind}:`,
-        ...to.map((one) => `  ${one.address} (${one.where})`),
+        ...to.flatMap((one) => [
+          `  ${one.address} (${one.where})`,
+          ...one.covered.map((cover) => `    ${covered(cover)}`),
+        ]),
         ...left,
         ...paused,
       ].join('\n'),
@@ -74,7 +87,11 @@ async function address(written: string, options: GlobalOptions): Promise<void> {
 }
 
 export function addAddressCommands(admin: Command): void {
-  addCommand(admin, 'address', 'what an address here comes to: redirects and lists to the end')
+  addCommand(
+    admin,
+    'address',
+    'what an address here comes to: redirects and lists to the end, and who is covered, and why',
+  )
     .argument('<address>', 'an address of an own domain')
     .action((written: string, _options: GlobalOptions, command: Command) => address(written, command.optsWithGlobals()))
   withOrganisation(addCommand(admin, 'lists', 'lists, and the members of whom something bounced'))

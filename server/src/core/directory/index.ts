@@ -2,6 +2,7 @@
 export { createDirectory } from './directory.ts'
 export type { AcceptedRecipient, DirectoryDeps, LiveDirectory } from './directory.ts'
 export { foldAddress, foldDomain } from './fold.ts'
+export { coverageOf, type Cover } from './coverage.ts'
 export { inTheWorld } from './expand.ts'
 export { lookUp } from './lookup.ts'
 export { RefusedThere, Unverified } from './recipient.ts'
