@@ -455,11 +455,16 @@ CREATE TABLE node (
 CREATE TABLE one_time_link (
   token_hash bytea NOT NULL,
   purpose smallint NOT NULL,
+  organisation_id uuid,
+  person_id uuid,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   expires_at timestamp with time zone NOT NULL,
   used_at timestamp with time zone,
-  PRIMARY KEY (token_hash)
+  PRIMARY KEY (token_hash),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE,
+  CHECK (((purpose = 2) = (person_id IS NOT NULL)))
 );
+CREATE INDEX one_time_link_person ON one_time_link USING btree (person_id, created_at) WHERE (person_id IS NOT NULL);
 
 CREATE TABLE operator (
   operator_id uuid NOT NULL,

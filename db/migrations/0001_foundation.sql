@@ -392,14 +392,19 @@ CREATE TABLE emergency_code (
   FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
 );
 
--- One-time links (set-up of the first administrator); only the hash is stored.
+-- One-time links: set-up of the first administrator, and signing in by a private address. Only the hash is stored.
 CREATE TABLE one_time_link (
-  token_hash   bytea PRIMARY KEY,
-  purpose      smallint    NOT NULL,                  -- codes.ts LinkPurpose: setup
-  created_at   timestamptz NOT NULL DEFAULT now(),
-  expires_at   timestamptz NOT NULL,
-  used_at      timestamptz
+  token_hash       bytea PRIMARY KEY,
+  purpose          smallint    NOT NULL,              -- codes.ts LinkPurpose: setup, signIn
+  organisation_id  uuid,
+  person_id        uuid,                              -- whose, of signIn
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  expires_at       timestamptz NOT NULL,
+  used_at          timestamptz,
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE,
+  CHECK ((purpose = 2) = (person_id IS NOT NULL))
 );
+CREATE INDEX one_time_link_person ON one_time_link (person_id, created_at) WHERE person_id IS NOT NULL;
 
 -- ---------------------------------------------------------------- bytes
 -- One row (body) up to 256 KB, rows of 256 KB (body_chunk) above, the blob store above 8 MB. The id is a uuidv7, so

@@ -793,6 +793,7 @@ const api = {
       userAgent,
       isThis: at === 0,
     })),
+  'POST /session/link': () => undefined,
   'GET /organisations/o1/letters': () => ({ people: 214, withCodes: 190, used: 3 }),
   'POST /organisations/o1/letters': () => ({ letters: 1, pdf: 'JVBERi0xLjQK' }),
   'POST /organisations/o1/people/p1/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),

@@ -6,6 +6,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import { Home } from './scenes/home.tsx'
 import { MailScene } from './scenes/mail/mail-scene.tsx'
+import { LinkScene } from './scenes/sign-in/link-scene.tsx'
 import { PasswordScene } from './scenes/sign-in/password-scene.tsx'
 import { SetupScene } from './scenes/sign-in/setup-scene.tsx'
 import { Signed } from './scenes/sign-in/signed.tsx'
@@ -22,6 +23,7 @@ const some = <T extends object>(values: T) =>
 
 const root = createRootRoute({ notFoundComponent: NotFoundState, errorComponent: Crash })
 const setup = createRoute({ getParentRoute: () => root, path: '/setup', component: SetupScene })
+const link = createRoute({ getParentRoute: () => root, path: '/link', component: () => <LinkScene /> })
 const design = createRoute({
   getParentRoute: () => root,
   path: '/design',
@@ -144,6 +146,7 @@ const audit = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     setup,
+    link,
     design,
     signed.addChildren([
       home,

@@ -45,7 +45,13 @@ import {
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
-import { createPeopleNotices, type PeopleNotices } from '../core/notices/index.ts'
+import {
+  createPeopleNotices,
+  createSignInLinks,
+  type PeopleNotices,
+  type SignInLinks,
+  type SignInLinksDeps,
+} from '../core/notices/index.ts'
 import {
   createAccept,
   createBodyIntake,
@@ -105,6 +111,8 @@ export interface Core {
   sources: SourceBook
   quiet: QuietBook
   peopleNotices: PeopleNotices
+  /** to private addresses, for who does not know their password; `find`: whom a name means */
+  signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -334,6 +342,13 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
+    signInLinks: (find) =>
+      createSignInLinks({
+        ...{ db, clock, log, config, directory, routing, ownId, accept, find },
+        keys: base.keys,
+        publicUrl: config.publicUrl,
+        sign: createSignDkim({ sql: db, keys: base.keys, clock }),
+      }),
     continuity,
     accept,
     bodies,

@@ -31,6 +31,7 @@ export type LetterWish = { people: string[] }
 export type Letters = { letters: number; pdf: string }
 export type LinkStanding = { valid: boolean }
 export type LinkToken = { token: string }
+export type LinkWish = { name: string }
 export type ModePin = { target: "organisation" | "domain" | "group" | "person"; targetId: string; name: string | null; kind: "emergency" | "normal" | "hold"; reason: string; author: string; since: string; until: string | null; version: number }
 export type ModePinAfter = { pin: ModePin | null }
 export type ModePins = { pins: ModePin[]; targets: ({ target: "organisation" | "domain" | "group" | "person"; id: string; name: string })[] }

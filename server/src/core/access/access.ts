@@ -15,6 +15,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
 import { useCode } from '../../store/emergency-codes.ts'
+import { deleteOldLinks, useSignInLink } from '../../store/sign-in-links.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
 import { createAppPasswords, type AppPasswords } from './app-passwords.ts'
@@ -54,6 +55,8 @@ export interface Access {
   session(token: string | undefined): Promise<Session | null>
   ownSessions: OwnSessions
   signOut(token: string | undefined): Promise<void>
+  /** By a link that was sent to somebody's private address, once. Gives the cookie's value; a new password is chosen next. */
+  signInByLink(attempt: { token: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
   /** Gives a new cookie's value; every other session of the account ends, app passwords stay. */
   changePassword(change: { session: Session; current: string; next: string; visitor: Visitor }): Promise<string>
   /** By an admin or the command line; ends the account's sessions. App passwords stay, and wait where it must be changed. */
@@ -210,6 +213,20 @@ export function createAccess(deps: AccessDeps): Access {
     session: (token) => findSession(db, token),
     ownSessions: createOwnSessions({ db }),
     signOut: (token) => endSession(db, token),
+    signInByLink: ({ token, visitor, presented }) =>
+      db.transaction(async (sql) => {
+        const whose = await useSignInLink(sql, tokenHash(token))
+        if (!whose) throw new WireError('not-found', 'this link was used or has ended; ask for a new one')
+        const actor = `person:${whose.subjectId}`
+        await appendAudit(sql, {
+          organisationId: whose.organisationId,
+          actor,
+          action: 'signed-in',
+          subject: actor,
+          detail: { clientIp: visitor.clientIp, by: 'link to a private address' },
+        })
+        return beginSession(sql, { ...whose, choosesPassword: true }, visitor, presented)
+      }),
 
     async changePassword({ session, current, next, visitor }) {
       if (!session.choosesPassword) await verifyOwn(session, current, visitor)
@@ -295,8 +312,8 @@ export function createAccess(deps: AccessDeps): Access {
       sweep = clock.every(
         SWEEP_MS,
         () =>
-          void Promise.all([store.deleteEndedSessions(db), store.forgetOldPlaces(db)]).catch((error: unknown) =>
-            log.debug({ err: String(error) }, 'ended sessions not swept'),
+          void Promise.all([store.deleteEndedSessions(db), deleteOldLinks(db), store.forgetOldPlaces(db)]).catch(
+            (error: unknown) => log.debug({ err: String(error) }, 'ended sessions not swept'),
           ),
       )
     },

@@ -3,5 +3,6 @@
  * it is over. When: rules.ts; seen by watch.ts; sent by walk.ts in pages, each as mail.ts makes it, in the words of
  * words.ts; what admins do: acts.ts. docs/decisions/0022.
  */
+export { createSignInLinks, type SignInLinks, type SignInLinksDeps } from './sign-in-link.ts'
 export { createPeopleNotices, type PeopleNotices } from './notices.ts'
 export { MOST_OWN_TEXT, routeNotices, suppressNotices, tellPeople, type RouteNotices } from './acts.ts'

@@ -48,7 +48,22 @@ export function noticeId(outageId: Id, personId: Id, kind: NoticeKind, at: Date)
   return `${firstIdAt(at.getTime()).slice(0, 14)}7${hex.slice(0, 3)}-8${hex.slice(3, 6)}-${hex.slice(6, 18)}`
 }
 
-export function createSendNotice(deps: NoticeMailDeps): SendNotice {
+export interface PrivateMail {
+  organisationId: Id
+  /** its name, which is the sender's */
+  organisation: string
+  outboundRouteId: Id | null
+  person: NoticePerson
+  /** made again, it is the same message */
+  messageId: Id
+  subject: string
+  lines: readonly string[]
+}
+
+/** Puts a mail to somebody's private address into the queue, once. Throws what is our own passing trouble. */
+export function createPrivateMail(
+  deps: Omit<NoticeMailDeps, 'publicUrl'>,
+): (mail: PrivateMail) => Promise<Unreachable | null> {
   const host = deps.config.hostname
 
   function privateAddressOf({ personId, privateSealed }: NoticePerson): string | null {
@@ -59,22 +74,12 @@ export function createSendNotice(deps: NoticeMailDeps): SendNotice {
     }
   }
 
-  async function bytesOf(
-    outage: WalkingOutage,
-    kind: NoticeKind,
-    { person, to, messageId, from }: { person: NoticePerson; to: string; messageId: Id; from: string },
-  ): Promise<{ bytes: Buffer; subject: string }> {
-    const { subject, lines } = noticeText(kind, person.locale, {
-      person: person.name,
-      organisation: outage.organisation,
-      address: person.address,
-      since: outage.beganAt.getTime(),
-      url: deps.publicUrl,
-      contact: noticeSettingsSchema.catch(noticeSettingsSchema.parse({})).parse(outage.notices).contact ?? null,
-      ownText: outage.ownText,
-    })
-    const bytes = await buildMessage({
-      from: [{ name: outage.organisation, email: from }],
+  const bytesOf = (
+    { organisation, person, messageId, subject, lines }: PrivateMail,
+    { to, from }: { to: string; from: string },
+  ): Promise<Buffer> =>
+    buildMessage({
+      from: [{ name: organisation, email: from }],
       to: [{ name: person.name, email: to }],
       ...{ sender: [], replyTo: [], cc: [], bcc: [], inReplyTo: [], references: [] },
       subject,
@@ -88,13 +93,9 @@ export function createSendNotice(deps: NoticeMailDeps): SendNotice {
       ],
       body: newPart('text/plain; charset=utf-8', { content: `${lines.join('\r\n')}\r\n` }),
     })
-    return { bytes, subject }
-  }
 
-  return async (outage, kind, person) => {
-    const { organisationId, outageId } = outage
-    const at = (kind === 'begun' ? outage.toldAt : outage.overAt) ?? outage.beganAt
-    const messageId = noticeId(outageId, person.personId, kind, at)
+  return async (mail) => {
+    const { organisationId, outboundRouteId, person, messageId, subject } = mail
     if (await messageExists(deps.db, organisationId, messageId)) return null
     const address = privateAddressOf(person)
     const folded = address === null ? null : foldAddress(address)
@@ -102,7 +103,6 @@ export function createSendNotice(deps: NoticeMailDeps): SendNotice {
     const domain = folded.slice(folded.lastIndexOf('@') + 1)
     // A domain that became the organisation's own since: what is sent there would wait with everything else.
     if ((await deps.directory.organisationOfDomain(domain))?.organisationId === organisationId) return 'inside'
-    const { outboundRouteId } = outage
     if (outboundRouteId === null) return 'no-way-out'
     const to = `${address.slice(0, address.lastIndexOf('@'))}@${domain}`
     const receivedAt = deps.clock.now()
@@ -111,13 +111,12 @@ export function createSendNotice(deps: NoticeMailDeps): SendNotice {
       [to],
     )
     if (routed.refused.length > 0) throw routed.refused[0]!.error
-    const about = { person, to, messageId }
     let from = `postmaster@${person.domain}`
-    let { bytes, subject } = await bytesOf(outage, kind, { ...about, from })
+    let bytes = await bytesOf(mail, { to, from })
     const signature = await deps.sign(organisationId, person.domain, () => signedParts(bytes))
     if (signature === null) {
       from = `mailer-daemon@${host}`
-      ;({ bytes, subject } = await bytesOf(outage, kind, { ...about, from }))
+      bytes = await bytesOf(mail, { to, from })
     }
     const smtputf8 = !/^[\x21-\x7e]+$/.test(to)
     await deps.accept.accept({
@@ -146,5 +145,24 @@ export function createSendNotice(deps: NoticeMailDeps): SendNotice {
       copies: routed.copies,
     })
     return null
+  }
+}
+
+export function createSendNotice(deps: NoticeMailDeps): SendNotice {
+  const send = createPrivateMail(deps)
+  return (outage, kind, person) => {
+    const { organisationId, organisation, outboundRouteId, outageId } = outage
+    const at = (kind === 'begun' ? outage.toldAt : outage.overAt) ?? outage.beganAt
+    const text = noticeText(kind, person.locale, {
+      person: person.name,
+      organisation,
+      address: person.address,
+      since: outage.beganAt.getTime(),
+      url: deps.publicUrl,
+      contact: noticeSettingsSchema.catch(noticeSettingsSchema.parse({})).parse(outage.notices).contact ?? null,
+      ownText: outage.ownText,
+    })
+    const messageId = noticeId(outageId, person.personId, kind, at)
+    return send({ organisationId, organisation, outboundRouteId, person, messageId, ...text })
   }
 }

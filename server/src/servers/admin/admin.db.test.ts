@@ -95,6 +95,7 @@ beforeAll(async () => {
       clock: systemClock,
       access,
       continuity,
+      signInLinks: { ask: () => undefined },
       disk: { isFull: () => false, fullInMs: () => null },
       version: '0.0.0',
       publicUrl: 'https://mail.test',

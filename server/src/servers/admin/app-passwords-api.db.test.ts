@@ -63,7 +63,7 @@ beforeAll(async () => {
   const disk = { isFull: () => false, fullInMs: () => null }
   http.register(
     adminRoutes({
-      ...{ db, clock: systemClock, access, continuity, disk },
+      ...{ db, clock: systemClock, access, continuity, disk, signInLinks: { ask: () => undefined } },
       version: '0',
       publicUrl: '',
       secure: false,

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Access, Session } from '../../core/access/index.ts'
 import type { Continuity } from '../../core/continuity/index.ts'
+import type { SignInLinks } from '../../core/notices/index.ts'
 import { organisations } from '../../core/trace/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
@@ -18,6 +19,7 @@ export interface AdminDeps {
   clock: Clock
   access: Access
   continuity: Pick<Continuity, 'overview' | 'returnNumbers' | 'pins' | 'reports'>
+  signInLinks: Pick<SignInLinks, 'ask'>
   disk: Pick<DiskGuard, 'isFull' | 'fullInMs'>
   version: string
   /** where people sign in; '' where it is not set */
@@ -27,7 +29,7 @@ export interface AdminDeps {
 }
 
 /** Open to everybody, and each asks the database or hashes. */
-const COSTLY = ['signIn', 'setUp', 'checkSetUp', 'reportReach']
+const COSTLY = ['askForLink', 'useLink', 'signIn', 'setUp', 'checkSetUp', 'reportReach']
 
 type Contract = typeof contract
 type BodyOf<O> = O extends { body: infer B } ? (B extends z.ZodType ? z.output<B> : undefined) : never

@@ -61,7 +61,13 @@ beforeAll(async () => {
   })
   http.register(
     adminRoutes({
-      ...{ ...deps, access, continuity, disk: { isFull: () => disk.full, fullInMs: () => disk.ms } },
+      ...{
+        ...deps,
+        access,
+        continuity,
+        signInLinks: { ask: () => undefined },
+        disk: { isFull: () => disk.full, fullInMs: () => disk.ms },
+      },
       ...{ version: '0', publicUrl: 'https://mail.test', secure: false },
     }),
   )

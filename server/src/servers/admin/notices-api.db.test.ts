@@ -51,7 +51,13 @@ beforeAll(async () => {
   })
   http.register(
     adminRoutes({
-      ...{ ...deps, access, continuity, disk: { isFull: () => false, fullInMs: () => null } },
+      ...{
+        ...deps,
+        access,
+        continuity,
+        signInLinks: { ask: () => undefined },
+        disk: { isFull: () => false, fullInMs: () => null },
+      },
       ...{ version: '0', publicUrl: 'https://mail.test', secure: false },
     }),
   )

@@ -13,6 +13,7 @@ import { errorText } from '../../lib/sentence.ts'
 import { Notice } from '../../ui/notice.tsx'
 import { CantReach } from './cant-reach.tsx'
 import { Door } from './door.tsx'
+import { Forgotten } from './forgotten.tsx'
 
 /** The picture on a letter brings the address along, behind the number sign: it is sent to nobody. */
 function nameFromLetter(): string {
@@ -90,6 +91,7 @@ export function SignInScene() {
           {t('signIn.submit')}
         </Button>
       </form>
+      <Forgotten name={name} />
       <CantReach name={name} />
     </Door>
   )

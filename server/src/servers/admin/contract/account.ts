@@ -66,6 +66,7 @@ const setUp = name(
   }),
 )
 const ownChange = name('OwnChange', z.strictObject({ locale: z.enum(locales) }))
+const linkWish = name('LinkWish', z.strictObject({ name: text(400) }))
 const linkToken = name('LinkToken', z.strictObject({ token: text(200) }))
 const linkStanding = name('LinkStanding', z.strictObject({ valid: z.boolean() }))
 
@@ -130,6 +131,25 @@ export const accountOperations = {
     summary: 'Whether a one-time link is still good',
     body: linkToken,
     answer: linkStanding,
+  }),
+  askForLink: operation({
+    ...base,
+    id: 'askForLink',
+    method: 'POST',
+    path: '/session/link',
+    ability: 'public',
+    summary: 'Send a link to sign in to a private address; the answer is the same whether there is one or not',
+    body: linkWish,
+  }),
+  useLink: operation({
+    ...base,
+    id: 'useLink',
+    method: 'POST',
+    path: '/session/link/use',
+    ability: 'public',
+    summary: 'Sign in by such a link; a new password is chosen next',
+    body: linkToken,
+    answer: account,
   }),
   changeMe: operation({
     ...base,

@@ -50,6 +50,8 @@ export const accountHandlers: Handlers<
   | 'changePassword'
   | 'setUp'
   | 'checkSetUp'
+  | 'askForLink'
+  | 'useLink'
   | 'changeMe'
   | 'readStanding'
   | 'readDeletions'
@@ -79,6 +81,16 @@ export const accountHandlers: Handlers<
     return begun(deps, token)
   },
   checkSetUp: async ({ deps, body }) => ({ valid: await deps.access.setupLinkValid(body.token) }),
+  async askForLink({ deps, body }) {
+    deps.signInLinks.ask(body.name)
+    return undefined
+  },
+  async useLink({ deps, request, reply, body }) {
+    const attempt = { token: body.token, visitor: visitorOf(request), presented: request.cookies[COOKIE] }
+    const token = await deps.access.signInByLink(attempt)
+    setSessionCookie(reply, token, deps.secure)
+    return begun(deps, token)
+  },
   async changeMe({ deps, session, body }) {
     await deps.access.setLocale(session, body.locale)
     return present(deps, { ...session, locale: body.locale })

@@ -1,0 +1,66 @@
+/** Table one_time_link, those by which a person signs in: sent to their private address, good once and not for long. */
+import { LinkPurpose } from '../platform/codes.ts'
+import type { Sql } from '../platform/db/database.ts'
+import type { Id } from '../platform/ids.ts'
+import type { NoticePerson } from './notices.ts'
+
+export interface LinkPerson extends NoticePerson {
+  organisationId: Id
+  organisation: string
+  outboundRouteId: Id | null
+  /** organisation.notices */
+  notices: unknown
+}
+
+/** Null: who has no private address, no address, or may not sign in. */
+export async function linkPerson(sql: Sql, personId: Id): Promise<LinkPerson | null> {
+  const rows = await sql.query<LinkPerson>(
+    `SELECT p.person_id AS "personId", p.name, p.locale, a.display AS address, d.name AS domain,
+       p.private_sealed AS "privateSealed", p.organisation_id AS "organisationId", o.name AS organisation,
+       o.outbound_route_id AS "outboundRouteId", o.notices
+     FROM person p JOIN organisation o USING (organisation_id)
+     JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary
+     JOIN domain d ON d.organisation_id = a.organisation_id AND d.domain_id = a.domain_id
+     WHERE p.person_id = $1 AND p.disabled_at IS NULL AND p.private_sealed IS NOT NULL`,
+    [personId],
+  )
+  return rows[0] ?? null
+}
+
+/** False where the person was given `most` within an hour already. */
+export async function insertSignInLink(
+  sql: Sql,
+  link: { tokenHash: Buffer; organisationId: Id; personId: Id; seconds: number; most: number },
+): Promise<boolean> {
+  const rows = await sql.query(
+    `INSERT INTO one_time_link (token_hash, purpose, organisation_id, person_id, expires_at)
+     SELECT $1, ${LinkPurpose.signIn}, $2, $3, now() + make_interval(secs => $4)
+     WHERE (SELECT count(*) FROM one_time_link WHERE person_id = $3 AND created_at > now() - interval '1 hour') < $5
+     RETURNING 1`,
+    [link.tokenHash, link.organisationId, link.personId, link.seconds, link.most],
+  )
+  return rows.length === 1
+}
+
+/** Uses it up, and the person's others with it: whose it was. Null for all but one caller. */
+export async function useSignInLink(
+  sql: Sql,
+  tokenHash: Buffer,
+): Promise<{ organisationId: Id; subjectId: Id } | null> {
+  const [used] = await sql.query<{ organisationId: Id; subjectId: Id }>(
+    `UPDATE one_time_link l SET used_at = now() FROM person p
+     WHERE l.token_hash = $1 AND l.purpose = ${LinkPurpose.signIn} AND l.used_at IS NULL AND l.expires_at > now()
+       AND p.organisation_id = l.organisation_id AND p.person_id = l.person_id AND p.disabled_at IS NULL
+     RETURNING l.organisation_id AS "organisationId", l.person_id AS "subjectId"`,
+    [tokenHash],
+  )
+  if (!used) return null
+  await sql.query('UPDATE one_time_link SET used_at = now() WHERE person_id = $1 AND used_at IS NULL', [used.subjectId])
+  return used
+}
+
+export async function deleteOldLinks(sql: Sql): Promise<void> {
+  await sql.query(
+    `DELETE FROM one_time_link WHERE purpose = ${LinkPurpose.signIn} AND expires_at < now() - interval '1 day'`,
+  )
+}
