@@ -82,16 +82,17 @@ test('one at a time, the oldest, as a trial', async () => {
   const { firstTry, tried, settle, end } = stage({ mode: Mode.emergency, pin: null })
   firstTry(org.routeId)
   firstTry(org.routeId)
-  await settle()
+  await expect.poll(() => tried).toHaveLength(1)
   firstTry(org.routeId)
   await settle()
   expect(tried).toEqual([{ ids: [first], isTrial: true }])
   end()
-  await settle()
-  firstTry(org.routeId)
-  await settle()
   // Alice's first is still leased here, so her second waits behind it.
-  expect(tried.slice(1)).toEqual([{ ids: [second], isTrial: true }])
+  const next = () => {
+    firstTry(org.routeId)
+    return tried.slice(1)
+  }
+  await expect.poll(next).toEqual([{ ids: [second], isTrial: true }])
 })
 
 test.each([
@@ -119,11 +120,13 @@ test('while they go well, the next; with a pace, one for each probe', async () =
   for (const name of ['alice', 'bob']) await owe(name)
   const paced = stage({ mode: Mode.emergency, pin: null }, true, { perSecond: 1 })
   paced.firstTry(org.routeId)
+  await expect.poll(() => paced.tried).toHaveLength(1)
   await paced.settle()
   expect(paced.tried).toHaveLength(1)
   await owe('carol')
   const { firstTry, tried, settle } = stage({ mode: Mode.emergency, pin: null }, true)
   firstTry(org.routeId)
+  await expect.poll(() => tried).toHaveLength(2)
   await settle()
   expect(tried).toHaveLength(2)
 })
