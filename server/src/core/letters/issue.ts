@@ -35,7 +35,11 @@ export async function issueLetters(
   if (people.length === 0) return 0
   const issued = people.map((person) => ({ person, codes: Array.from({ length: CODES_EACH }, newCode) }))
   const letters = issued.map(({ person, codes }) => ({ ...person, codes }))
-  await writeLetters(letters, open(), { url: wish.url.replace(/\/+$/, ''), madeAt: deps.clock.now() })
+  await writeLetters(letters, open(), {
+    url: wish.url.replace(/\/+$/, ''),
+    madeAt: deps.clock.now(),
+    pause: () => deps.clock.sleep(1),
+  })
   await deps.db.transaction(async (sql) => {
     await replaceCodes(
       sql,

@@ -25,6 +25,8 @@ export interface LetterOptions {
   url: string
   /** milliseconds */
   madeAt: number
+  /** between two letters, each of which keeps the process busy for some milliseconds: others get their turn */
+  pause: () => Promise<void>
 }
 
 const font = (name: string): string => createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
@@ -50,6 +52,7 @@ export async function writeLetters(letters: Iterable<Letter>, out: Writable, opt
   const written = pipeline(document, out)
   for (const letter of letters) {
     drawLetter(document, letter, options)
+    await options.pause()
     if (out.writableNeedDrain) await Promise.race([once(out, 'drain'), written])
   }
   document.end()
@@ -101,7 +104,13 @@ function drawQr(document: PDFKit.PDFDocument, text: string, left: number, top: n
   const modules = code.getModuleCount()
   const side = QR_SIDE / modules
   for (let row = 0; row < modules; row++)
-    for (let column = 0; column < modules; column++)
-      if (code.isDark(row, column)) document.rect(left + column * side, top + row * side, side + 0.1, side + 0.1)
+    for (let from = 0; from < modules; from++) {
+      if (!code.isDark(row, from)) continue
+      let to = from + 1
+      while (to < modules && code.isDark(row, to)) to++
+      // A hair more, so that no white line is left between two.
+      document.rect(left + from * side, top + row * side, (to - from) * side + 0.1, side + 0.1)
+      from = to
+    }
   document.fill('black')
 }

@@ -6,7 +6,7 @@ import { count, id, name, text, wordsOf } from './words.ts'
 
 const ofOrganisation = z.strictObject({ org: id })
 /** Above it letters are made on the command line, which writes a file. */
-export const LETTERS_AT_ONCE = 200
+export const LETTERS_AT_ONCE = 50
 
 const letterStanding = name(
   'LetterStanding',
