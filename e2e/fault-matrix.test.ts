@@ -110,7 +110,16 @@ describe.skipIf(skip)('every class before a real Postfix', () => {
   test('all is well before: mail goes through every proxy', async () => {
     await Promise.all(names.map((name) => send(name, 'before')))
     await until('all of it is home', async () => tally(await atHome(), claims).missing.length === 0, 30_000, 500)
-    await lookAtModes()
+    // One answer that came late, on a busy machine, is looked at twice: that is over with the next.
+    await until(
+      'all are normal',
+      async () => {
+        await lookAtModes()
+        return names.every((name) => modeOf(name) === 'normal')
+      },
+      30_000,
+      500,
+    ).catch(() => undefined)
     for (const name of names) expect(`${name} ${modeOf(name)}`).toBe(`${name} normal`)
   })
 
