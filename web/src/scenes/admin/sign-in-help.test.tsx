@@ -111,6 +111,8 @@ test('no password before it is said how it was made sure who asks; then once', a
 
 test('a letter is downloaded by who may, and not offered to others', async () => {
   const made = vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:letter')
+  // jsdom goes nowhere
+  vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue(undefined)
   await show()
   await click('Download the letter (PDF)')
   expect(acts()).toEqual([{ method: 'POST', path: LETTERS, body: { people: ['p1'] } }])
