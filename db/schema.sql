@@ -148,6 +148,7 @@ END)
 );
 CREATE INDEX credential_subject ON credential USING btree (subject_id, kind);
 CREATE UNIQUE INDEX credential_cached ON credential USING btree (subject_id) WHERE (kind = 2);
+CREATE UNIQUE INDEX credential_password ON credential USING btree (subject_id) WHERE (kind = 1);
 
 CREATE TABLE delegation (
   organisation_id uuid NOT NULL,

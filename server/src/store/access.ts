@@ -121,26 +121,37 @@ export interface NewCredential {
 
 /** Replaces the subject's password; when they last signed in stays known. */
 export async function replaceCredential(sql: Sql, credential: NewCredential): Promise<void> {
-  const [before] = await sql.query<{ lastUsedAt: Date | null }>(
-    `DELETE FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.password} RETURNING last_used_at AS "lastUsedAt"`,
-    [credential.subjectId],
-  )
   await sql.query(
-    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, must_change, last_used_at)
-     VALUES ($1, $2, $3, ${CredentialKind.password}, $4, $5, $6)`,
+    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, must_change)
+     VALUES ($1, $2, $3, ${CredentialKind.password}, $4, $5)
+     ON CONFLICT (subject_id) WHERE kind = ${CredentialKind.password}
+     DO UPDATE SET credential_id = excluded.credential_id, verifier = excluded.verifier, must_change = excluded.must_change,
+       created_at = now()`,
     [
       credential.credentialId,
       credential.organisationId,
       credential.subjectId,
       credential.verifier,
       credential.mustChange,
-      before?.lastUsedAt ?? null,
     ],
   )
 }
 
-export async function credentialUsed(sql: Sql, credentialId: Id): Promise<void> {
-  await sql.query('UPDATE credential SET last_used_at = now() WHERE credential_id = $1', [credentialId])
+/** Is it still the subject's? Nobody replaces it before this transaction ends. */
+export async function lockCredential(sql: Sql, subjectId: Id, credentialId: Id): Promise<boolean> {
+  const rows = await sql.query('SELECT FROM credential WHERE credential_id = $1 AND subject_id = $2 FOR UPDATE', [
+    credentialId,
+    subjectId,
+  ])
+  return rows.length === 1
+}
+
+/** False where it was replaced meanwhile: what it proved does not hold any more. */
+export async function credentialUsed(sql: Sql, credentialId: Id): Promise<boolean> {
+  const rows = await sql.query('UPDATE credential SET last_used_at = now() WHERE credential_id = $1 RETURNING 1', [
+    credentialId,
+  ])
+  return rows.length === 1
 }
 
 // ---------------------------------------------------------------- sessions
@@ -225,8 +236,10 @@ export async function touchSession(
   )
 }
 
-export async function deleteSession(sql: Sql, tokenHash: Buffer): Promise<void> {
-  await sql.query('DELETE FROM session WHERE token_hash = $1', [tokenHash])
+/** False where it has ended already. */
+export async function deleteSession(sql: Sql, tokenHash: Buffer): Promise<boolean> {
+  const rows = await sql.query('DELETE FROM session WHERE token_hash = $1 RETURNING 1', [tokenHash])
+  return rows.length === 1
 }
 
 export async function deleteSessionsOf(sql: Sql, subjectId: Id): Promise<number> {

@@ -5,7 +5,7 @@ export const signInCorruptions: readonly Corruption[] = [
   {
     expected: 'credential-subject',
     text: "nobody's password",
-    sql: 'UPDATE credential SET subject_id = organisation_id',
+    sql: 'DROP INDEX credential_password; UPDATE credential SET subject_id = organisation_id',
   },
   {
     expected: 'app-password-person',

@@ -10,12 +10,16 @@ export interface NewCode {
 
 /** The letters these codes stand on take the place of the people's earlier ones. */
 export async function replaceCodes(sql: Sql, codes: readonly NewCode[]): Promise<void> {
-  await sql.query('DELETE FROM emergency_code WHERE person_id = ANY ($1::uuid[])', [
-    [...new Set(codes.map(({ personId }) => personId))],
+  const people = [...new Set(codes.map(({ personId }) => personId))]
+  // Two letters made at once: one of them is the later one.
+  await sql.query('SELECT FROM person WHERE person_id = ANY ($1::uuid[]) ORDER BY person_id FOR NO KEY UPDATE', [
+    people,
   ])
+  await sql.query('DELETE FROM emergency_code WHERE person_id = ANY ($1::uuid[])', [people])
   await sql.query(
     `INSERT INTO emergency_code (organisation_id, person_id, code_hash)
-     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[])`,
+     SELECT c.* FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS c (organisation_id, person_id, code_hash)
+     JOIN person USING (organisation_id, person_id)`,
     [
       codes.map(({ organisationId }) => organisationId),
       codes.map(({ personId }) => personId),

@@ -64,3 +64,9 @@ export async function deleteOldLinks(sql: Sql): Promise<void> {
     `DELETE FROM one_time_link WHERE purpose = ${LinkPurpose.signIn} AND expires_at < now() - interval '1 day'`,
   )
 }
+
+/** A person's codes on paper and links that were not used: no longer good. */
+export async function endOtherWaysIn(sql: Sql, personId: Id): Promise<void> {
+  await sql.query('DELETE FROM emergency_code WHERE person_id = $1', [personId])
+  await sql.query('UPDATE one_time_link SET used_at = now() WHERE person_id = $1 AND used_at IS NULL', [personId])
+}

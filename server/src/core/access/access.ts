@@ -15,7 +15,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
 import { useCode } from '../../store/emergency-codes.ts'
-import { deleteOldLinks, useSignInLink } from '../../store/sign-in-links.ts'
+import { deleteOldLinks, endOtherWaysIn, useSignInLink } from '../../store/sign-in-links.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
 import { createAppPasswords, type AppPasswords } from './app-passwords.ts'
@@ -189,7 +189,8 @@ export function createAccess(deps: AccessDeps): Access {
         const byDirectory = found.by === 'directory' || found.by === 'remembered'
         const begun = { ...found, byDirectory, choosesPassword: code !== null }
         const token = await beginSession(sql, begun, visitor, presented)
-        if (!code && found.credentialId !== null) await store.credentialUsed(sql, found.credentialId)
+        if (!code && found.credentialId !== null && !(await store.credentialUsed(sql, found.credentialId)))
+          throw new WireError('sign-in-failed')
         await appendAudit(sql, {
           organisationId: found.organisationId ?? NIL_ID,
           actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
@@ -229,12 +230,15 @@ export function createAccess(deps: AccessDeps): Access {
       }),
 
     async changePassword({ session, current, next, visitor }) {
-      if (!session.choosesPassword) await verifyOwn(session, current, visitor)
+      const proved = session.choosesPassword ? null : await verifyOwn(session, current, visitor)
       checkPasswordRules(next, await ownWords(session))
       if (!session.choosesPassword && next === current)
         throw new WireError('bad-request', 'next: take another password than the current one')
       const verifier = await passwords.hash(next)
       return db.transaction(async (sql) => {
+        // Ended or reset while this one was on its way: whoever did that has the last word.
+        const holds = proved === null || (await store.lockCredential(sql, session.subjectId, proved))
+        if (!holds || !(await store.deleteSession(sql, session.tokenHash))) throw new WireError('signed-out')
         await store.replaceCredential(sql, newCredential(session, verifier, false))
         await store.deleteSessionsOf(sql, session.subjectId)
         await appendAudit(sql, {
@@ -250,6 +254,8 @@ export function createAccess(deps: AccessDeps): Access {
     async setPassword(sql, whose, password, how) {
       await store.replaceCredential(sql, newCredential(whose, await passwords.hash(password), how.mustChange))
       const ended = await store.deleteSessionsOf(sql, whose.subjectId)
+      // Somebody has lost something: codes and links that are about are in the same hands, perhaps.
+      if (how.mustChange) await endOtherWaysIn(sql, whose.subjectId)
       await appendAudit(sql, {
         organisationId: whose.organisationId ?? NIL_ID,
         actor: how.actor,

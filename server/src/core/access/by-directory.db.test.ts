@@ -205,9 +205,10 @@ test('who has signed in with the new one ends the old one', async () => {
 test.each<[Verdict, string, number]>([
   ['disabled', 'nonsense', 0],
   ['disabled', PASSWORD, 0],
-  ['not-found', PASSWORD, 0],
+  // So says a replica that is half restored, too.
+  ['not-found', PASSWORD, 1],
   ['not-found', 'nonsense', 1],
-  ['ambiguous', PASSWORD, 0],
+  ['ambiguous', PASSWORD, 1],
   ['must-change', PASSWORD, 0],
   // Anybody can lock somebody's account by guessing.
   ['locked', PASSWORD, 1],
@@ -413,3 +414,14 @@ async function passing(clock: FakeClock, until: Promise<unknown>): Promise<void>
   void until.then(() => done.abort())
   while (!done.signal.aborted) await clock.advance(100)
 }
+
+test('what was typed for nobody, and what has the form of our own secrets, is told to no directory', async () => {
+  await codeOf(prove('nobody', 'a secret of somebody'))
+  expect(asked.map((one) => JSON.stringify(one)).join()).not.toContain('a secret of somebody')
+  const before = asked.length
+  await codeOf(prove('alice', 'abcd-efgh-jkmn-pqrs-tuvw-xyza'))
+  await codeOf(signIn('alice', 'abcd-efgh-jkmn-pqrs'))
+  expect(asked).toHaveLength(before)
+  await codeOf(prove('alice', 'not it'))
+  expect(asked).toHaveLength(before + 1)
+})

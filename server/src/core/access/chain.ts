@@ -1,7 +1,7 @@
 /**
  * Who is it: the one whose name and password these are, after the same work and the same brakes for everybody. At the door of a
  * protocol an app password is looked for first, on the pages an emergency code, for strangers too; what is neither goes the way
- * of a password (prove.ts), whoever it is. So no directory ever sees a code or an app password that was right.
+ * of a password (prove.ts), whoever it is. No directory ever sees what has the form of a code or of an app password.
  */
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
@@ -10,7 +10,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Sql } from '../../platform/db/database.ts'
 import { candidatesByName, type Candidate } from '../../store/access.ts'
 import { codeIsGood } from '../../store/emergency-codes.ts'
-import { findAppPassword, type AppProtocolWord } from './app-passwords.ts'
+import { findAppPassword, lettersOf, type AppProtocolWord } from './app-passwords.ts'
 import { networkOf } from './delays.ts'
 import { codeOf, hashOfCode } from './emergency-codes.ts'
 import type { Guard, Origin } from './guard.ts'
@@ -83,7 +83,10 @@ export function createChain(deps: {
       const by = other.app ? 'app' : 'code'
       return { found: { subjectId, organisationId, credentialId, mustChange, by }, ...other }
     }
-    const proof = await prove(one, attempt.password, network)
+    // A code that was used, an app password that was revoked: a phone that goes on trying must not lock its owner's account in
+    // the directory, and none of them is anybody's business there.
+    const isOurs = lettersOf(attempt.password) !== null || codeOf(attempt.password) !== null
+    const proof = await prove(one && isOurs ? { ...one, ldapSealed: null } : one, attempt.password, network)
     return proof && { found: proof, app: null, code: null }
   }
 

@@ -10,6 +10,7 @@
  * A refusal costs the same work whoever the name means, or nobody: one hash, or two and a question at the directory where
  * the name's domain is of an organisation that has one.
  */
+import { randomBytes } from 'node:crypto'
 import type { LdapDirectory } from '../../clients/ldap/ask.ts'
 import type { Answer } from '../../clients/ldap/answer.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -60,7 +61,9 @@ export function createProve({ db, clock, log, passwords, directories, keys }: Pr
       log.warn({ organisationId: one.organisationId, reason }, 'the directory cannot be asked')
       return { verdict: 'unavailable', reason }
     }
-    const question = { name: one.directoryName, password: password.normalize('NFC'), network }
+    // Nobody of ours: the same steps, but what was typed is not told to a directory that may be somebody else's.
+    const typed = one.subjectId === null ? randomBytes(12).toString('hex') : password.normalize('NFC')
+    const question = { name: one.directoryName, password: typed, network }
     return directories.ask(one.organisationId!, directory, question)
   }
 
@@ -101,8 +104,10 @@ export function createProve({ db, clock, log, passwords, directories, keys }: Pr
     if (answer.verdict === 'good') return proof(one, await remember(one, password, network, isCached), 'directory')
     if (answer.verdict === 'unavailable')
       return isCached && one.cachedCounts ? proof(one, one.cachedId, 'remembered') : null
-    // An account is locked by whoever guesses at it: that says nothing about the password.
-    const isOver = answer.verdict === 'disabled' || (isCached && answer.verdict !== 'locked')
+    // An account is locked by whoever guesses at it, and an entry is not found by a replica that is half restored: that says
+    // nothing about the password.
+    const saysNothing = ['locked', 'not-found', 'ambiguous'].includes(answer.verdict)
+    const isOver = answer.verdict === 'disabled' || (isCached && !saysNothing)
     if (isOver && one.cachedId !== null) await forgetOneCached(db, one.cachedId)
     log.info(
       { organisationId: one.organisationId, subjectId: one.subjectId, verdict: answer.verdict },

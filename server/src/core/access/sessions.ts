@@ -30,6 +30,8 @@ export interface Session {
   /** signed in by an emergency code: the new password is chosen without the one before */
   choosesPassword: boolean
   csrf: string
+  /** of its token: it names the session, and signs nobody in */
+  tokenHash: Buffer
   /** for audit rows: 'person:<id>' or 'operator:<id>' */
   actor: string
 }
@@ -42,7 +44,7 @@ export interface Visitor {
 export const hashOfToken = (token: string): Buffer => createHash('sha256').update(token).digest()
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
-function present(row: SessionRow): Session {
+function present(row: SessionRow, tokenHash: Buffer): Session {
   const kind = row.isOperator ? 'operator' : 'person'
   const role: RoleWord = row.isOperator ? 'operator' : wordOf(Role, row.role)
   return {
@@ -57,6 +59,7 @@ function present(row: SessionRow): Session {
     mustChangePassword: row.mustChange || row.choosesPassword,
     choosesPassword: row.choosesPassword,
     csrf: row.csrf,
+    tokenHash,
     actor: `${kind}:${row.subjectId}`,
   }
 }
@@ -91,7 +94,7 @@ export async function findSession(db: Database, token: string | undefined): Prom
   const row = await sessionByToken(db, hash)
   if (!row) return null
   if (row.idle > TOUCH_AFTER_SECONDS) await touchSession(db, hash, IDLE_SECONDS, LONGEST_SECONDS)
-  return present(row)
+  return present(row, hash)
 }
 
 export async function endSession(sql: Sql, token: string | undefined): Promise<void> {

@@ -50,7 +50,8 @@ export function createVerifyPerson(deps: {
           : 'sign in on the web pages and choose one, then use it here',
       )
     await db.transaction(async (sql) => {
-      if (found.credentialId !== null) await store.credentialUsed(sql, found.credentialId)
+      if (found.credentialId !== null && !(await store.credentialUsed(sql, found.credentialId)) && !app)
+        throw new WireError('sign-in-failed')
       if (app) await appPasswordUsed(sql, app.id, placeText(origin.network))
       // Clients sign in each time they connect: what tells an admin something is from where they do it first.
       if (isNewPlace)

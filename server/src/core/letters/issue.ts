@@ -45,13 +45,17 @@ export async function issueLetters(
       sql,
       issued.flatMap(({ person, codes }) => codes.map((code) => rowOf(organisationId, person, code))),
     )
-    await appendAudit(sql, {
-      organisationId,
-      actor,
-      action: 'emergency-codes-made',
-      subject: people.length === 1 ? `person:${people[0]!.personId}` : `organisation:${organisationId}`,
-      detail: { letters: people.length },
-    })
+    // Whose codes were made stays known; of everybody's it is enough that they were everybody's.
+    const subjects =
+      personIds === null ? [`organisation:${organisationId}`] : people.map((one) => `person:${one.personId}`)
+    for (const subject of subjects)
+      await appendAudit(sql, {
+        organisationId,
+        actor,
+        action: 'emergency-codes-made',
+        subject,
+        detail: { letters: people.length },
+      })
   })
   return people.length
 }

@@ -148,3 +148,30 @@ test('a letter that could not be written leaves the earlier one good', async () 
   ).rejects.toThrow('ENOSPC')
   expect(await outcome(signIn('Alice', code!))).toBe('good')
 })
+
+test('a one-time password from somebody else ends the codes', async () => {
+  const whose = { subjectId: idOf('Bob'), organisationId: org.organisationId }
+  const [code] = await giveCodes('Bob')
+  await access.setPassword(fresh.db, whose, 'given by the help desk', { mustChange: true, actor: 'cli:test' })
+  expect(await outcome(signIn('Bob', code!))).toBe('sign-in-failed')
+})
+
+test('a change of password that a reset has overtaken changes nothing', async () => {
+  const whose = { subjectId: idOf('Alice'), organisationId: org.organisationId }
+  const [code] = await giveCodes('Alice')
+  const thief = (await access.session(await signIn('Alice', code!)))!
+  await access.setPassword(fresh.db, whose, 'given by the help desk', { mustChange: true, actor: 'cli:test' })
+  expect(await outcome(access.changePassword({ session: thief, current: '', next: NEW, visitor }))).toBe('signed-out')
+  expect(await outcome(signIn('Alice', 'given by the help desk'))).toBe('good')
+  const rows = await fresh.db.query('SELECT FROM credential WHERE subject_id = $1 AND kind = 1', [idOf('Alice')])
+  expect(rows).toHaveLength(1)
+})
+
+test('two resets at once leave one password', async () => {
+  const whose = { subjectId: idOf('Alice'), organisationId: org.organisationId }
+  const set = (password: string) =>
+    fresh.db.transaction((sql) => access.setPassword(sql, whose, password, { mustChange: true, actor: 'cli:test' }))
+  await Promise.all([set('first of two at once'), set('second of two at once')])
+  const rows = await fresh.db.query('SELECT FROM credential WHERE subject_id = $1 AND kind = 1', [idOf('Alice')])
+  expect(rows).toHaveLength(1)
+})

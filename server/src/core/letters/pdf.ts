@@ -50,6 +50,8 @@ export async function writeLetters(letters: Iterable<Letter>, out: Writable, opt
   document.registerFont('bold', font('DejaVuSans-Bold'))
   document.registerFont('mono', font('DejaVuSansMono-Bold'))
   const written = pipeline(document, out)
+  // Looked at in the end; until then nobody may.
+  written.catch(() => undefined)
   for (const letter of letters) {
     drawLetter(document, letter, options)
     await options.pause()
