@@ -361,8 +361,14 @@ test('whatever lists come: done again nothing changes, no name has two owners, n
         if (owed) present = { ...present, owed: new Map(present.people.map(({ id }) => [id, 'mail waits'])) }
         const plan = planList(present, listOf(entries))
         const next = carriedOut(present, plan, copies)
+        const acts = (one: typeof plan) => one.items.filter(({ act }) => act !== 'keep')
         const again = planList(next, listOf(entries))
-        expect(again.items.filter(({ act }) => act !== 'keep')).toEqual([])
+        // Who stays while their old id is let go (by hand, or another source has them) is known again, by the primary address,
+        // from the next run on.
+        if (plan.items.some(({ act }) => act === 'unlink')) {
+          expect(acts(again).every(({ act }) => act === 'change')).toBe(true)
+          expect(acts(planList(carriedOut(next, again, copies), listOf(entries)))).toEqual([])
+        } else expect(acts(again)).toEqual([])
         const names = next.people.flatMap(({ id, upn, addresses }) =>
           [...new Set([...addresses.map((one) => one.address), ...(upn ? [upn] : [])])].map(
             (name) => [name, id] as const,
