@@ -49,6 +49,15 @@ export async function forgetOneCached(sql: Sql, credentialId: Id): Promise<void>
   await sql.query(`DELETE FROM credential WHERE credential_id = $1 AND kind = ${CredentialKind.cached}`, [credentialId])
 }
 
+/** The directory closed the account: what is remembered goes, and whoever is in by its word is out. */
+export async function closedByDirectory(sql: Sql, subjectId: Id): Promise<void> {
+  await sql.query(
+    `WITH ended AS (DELETE FROM session WHERE subject_id = $1 AND by_directory)
+     DELETE FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.cached}`,
+    [subjectId],
+  )
+}
+
 /** The organisation has no directory any more. */
 export async function forgetCached(sql: Sql, organisationId: Id): Promise<void> {
   await sql.query(`DELETE FROM credential WHERE organisation_id = $1 AND kind = ${CredentialKind.cached}`, [

@@ -65,6 +65,17 @@ export function verdictOf(error: unknown): Verdict | null {
   }
 }
 
+/** One entry cannot be judged (a result code nobody knows); the server itself answers. */
+export class OddEntryError extends Error {
+  constructor(text: string, options: ErrorOptions) {
+    super(text, options)
+    this.name = 'OddEntryError'
+  }
+}
+
+/** It is the server that has trouble, whoever is asked for: busy and unavailable; without a code nothing was answered. */
+export const isServerTrouble = (error: unknown): boolean => [null, 51, 52].includes(resultOf(error))
+
 /** Referrals are not followed: whoever answers one elsewhere is nobody the administrator named. */
 export const wordsOf = (error: unknown): string =>
   resultOf(error) === Result.referral

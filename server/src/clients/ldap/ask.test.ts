@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { selfSigned } from '../../platform/certificate.ts'
 import { systemClock } from '../../platform/clock.ts'
+import { OddEntryError } from './answer.ts'
 import { askServer, tryServer } from './ask.ts'
 
 const { cert, key } = selfSigned(['127.0.0.1'], Date.now())
@@ -124,4 +125,11 @@ test('an error for an administrator holds no password', async () => {
     AbortSignal.timeout(3_000),
   )
   await expect(trial).rejects.toThrow('the search account cannot sign in: not you Code: 0x31')
+})
+
+test('one odd entry is told from a server in trouble', async () => {
+  answer = says([entry('cn=alice,dc=x'), done], () => [[0x61, result(80, 'this entry is broken')]])
+  await expect(ask()).rejects.toBeInstanceOf(OddEntryError)
+  answer = says([entry('cn=alice,dc=x'), done], () => [[0x61, result(51, 'busy')]])
+  await expect(ask()).rejects.not.toBeInstanceOf(OddEntryError)
 })

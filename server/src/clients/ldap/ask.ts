@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 import { Client } from 'ldapts'
 import { within, type Clock } from '../../platform/clock.ts'
-import { verdictOf, wordsOf, type Verdict } from './answer.ts'
+import { isServerTrouble, OddEntryError, verdictOf, wordsOf, type Verdict } from './answer.ts'
 import { dial, type LdapServer } from './dial.ts'
 import { fillFilter, partsOf } from './filter.ts'
 
@@ -130,7 +130,8 @@ export const askServer: AskServer = (clock, server, directory, { name, password 
         )
     } catch (error) {
       const verdict = verdictOf(error)
-      if (isOne && verdict === null) throw new Error(wordsOf(error), { cause: error })
+      if (isOne && verdict === null)
+        throw new (isServerTrouble(error) ? Error : OddEntryError)(wordsOf(error), { cause: error })
       if (isOne) return verdict!
     }
     return isOne ? 'good' : found.length > 1 ? 'ambiguous' : 'not-found'

@@ -219,6 +219,19 @@ test.each<[Verdict, string, number]>([
   expect(await cached()).toHaveLength(left)
 })
 
+test('an account that the directory closed: whoever is in by its word is out, nobody else is', async () => {
+  const [alice, bob] = [await signIn('alice'), await signIn('bob', 'of bob')]
+  await setOwn('alice', 'a password of her own')
+  const own = await signIn('alice', 'a password of her own')
+  says = () => 'wrong'
+  expect(await codeOf(prove('alice', 'nonsense'))).toBe('sign-in-failed')
+  says = () => 'disabled'
+  expect(await codeOf(prove('alice', 'nonsense'))).toBe('sign-in-failed')
+  expect(await access.session(alice)).toBeNull()
+  expect(await access.session(own)).toMatchObject({ subjectId: idOf('alice') })
+  expect(await access.session(bob)).toMatchObject({ subjectId: idOf('bob') })
+})
+
 test('too old is too old, and a good sign-in makes it young again', async () => {
   const age = (days: number) =>
     fresh.db.query(`UPDATE credential SET proved_at = now() - make_interval(days => $1) - interval '1 minute'`, [days])

@@ -1,7 +1,7 @@
 /** Directories that are slow, down, or back: who waits for how long, on the fake clock. */
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
-import type { Verdict } from '../../clients/ldap/answer.ts'
+import { OddEntryError, type Verdict } from '../../clients/ldap/answer.ts'
 import type { LdapServer } from '../../clients/ldap/dial.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createDirectories } from './directories.ts'
@@ -140,4 +140,15 @@ test('at the end nobody waits', async () => {
   directories.stop()
   expect(await ask()).toEqual({ verdict: 'unavailable', reason: 'shutting down' })
   expect(clock.pending()).toBe(0)
+})
+
+test('one entry that cannot be judged keeps nobody else from being asked', async () => {
+  const odd: Say = async (_, name) => {
+    if (name === 'odd') throw new OddEntryError('result 118', {})
+    return 'good'
+  }
+  const { ask, asked } = stage(odd, ['one', 'two'])
+  expect(await ask('odd')).toEqual({ verdict: 'unavailable', reason: 'result 118' })
+  expect(await ask()).toEqual({ verdict: 'good' })
+  expect(asked).toEqual(['one', 'one'])
 })

@@ -6,7 +6,7 @@
  * Failure: `unavailable`, never an exception.
  */
 import { setMaxListeners } from 'node:events'
-import type { Answer, Verdict } from '../../clients/ldap/answer.ts'
+import { OddEntryError, type Answer, type Verdict } from '../../clients/ldap/answer.ts'
 import { askServer, type AskServer, type LdapDirectory, type Question } from '../../clients/ldap/ask.ts'
 import type { LdapServer } from '../../clients/ldap/dial.ts'
 import { within, type Clock } from '../../platform/clock.ts'
@@ -137,6 +137,11 @@ export function createDirectories({ clock, log, ask = askServer, answered }: Dir
       } catch (error) {
         if (background.signal.aborted) return { verdict: 'unavailable', reason: 'shutting down' }
         reason = (error as Error).message
+        // The others can be asked all the same.
+        if (error instanceof OddEntryError) {
+          rests.delete(key)
+          return { verdict: 'unavailable', reason }
+        }
         failed(key, began, reason)
       }
     }

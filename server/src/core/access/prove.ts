@@ -20,7 +20,13 @@ import { newId, type Id } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
 import type { Log } from '../../platform/log.ts'
 import type { Candidate } from '../../store/access.ts'
-import { cachedOf, cachePassword, forgetOneCached, provedAgain } from '../../store/cached-passwords.ts'
+import {
+  cachedOf,
+  cachePassword,
+  closedByDirectory,
+  forgetOneCached,
+  provedAgain,
+} from '../../store/cached-passwords.ts'
 import { signInDirectory } from '../directory/index.ts'
 import type { Directories } from './directories.ts'
 import type { Passwords } from './passwords.ts'
@@ -107,8 +113,8 @@ export function createProve({ db, clock, log, passwords, directories, keys }: Pr
     // An account is locked by whoever guesses at it, and an entry is not found by a replica that is half restored: that says
     // nothing about the password.
     const saysNothing = ['locked', 'not-found', 'ambiguous'].includes(answer.verdict)
-    const isOver = answer.verdict === 'disabled' || (isCached && !saysNothing)
-    if (isOver && one.cachedId !== null) await forgetOneCached(db, one.cachedId)
+    if (answer.verdict === 'disabled' && one.subjectId !== null) await closedByDirectory(db, one.subjectId)
+    else if (isCached && !saysNothing && one.cachedId !== null) await forgetOneCached(db, one.cachedId)
     log.info(
       { organisationId: one.organisationId, subjectId: one.subjectId, verdict: answer.verdict },
       'refused by the directory',

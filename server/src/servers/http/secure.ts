@@ -69,6 +69,8 @@ export function createSecureListener(app: FastifyInstance, place: SecurePlace, l
         server.once('error', reject)
         server.listen({ host: place.host, port: place.port }, () => {
           server.off('error', reject)
+          // No file descriptors left, or the like: whoever is connected stays, and the next one may get in again.
+          server.on('error', (error) => log.error({ err: error }, 'the TLS listener of the pages has trouble'))
           resolve((server.address() as AddressInfo).port)
         })
       }),
