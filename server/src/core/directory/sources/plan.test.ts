@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { PersonSource } from '../../../platform/codes.ts'
+import { PersonSource, Role } from '../../../platform/codes.ts'
 import type { Entry, Mention, SourceList } from './entry.ts'
 import { planList, type Plan } from './plan.ts'
 import { linkOf, type Link, type PersonState, type Present } from './present.ts'
@@ -48,7 +48,7 @@ function carriedOut(present: Present, plan: Plan, copies = true): Present {
   for (const { isDisabled, words: _, externalId, ...write } of plan.people) {
     const id = write.id ?? `p-${present.sourceId}-${externalId}-${people.size}`
     if (write.id === null) made.set(externalId, id)
-    const before = people.get(id) ?? { source: PersonSource.csv, links: [] }
+    const before = people.get(id) ?? { source: PersonSource.csv, role: Role.person, links: [] }
     people.set(id, { ...before, ...write, id, disabled: isDisabled })
   }
   const update = (id: string, change: (links: Link[]) => Link[]) => {
@@ -90,6 +90,7 @@ const byHand = (id: string, address: string, more: Partial<PersonState> = {}): P
   id,
   name: `By hand ${id}`,
   source: PersonSource.manual,
+  role: Role.person,
   upn: null,
   locale: 'en',
   groupId: null,
@@ -291,8 +292,9 @@ test('who is in a row that cannot be used is not missing; where it could be anyb
   expect([acts(anybody), anybody.counts.withheld]).toEqual([[], 2])
 })
 
+const many = (n: number) => Array.from({ length: n }, (_, i) => entry(String(i), `a${i}@x.test`))
+
 test('more than the limits asks, and so does an empty list', () => {
-  const many = (n: number) => Array.from({ length: n }, (_, i) => entry(String(i), `a${i}@x.test`))
   const over = (present: Present, list: Entry[]) => planList(present, listOf(list)).over
   expect(over(empty, many(10))).toEqual([])
   expect(over(empty, many(11))).toEqual([{ what: 'creations', count: 11, allowed: 10 }])
@@ -395,4 +397,26 @@ test('whatever lists come: done again nothing changes, no name has two owners, n
     }),
     { numRuns: 1500 },
   )
+})
+
+test('many small runs take nobody more than one large one may', () => {
+  const hundred = after(empty, ...many(100))
+  const eighty = after(hundred, ...many(80))
+  const soon = { ...eighty, now: eighty.now + DAY / 24 }
+  expect(planList(soon, listOf(many(80))).over).toEqual([])
+  expect(planList(soon, listOf(many(79))).over).toEqual([{ what: 'removals', count: 21, allowed: 20 }])
+  expect(planList(later(eighty, 2), listOf(many(79))).over).toEqual([])
+})
+
+test('how an administrator signs in, or somebody by hand who had no name for it, changes only where it was asked', () => {
+  const present = {
+    ...empty,
+    people: [byHand('a', 'admin@x.test', { role: Role.admin }), byHand('p', 'plain@x.test')],
+  }
+  const delicate = (...entries: Entry[]) => planList(present, listOf(entries)).delicate
+  expect(delicate(entry('1', 'admin@x.test'))).toEqual(['By hand a'])
+  expect(delicate(entry('1', 'plain@x.test'))).toEqual([])
+  expect(delicate(entry('1', 'plain@x.test', { upn: 'mallory' }))).toEqual(['By hand p'])
+  const known = after(present, entry('1', 'admin@x.test'))
+  expect(planList(known, listOf([entry('1', 'admin@x.test')])).delicate).toEqual([])
 })

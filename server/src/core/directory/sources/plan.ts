@@ -10,9 +10,11 @@ import type { ListProblem, Said, SourceList } from './entry.ts'
 import { judge, type Candidate } from './judge.ts'
 import { isWhole, leavingNames, leaversOf, mentioned, type Leaver } from './leavers.ts'
 import { match, type Match } from './match.ts'
-import { isGone, linkOf, type Present } from './present.ts'
+import { hasOffice, isGone, linkOf, type Present } from './present.ts'
 import { leaverWrite, writeOf, type PersonWrite } from './changes.ts'
 import { overLimits, type OverLimit } from './settings.ts'
+
+const DAY_MS = 86_400_000
 
 export type ItemAct = 'create' | 'change' | 'disable' | 'missing' | 'unlink' | 'remove' | 'keep'
 
@@ -55,6 +57,8 @@ export interface Plan {
   counts: Counts
   problems: ListProblem[]
   over: OverLimit[]
+  /** whose sign-in it touches in a way that nobody should wake up to: never done unasked */
+  delicate: string[]
   /** nothing in the list can be used: never done unasked */
   isEmpty: boolean
   digest: string
@@ -93,10 +97,12 @@ export function planList(present: Present, list: SourceList): Plan {
 
   const items: Item[] = []
   const people: PersonWrite[] = []
+  const delicate: string[] = []
   for (const one of matched.matches) {
     const write = writeOf(one, present, matched.before)
     if (write === null) continue
     people.push(write)
+    if (isDelicate(one)) delicate.push(one.person!.name)
     items.push(itemOf(one, write))
   }
   for (const leaver of leavers) {
@@ -116,14 +122,17 @@ export function planList(present: Present, list: SourceList): Plan {
     problems: problems.length,
     withheld: absent.length - leavers.length,
   }
-  const base = present.people.filter(
-    (person) => linkOf(person, present.sourceId)?.missingSince === null && !isGone(person),
-  ).length
+  const { base, lately } = spokenOf(present)
   return {
     items,
     counts,
     problems,
-    over: overLimits(present.settings, counts, base),
+    over: overLimits(
+      present.settings,
+      { ...counts, removals: counts.removals && counts.removals + lately },
+      base + lately,
+    ),
+    delicate,
     isEmpty: matched.matches.length === 0,
     digest: digestOf(items),
     people,
@@ -136,6 +145,25 @@ export function planList(present: Present, list: SourceList): Plan {
     seen: seenOf(present, names, matched.matches),
     leavers,
   }
+}
+
+/**
+ * A directory says who somebody is; where anybody there may write their own line, a line with an administrator's address, or
+ * with a sign-in name for somebody who had none, would be the way into their account.
+ */
+const isDelicate = ({ person, isLed, upn }: Match): boolean =>
+  person !== null && (hasOffice(person) || (!isLed && upn !== undefined))
+
+/** Those it speaks of now, and those it stopped to speak of within a day: many small runs are not believed more than one. */
+function spokenOf({ people, sourceId, now }: Present): { base: number; lately: number } {
+  let [base, lately] = [0, 0]
+  for (const person of people) {
+    const link = linkOf(person, sourceId)
+    if (link === undefined || isGone(person)) continue
+    if (link.missingSince === null) base++
+    else if (link.missingSince > now - DAY_MS) lately++
+  }
+  return { base, lately }
 }
 
 function seenOf({ people, sourceId }: Present, names: ReadonlySet<string>, matches: readonly Match[]): string[] {

@@ -1,6 +1,6 @@
 /** What the planner knows of the organisation as it stands. */
 import type { Id } from '../../../platform/ids.ts'
-import { PersonSource } from '../../../platform/codes.ts'
+import { PersonSource, Role } from '../../../platform/codes.ts'
 import type { Said } from './entry.ts'
 import type { SourceSettings } from './settings.ts'
 
@@ -28,6 +28,8 @@ export interface PersonState {
   name: string
   /** codes.ts PersonSource */
   source: number
+  /** codes.ts Role */
+  role: number
   upn: string | null
   locale: string
   groupId: Id | null
@@ -54,6 +56,9 @@ export const linkOf = (person: PersonState, sourceId: Id): Link | undefined =>
   person.links.find((link) => link.sourceId === sourceId)
 
 export const isByHand = ({ source }: PersonState): boolean => source === PersonSource.manual
+
+/** Whoever signs in as them can do things to others. */
+export const hasOffice = ({ role }: PersonState): boolean => role !== Role.person
 
 /** Taken away before; what mail is left keeps the row. */
 export const isGone = (person: PersonState): boolean => person.disabled && person.addresses.length === 0

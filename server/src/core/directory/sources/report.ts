@@ -66,10 +66,19 @@ export function reportOf(
 /** Why a plan is not carried out unasked; null: it may be. */
 export function asksBecause(plan: Plan): string | null {
   if (plan.isEmpty) return 'nothing in the list can be used: nobody is changed by an empty list'
-  const names = { creations: 'people would be new', changes: 'people would change', removals: 'people would go' }
+  const names = {
+    creations: 'people would be new',
+    changes: 'people would change',
+    removals: 'people would go within a day',
+  }
   const parts = plan.over.map(
     ({ what, count, allowed }) => `${count} ${names[what]}, and ${allowed} may without a question`,
   )
+  if (plan.delicate.length > 0) {
+    const [first, second, third, ...more] = plan.delicate
+    const named = [first, second, third].filter((name) => name !== undefined).join(', ')
+    parts.push(`how ${named}${more.length > 0 ? ` and ${more.length} others` : ''} can sign in would change`)
+  }
   return parts.length === 0 ? null : parts.join('; ')
 }
 

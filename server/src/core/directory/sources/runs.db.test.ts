@@ -123,7 +123,7 @@ test('within the limits it is done unasked; above them it asks and changes nothi
   expect(await bring(listOf(a, b, entry('3', 'carol')), { isUnasked: true })).toMatchObject({ state: 'applied' })
   const before = await people()
   const asks = await bring(listOf(entry('4', 'dave')), { isUnasked: true })
-  expect(asks).toMatchObject({ state: 'asks', why: '3 people would go, and 1 may without a question' })
+  expect(asks).toMatchObject({ state: 'asks', why: '3 people would go within a day, and 1 may without a question' })
   expect(await people()).toEqual(before)
   const empty = await bring(listOf(), { isUnasked: true })
   expect(empty).toMatchObject({ state: 'asks', why: expect.stringContaining('empty list') as string })
@@ -135,6 +135,16 @@ test('within the limits it is done unasked; above them it asks and changes nothi
   })
   expect(await refuseRun(deps, about(empty.id))).toMatchObject({ state: 'refused', decidedBy: 'cli:test' })
   expect(await audited()).toEqual(['directory-applied', 'directory-applied', 'directory-refused'])
+})
+
+test('a line with the address of an administrator waits for a look', async () => {
+  await settled(entry('1', 'alice'))
+  await fresh.db.query("UPDATE person SET role = 4, source = 1 WHERE name = 'Name 1'")
+  const list = listOf({ ...entry('1', 'alice'), upn: 'mallory' })
+  expect(await bring(list, { isUnasked: true })).toMatchObject({
+    state: 'asks',
+    why: 'how Name 1 can sign in would change',
+  })
 })
 
 test('the limits are those of the source', async () => {
