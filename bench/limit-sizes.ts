@@ -4,6 +4,7 @@ import type { FairnessScene } from './scenes/fairness.ts'
 import type { FloodScene } from './scenes/flood.ts'
 import type { JudgingScene } from './scenes/judging.ts'
 import type { MemoryScene } from './scenes/memory.ts'
+import type { PeopleScene } from './scenes/people.ts'
 import type { OverloadScene } from './scenes/overload.ts'
 
 export interface LimitSizes {
@@ -14,6 +15,7 @@ export interface LimitSizes {
   memory: MemoryScene[]
   authentication: AuthenticationScene
   judging: JudgingScene
+  people: PeopleScene
 }
 
 const TEN = 10_240
@@ -62,6 +64,7 @@ export const limitSizes: Record<'smoke' | 'ordinary', LimitSizes> = {
     memory: memory(40 * MILLION, 4),
     authentication: { senders: 20, size: TEN, warmSeconds: 1, seconds: 2 },
     judging: { routes: 20, sensitivity: 'quick', seconds: 3 },
+    people: { people: 200, sessions: 4, each: 50, seconds: 1 },
   },
   ordinary: {
     rounds: 4,
@@ -71,5 +74,6 @@ export const limitSizes: Record<'smoke' | 'ordinary', LimitSizes> = {
     memory: memory(150 * MILLION, 4),
     authentication: { senders: 20, size: TEN, warmSeconds: 1, seconds: 4 },
     judging: { routes: 2000, sensitivity: 'balanced', seconds: 60 },
+    people: { people: 200_000, sessions: 20, each: 100, seconds: 10 },
   },
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- --fairness | --overload | --memory | --authentication`: what Holdfast does at its limits. Each gives
+ * `npm run bench -- --fairness | --overload | --memory | --authentication | --judging | --people`: what Holdfast does at its limits. Each gives
  * its figures, round by round; whoever is compared takes turns inside a round.
  */
 import { sleep } from '../e2e/peers/processes.ts'
@@ -11,6 +11,7 @@ import { floodOnce, type FloodFigures, type FloodScene } from './scenes/flood.ts
 import { judgingOnce, type JudgingScene } from './scenes/judging.ts'
 import { memoryOnce, type MemoryScene } from './scenes/memory.ts'
 import { overloadOnce, type OverloadScene } from './scenes/overload.ts'
+import { peopleOnce, type PeopleScene } from './scenes/people.ts'
 import { startHoldfast, type HoldfastSubject } from './subjects/holdfast.ts'
 import { createSink, type Sink } from './subjects/sink.ts'
 
@@ -105,4 +106,14 @@ export const runAuthentication = (scene: AuthenticationScene, rounds: number, no
 export async function runJudging(scene: JudgingScene, rounds: number, note: Note): Promise<void> {
   for (let round = 1; round <= rounds; round++)
     note('judging', `${scene.routes} routes`, round, await judgingOnce(scene))
+}
+
+export async function runPeople(scene: PeopleScene, rounds: number, note: Note): Promise<void> {
+  for (let round = 1; round <= rounds; round++) {
+    const { holdfast, postfix } = await peopleOnce(scene)
+    note('people', `${scene.people} people`, round, holdfast)
+    note('people', 'postfix', round, postfix)
+    for (const figure of ['anybodyPerSecond', 'fewPerSecond'] as const)
+      note('people', `by Postfix: ${figure}`, round, { ratio: holdfast[figure]! / postfix[figure]! })
+  }
 }

@@ -7,7 +7,7 @@ import { machine, runBench } from './bench.ts'
 import { compare } from './compare.ts'
 import { edgeSizes, edgeTable, runEdge } from './edge.ts'
 import { flat, flatSizes, flatTable } from './flat.ts'
-import { runAuthentication, runFairness, runJudging, runMemory, runOverload, type Note } from './limits.ts'
+import { runAuthentication, runFairness, runJudging, runMemory, runOverload, runPeople, type Note } from './limits.ts'
 import { limitSizes, type LimitSizes } from './limit-sizes.ts'
 import { spreadOf, type Cell } from './measure.ts'
 import { profile } from './profile.ts'
@@ -23,7 +23,7 @@ function write(result: object): string {
   return file
 }
 
-const limits = ['fairness', 'overload', 'memory', 'authentication', 'judging'] as const
+const limits = ['fairness', 'overload', 'memory', 'authentication', 'judging', 'people'] as const
 
 /** Prints each round, then the median and the spread of each figure. */
 async function runLimit(limit: (typeof limits)[number], sizes: LimitSizes, rounds: number): Promise<void> {
@@ -37,6 +37,7 @@ async function runLimit(limit: (typeof limits)[number], sizes: LimitSizes, round
   else if (limit === 'overload') await runOverload(sizes.overload, rounds, note)
   else if (limit === 'memory') await runMemory(sizes.memory, rounds, note)
   else if (limit === 'judging') await runJudging(sizes.judging, rounds, note)
+  else if (limit === 'people') await runPeople(sizes.people, rounds, note)
   else await runAuthentication(sizes.authentication, rounds, note)
   for (const subject of new Set(cells.map((cell) => cell.subject)))
     for (const name of Object.keys(cells.find((cell) => cell.subject === subject)!.figures)) {
@@ -67,6 +68,7 @@ export async function main(args: string[]): Promise<number> {
       'memory': { type: 'boolean' },
       'authentication': { type: 'boolean' },
       'judging': { type: 'boolean' },
+      'people': { type: 'boolean' },
       'edge': { type: 'boolean' },
     },
   })

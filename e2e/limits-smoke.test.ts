@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { limitSizes } from '../bench/limit-sizes.ts'
-import { runAuthentication, runFairness, runJudging, runMemory, runOverload } from '../bench/limits.ts'
+import { runAuthentication, runFairness, runJudging, runMemory, runOverload, runPeople } from '../bench/limits.ts'
 import type { Cell } from '../bench/measure.ts'
 import { missing } from './peers/needs.ts'
 
@@ -69,4 +69,20 @@ test('routes without mail are judged, and all that are dead are declared', async
   expect(figures.declaredSeconds).toBeLessThanOrEqual(120)
   expect(figures['well.probesPerSecond']).toBeGreaterThan(0)
   expect(figures['well.databaseCpuPerSecond']).toBeGreaterThan(0)
+})
+
+test.skipIf(skip)('two hundred people from a list, and who is known is answered', async () => {
+  const { note, of } = notebook()
+  await runPeople(sizes.people, 1, note)
+  const people = of('200 people')
+  for (const figure of [
+    'plannedSeconds',
+    'appliedSeconds',
+    'sameSeconds',
+    'changedSeconds',
+    'memoryMb',
+    'anybodyPerSecond',
+  ])
+    expect(people[figure], figure).toBeGreaterThan(0)
+  expect(of('postfix')['anybodyPerSecond']).toBeGreaterThan(0)
 })
