@@ -90,9 +90,9 @@ const back = async (
   (await deps.returnPaths.returned(address, envelope.from)) ?? ask(deps, address, envelope, isListed)
 
 function taken(deps: AdmissionDeps, envelope: MxEnvelope, recipient: Recipient): Recipient | Promise<Recipient> {
-  if (!recipient.list) takenByRoute(deps.routes, recipient, envelope)
-  else if (envelope.requireTls)
+  if (recipient.list && envelope.requireTls)
     throw new WireError('requiretls-not-offered', 'it is a list, whose members are anywhere')
+  takenByRoute(deps.routes, recipient, envelope)
   // An organisation's own system is not counted; a stranger at the same provider is.
   if (deps.rates && !deps.outbound.isOwn(envelope)) deps.rates.check(envelope, recipient)
   return recipient.list ? postedTo(deps, recipient, recipient.list, envelope) : recipient

@@ -56,6 +56,7 @@ describe('what came, before our 250', () => {
       ({ kind: id === 'out' ? RouteKind.mx : RouteKind.primary, offer: id === 'near' ? known : null }) as never,
   } as Pick<RouteBook, 'get'>
   const redirectTo = (...to: Recipient[]) => ({ ...there, redirect: { to } }) as unknown as Recipient
+  const listOf = (...members: Recipient[]) => ({ ...there, list: { members } }) as unknown as Recipient
   const answerTo = (to: Recipient[], what: typeof big): string => {
     try {
       takenByAny(both, to, what)
@@ -73,7 +74,11 @@ describe('what came, before our 250', () => {
     ['UTF-8 in its header, to a system never spoken to', [there], utf8, '4.3.2'],
     ['to a redirect to both', [redirectTo(here, there)], big, 'taken'],
     ['to a redirect to one', [redirectTo(here)], big, '5.3.4'],
-    ['to a list', [{ ...here, list: { members: [here] } } as unknown as Recipient], big, 'taken'],
+    ['to a list of people here', [listOf(here)], big, '5.3.4'],
+    ['to a list with somebody elsewhere', [listOf(here, out)], big, 'taken'],
+    ['to a list whose members were never spoken to', [listOf(there)], utf8, '4.3.2'],
+    ['to a list without members', [listOf()], big, 'taken'],
+    ['to a list and to somebody who takes it', [listOf(here), there], big, 'taken'],
     ['small and plain', [here], { size: 100, utf8Header: false }, 'taken'],
   ])('%s: %4$s', (_, to, what, result) => {
     expect(answerTo(to, what)).toBe(result)
@@ -145,6 +150,40 @@ test('an address that stands for several is refused where none of them takes it'
   expect(ask(['near'], international)).toBe('smtputf8-not-taken')
   expect(ask(['near', 'far'], international)).toBe('recipient-system-unknown')
   expect(ask(['near', 'far', 'out'], international)).toBe('taken')
+})
+
+test('a list is refused where none of its members takes it, in its own name and whoever posts', () => {
+  const offers: Record<string, object> = {
+    near: { kind: RouteKind.primary, offer: { size: 100_000, smtputf8: false }, settings: {} },
+    out: { kind: RouteKind.mx, offer: null, settings: {} },
+  }
+  const asked: string[] = []
+  const book = {
+    get: (id: string) => {
+      asked.push(id)
+      return offers[id] as never
+    },
+  }
+  const member = (address: string, routeId: string) => ({ ...recipient(address), routeId })
+  const many = Array.from({ length: 5_000 }, (_, n) => member(`m${n}@corp.test`, 'near'))
+  const ask = (members: Recipient[], change: Partial<MxEnvelope>, address = 'all@corp.test'): string => {
+    const list = { address, members }
+    try {
+      takenByRoute(book, { ...recipient(address), list } as unknown as Recipient, envelope(change))
+      return 'taken'
+    } catch (error) {
+      return (error as WireError).code
+    }
+  }
+  expect(ask(many, { declaredSize: 200_000 })).toBe('message-too-large')
+  // Of each way one is asked, not of each member.
+  expect(asked).toEqual(['near'])
+  expect(ask([...many, member('far@elsewhere.test', 'out')], { declaredSize: 200_000 })).toBe('taken')
+  const international = { smtputf8: true, from: 'ü@outside.test' }
+  expect(ask(many, international)).toBe('taken')
+  expect(ask(many, international, 'größe@corp.test')).toBe('smtputf8-not-taken')
+  expect(ask([member('ü@corp.test', 'near')], international)).toBe('smtputf8-not-taken')
+  expect(ask([member('ü@corp.test', 'near'), member('a@corp.test', 'near')], international)).toBe('taken')
 })
 
 describe('at the door', () => {

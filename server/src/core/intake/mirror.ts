@@ -28,6 +28,25 @@ const tooLarge = (size: number): WireError =>
   new WireError('message-too-large', `the recipient's mail system takes ${size} octets at most`)
 const isTooLarge = (octets: number, offered: number): boolean => offered > 0 && octets + ADDED_OCTETS > offered
 
+/** Where mail for an address ends, as far as its refusal goes. */
+type End = Pick<Recipient, 'routeId' | 'address'>
+
+/** By the list's members as they were found: so long they are the same ones. */
+const endsOfLists = new WeakMap<readonly Recipient[], readonly End[]>()
+
+/** Of thousands of members only the ways to them count, and on each whether one of them has an address beyond ASCII. */
+function endsOf({ list, redirect, ...own }: Recipient): readonly End[] {
+  if (!list) return redirect?.to ?? [own]
+  let ends = endsOfLists.get(list.members)
+  if (!ends) {
+    const distinct = new Map<string, End>()
+    for (const { routeId, address } of list.members)
+      distinct.set(`${isInternational(address)} ${routeId}`, { routeId, address })
+    endsOfLists.set(list.members, (ends = [...distinct.values()]))
+  }
+  return ends
+}
+
 /**
  * At the end of DATA: refused where none of its recipients' systems takes it, for its size or for UTF-8 in its header (RFC 6531
  * section 3.2). Where one of several does, the others' senders hear by a notice.
@@ -39,8 +58,7 @@ export function takenByAny(
 ): void {
   const refusals: WireError[] = []
   for (const recipient of recipients) {
-    const finals = recipient.list ? [] : (recipient.redirect?.to ?? [recipient])
-    const no = finals.map(({ routeId }) => {
+    const no = endsOf(recipient).map(({ routeId }) => {
       const route = routes.get(routeId)
       const offer = route?.offer
       if (offer && isTooLarge(size, offer.size)) return tooLarge(offer.size)
@@ -48,18 +66,20 @@ export function takenByAny(
         return new WireError('recipient-system-unknown', 'its header has UTF-8')
       return offer && utf8Header && !offer.smtputf8 ? new WireError('smtputf8-not-taken', 'its header has UTF-8') : null
     })
-    // A list's members may take it, and a way to the world that was never spoken to.
+    // A way to the world that was never spoken to may take it.
     if (no.length === 0 || no.includes(null)) return
     refusals.push(no[0]!)
   }
   if (refusals.length > 0) throw refusals[0]!
 }
 
-/** The recipient, or a WireError. Of several that an address stands for, one is not refused for another's sake. */
+/**
+ * The recipient, or a WireError. Of several that an address stands for, or of a list's members, one is not refused for another's
+ * sake. A posting goes on in the list's own name (RFC 5321 section 3.9.2).
+ */
 export function takenByRoute(routes: Pick<RouteBook, 'get'>, recipient: Recipient, envelope: MxEnvelope): Recipient {
-  const refusals = (recipient.redirect?.to ?? [recipient]).map(({ routeId, address }) =>
-    refusalOf(routes.get(routeId), address, envelope),
-  )
+  const sent = recipient.list ? { ...envelope, from: recipient.list.address } : envelope
+  const refusals = endsOf(recipient).map(({ routeId, address }) => refusalOf(routes.get(routeId), address, sent))
   if (refusals.length === 0 || refusals.includes(null)) return recipient
   // What may be taken in a minute is not refused for good.
   throw refusals.find((refusal) => refusal!.spec.smtp < 500) ?? refusals[0]!
