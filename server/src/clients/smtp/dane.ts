@@ -4,11 +4,11 @@
  * DANE-EE(3): the certificate or its key is named itself; neither its names nor its dates count (RFC 7672 section 3.1.1).
  * DANE-TA(2): it is signed, over certificates that the server shows, by one that is named, and is made out to the host. Here
  * the chain is walked by hand, for Node has no door to OpenSSL's verification after the handshake: signatures, dates, who may
- * sign (basicConstraints, keyUsage) and the use as a server are looked at; name constraints and path lengths are not, as a
- * domain chooses its trust anchor itself.
+ * sign (basicConstraints, keyUsage) and what for (path-constraints.ts), and the use as a server are looked at.
  */
 import { createHash, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import type { Tlsa } from '../../protocols/dns/message.ts'
+import { keepsConstraints } from './path-constraints.ts'
 
 const TA = 2
 const EE = 3
@@ -58,7 +58,7 @@ export function daneFault(
   let fault: DaneFault = 'not-trusted'
   for (const record of records.filter(({ usage }) => usage === TA)) {
     const path = pathTo(record, chain.slice(0, MOST_CHAIN))
-    if (!path) continue
+    if (!path || !keepsConstraints(path)) continue
     if (!path.every((one) => isInTime(one, now))) fault = fault === 'host-mismatch' ? fault : 'expired'
     else if (!names.some((name) => own.checkHost(name, { partialWildcards: false }) !== undefined))
       fault = 'host-mismatch'
