@@ -112,7 +112,9 @@ export function createListener(deps: ListenerDeps, kind: ListenerKind): MxListen
     secureContext: cachedSecureContext(deps.tls, log),
     byName: deps.named ? chooseByName(deps.named, log) : null,
   }
-  const gate = createProxyGate(config.proxies, clock, log)
+  const gate = createProxyGate(config.proxies, clock, log, (proxy, why) => {
+    context.refused({ ...nothingSaid, clientIp: proxy, reply: `closed without an answer: ${why}` })
+  })
   let server: Server | null = null
   let beat: Timer | null = null
   let stopping = false

@@ -9,6 +9,8 @@ import { createProxyGate } from './proxy-gate.ts'
 let mx: MxFixture
 let clock: FakeClock
 let said: string[]
+/** what the trace gets */
+let noted: string[]
 const log: Log = {
   debug: () => undefined,
   info: () => undefined,
@@ -18,8 +20,11 @@ const log: Log = {
 }
 const open = async (options?: MxFixtureOptions): Promise<MxFixture> => {
   said = []
+  noted = []
   clock = fakeClock()
-  return (mx = await mxFixture({ clock, log, ...options, smtp: { proxies: ['127.0.0.1'], ...options?.smtp } }))
+  const refused = ({ clientIp, during, reply }: { clientIp: string; during: string; reply: string }): void =>
+    void noted.push(`${clientIp} ${during} ${reply}`)
+  return (mx = await mxFixture({ clock, log, refused, ...options, smtp: { proxies: ['127.0.0.1'], ...options?.smtp } }))
 }
 afterEach(async () => {
   await mx.close()
@@ -95,7 +100,7 @@ describe('from a listed host', () => {
     expect((await first.reply()).code).toBe(220)
   })
 
-  test('a broken header, or none: closed without a word, with a line in the log', async () => {
+  test('a broken header, or none: closed without a word, with a line in the log and a note in the trace', async () => {
     for (const bytes of [
       'EHLO x\r\n',
       'PROXY TCP4 nonsense\r\n',
@@ -107,6 +112,9 @@ describe('from a listed host', () => {
       expect(await client.ended()).toEqual([])
       expect(client.transcript()).toBe('')
       expect(said).toEqual([expect.stringMatching(/^a broken PROXY header; the connection is closed \w+/)])
+      expect(noted).toEqual([
+        expect.stringMatching(/^127\.0\.0\.1 connect closed without an answer: a broken PROXY header: \w+/),
+      ])
       await mx.close()
     }
   })
@@ -121,6 +129,7 @@ describe('from a listed host', () => {
     await clock.advance(200)
     expect(await client.ended()).toEqual([])
     expect(said).toEqual([expect.stringContaining('no PROXY header within 5 seconds')])
+    expect(noted).toEqual(['127.0.0.1 connect closed without an answer: no PROXY header within 5 seconds'])
   })
 
   test('looks at the port say nothing: closed and reset before, within and behind the header', async () => {
@@ -137,7 +146,7 @@ describe('from a listed host', () => {
         socket.destroy()
       }
     await clock.advance(6_000)
-    expect(said).toEqual([])
+    expect([said, noted]).toEqual([[], []])
     expect(clock.pending()).toBeLessThanOrEqual(1)
   })
 
@@ -161,6 +170,6 @@ test('from anybody else a header is never read', async () => {
 })
 
 test('without proxies there is no gate, and a name is none', () => {
-  expect(createProxyGate([], fakeClock(), log)).toBeNull()
+  expect(createProxyGate([], fakeClock(), log, () => undefined)).toBeNull()
   expect(configSchema.safeParse({ smtp: { proxies: ['proxy.example'] } }).success).toBe(false)
 })

@@ -3,8 +3,8 @@
  * client it names is the client of the session from then on: for limits, trace headers and logs. From anybody else none is
  * read, so nobody can pretend to be another.
  *
- * Failure: no header within HEADER_MS, or a broken one, ends the connection without a word and with a line in the log. A
- * connection that ends before it said anything is a proxy's look at the port, and nobody's business.
+ * Failure: no header within HEADER_MS, or a broken one, ends the connection without a word, with a line in the log and a note in
+ * the trace: whoever cannot get in behind that proxy is asked about. A connection that ends before it said anything is a proxy's look at the port, and nobody's business.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '../../platform/clock.ts'
@@ -25,7 +25,13 @@ export interface ProxyGate {
 const HEADER_MS = 5000
 
 /** Null where no proxies are listed (`proxies`: addresses and networks, already checked by the configuration). */
-export function createProxyGate(proxies: readonly string[], clock: Clock, log: Log): ProxyGate | null {
+export function createProxyGate(
+  proxies: readonly string[],
+  clock: Clock,
+  log: Log,
+  /** `why`: a sentence for the trace */
+  refused: (proxy: string, why: string) => void,
+): ProxyGate | null {
   if (proxies.length === 0) return null
   const waiting = new Set<Socket>()
 
@@ -34,7 +40,9 @@ export function createProxyGate(proxies: readonly string[], clock: Clock, log: L
     const timer = clock.after(
       HEADER_MS,
       () => {
-        log.warn({ proxy: address }, `no PROXY header within ${HEADER_MS / 1000} seconds; the connection is closed`)
+        const why = `no PROXY header within ${HEADER_MS / 1000} seconds`
+        log.warn({ proxy: address }, `${why}; the connection is closed`)
+        refused(address, why)
         socket.destroy()
       },
       { hold: false },
@@ -63,6 +71,7 @@ export function createProxyGate(proxies: readonly string[], clock: Clock, log: L
       } catch (error) {
         if (!(error instanceof ProxyHeaderError)) throw error
         log.warn({ proxy: address, reason: error.message }, 'a broken PROXY header; the connection is closed')
+        refused(address, `a broken PROXY header: ${error.message}`)
         socket.destroy()
       }
     }
