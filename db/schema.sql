@@ -113,6 +113,19 @@ CREATE TABLE body_chunk (
 ) PARTITION BY RANGE (body_id);
 CREATE INDEX body_chunk_id ON ONLY body_chunk USING btree (body_id, seq);
 
+CREATE TABLE book_entry (
+  organisation_id uuid NOT NULL,
+  entry_id uuid NOT NULL,
+  kind smallint NOT NULL,
+  name text NOT NULL,
+  sort text COLLATE "C" NOT NULL,
+  words tsvector NOT NULL,
+  PRIMARY KEY (organisation_id, entry_id),
+  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
+);
+CREATE INDEX book_entry_sort ON book_entry USING btree (organisation_id, sort, entry_id);
+CREATE INDEX book_entry_words ON book_entry USING gin (words) WITH (fastupdate=off);
+
 CREATE TABLE copy (
   organisation_id uuid NOT NULL,
   copy_id uuid NOT NULL,
@@ -600,6 +613,24 @@ CREATE TABLE person (
 );
 CREATE INDEX person_upn_domain ON person USING btree (split_part(upn, '@'::text, '-1'::integer), organisation_id) WHERE (upn IS NOT NULL);
 CREATE UNIQUE INDEX person_upn ON person USING btree (upn) WHERE (upn IS NOT NULL);
+
+CREATE TABLE person_card (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  title text,
+  department text,
+  office text,
+  phones jsonb DEFAULT '[]'::jsonb NOT NULL,
+  manager text COLLATE "C",
+  hidden boolean DEFAULT false NOT NULL,
+  photo bytea,
+  photo_type text,
+  photo_digest text COLLATE "C",
+  by_hand text[] DEFAULT '{}'::text[] NOT NULL,
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE,
+  CHECK ((((photo IS NULL) = (photo_type IS NULL)) AND ((photo IS NULL) = (photo_digest IS NULL))))
+);
 
 CREATE TABLE person_group (
   organisation_id uuid NOT NULL,

@@ -178,6 +178,40 @@ CREATE TABLE address (
 CREATE INDEX address_person ON address (organisation_id, person_id);
 CREATE UNIQUE INDEX address_primary ON address (organisation_id, person_id) WHERE is_primary;
 
+-- What the address book shows of a person beyond name and addresses: core/directory/card.ts. Nobody needs one.
+CREATE TABLE person_card (
+  organisation_id  uuid     NOT NULL,
+  person_id        uuid     NOT NULL,
+  title            text,
+  department       text,
+  office           text,
+  phones           jsonb    NOT NULL DEFAULT '[]',    -- {kind, number}
+  manager          text COLLATE "C",                  -- folded address of whom they report to
+  hidden           boolean  NOT NULL DEFAULT false,   -- not in the address book
+  photo            bytea,                             -- core/directory/photo.ts
+  photo_type       text,
+  photo_digest     text COLLATE "C",
+  -- Which of these the declaration says: no source changes them.
+  by_hand          text[]   NOT NULL DEFAULT '{}',
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE,
+  CHECK ((photo IS NULL) = (photo_type IS NULL) AND (photo IS NULL) = (photo_digest IS NULL))
+);
+
+-- The address book as it is searched: a row for each person, list and group that is shown, written with what it is made
+-- of (core/directory/book). Words are folded, and matched by their beginnings.
+CREATE TABLE book_entry (
+  organisation_id  uuid     NOT NULL REFERENCES organisation,
+  entry_id         uuid     NOT NULL,                 -- of the person, list or group
+  kind             smallint NOT NULL,                 -- codes.ts BookKind: person, list, group
+  name             text     NOT NULL,
+  sort             text COLLATE "C" NOT NULL,         -- the name, folded
+  words            tsvector NOT NULL,
+  PRIMARY KEY (organisation_id, entry_id)
+);
+CREATE INDEX book_entry_sort ON book_entry (organisation_id, sort, entry_id);
+CREATE INDEX book_entry_words ON book_entry USING gin (words) WITH (fastupdate = off);
+
 -- Where lists of people come from: core/directory/sources.
 CREATE TABLE directory_source (
   organisation_id  uuid     NOT NULL REFERENCES organisation,

@@ -13,6 +13,21 @@ export const directoryCorruptions: readonly Corruption[] = [
     sql: `UPDATE person_source SET said = '{"addresses": []}'`,
   },
   {
+    expected: 'book-shown',
+    text: 'somebody hidden is in the address book',
+    sql: `INSERT INTO person_card (organisation_id, person_id, hidden) SELECT organisation_id, entry_id, true FROM book_entry LIMIT 1`,
+  },
+  {
+    expected: 'book-shown',
+    text: 'the address book has an old name',
+    sql: `UPDATE book_entry SET name = 'gone'`,
+  },
+  {
+    expected: 'book-whole',
+    text: 'somebody is missing in the address book',
+    sql: `DELETE FROM book_entry WHERE entry_id = (SELECT min(entry_id::text)::uuid FROM book_entry)`,
+  },
+  {
     expected: 'run-list',
     text: 'a run that waits has lost its list',
     sql: 'UPDATE directory_run SET list_packed = NULL',

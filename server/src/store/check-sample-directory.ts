@@ -1,9 +1,14 @@
-/** Of directory sources: a person that one knows, a run that was done, and one that waits with its list. */
-import { DirectoryRunState, PersonSource } from '../platform/codes.ts'
+/** Of directories: everybody in the address book, a person that one knows, a run that was done, and one that waits with its list. */
+import { BookKind, DirectoryRunState, PersonSource } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 
 export async function insertDirectory(sql: Sql, o: Id, personId: Id, id: () => Id): Promise<void> {
+  await sql.query(
+    `INSERT INTO book_entry (organisation_id, entry_id, kind, name, sort, words)
+     SELECT organisation_id, person_id, ${BookKind.person}, name, name, array_to_tsvector(ARRAY[name]) FROM person WHERE organisation_id = $1`,
+    [o],
+  )
   const [sourceId, done, waits] = [id(), id(), id()]
   await sql.query(
     `INSERT INTO directory_source (organisation_id, source_id, name, kind) VALUES ($1, $2, 'sample', ${PersonSource.csv})`,

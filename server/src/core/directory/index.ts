@@ -2,6 +2,15 @@
 export { createDirectory } from './directory.ts'
 export type { AcceptedRecipient, DirectoryDeps, LiveDirectory } from './directory.ts'
 export { foldAddress, foldDomain } from './fold.ts'
+export {
+  bookPhoto,
+  cardInBook,
+  findInBook,
+  placeOf,
+  type BookCard,
+  type BookEntry,
+  type BookPage,
+} from './book/book.ts'
 export { coverageOf, type Cover } from './coverage.ts'
 export { inTheWorld } from './expand.ts'
 export { lookUp } from './lookup.ts'

@@ -23,7 +23,7 @@ const PNG_KEPT = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND', 'gAMA', 'sRGB'
 const isSide = (pixels: number): boolean => pixels > 0 && pixels <= MOST_SIDE
 
 function plainPng(bytes: Buffer): Buffer | null {
-  const kept = [PNG]
+  const kept: Buffer[] = [PNG]
   const seen = new Set<string>()
   for (let at = PNG.length; at + 12 <= bytes.length;) {
     const length = bytes.readUInt32BE(at)
@@ -34,7 +34,7 @@ function plainPng(bytes: Buffer): Buffer | null {
       if (name !== 'IHDR' || length !== 13) return null
       if (!isSide(bytes.readUInt32BE(at + 8)) || !isSide(bytes.readUInt32BE(at + 12))) return null
     } else if (name === 'IHDR') return null
-    if (crc32(bytes.subarray(at + 4, end - 4)) !== bytes.readUInt32BE(end - 4)) return null
+    if (crc32(Uint8Array.from(bytes.subarray(at + 4, end - 4))) !== bytes.readUInt32BE(end - 4)) return null
     seen.add(name)
     if (PNG_KEPT.has(name)) kept.push(bytes.subarray(at, end))
     // An essential chunk that we do not know: not a plain picture.

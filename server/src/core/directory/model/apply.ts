@@ -19,6 +19,7 @@ import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { appendAudit, canonicalJson, type AuditEntry } from '../../audit/index.ts'
 import { auditItems } from './audit-items.ts'
+import { planCards } from './cards.ts'
 import { desiredOf, type Current, type Desired } from './desired.ts'
 import { planSources } from './declared-sources.ts'
 import { changedFields, compare, type PlanItem } from './diff.ts'
@@ -197,6 +198,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   items.push(...quiet.items)
   const peopleLists = await planSources(sql, deps.clock, organisationId, work.organisation.directorySources)
   items.push(...peopleLists.items)
+  const cards = await planCards(sql, organisationId, desired.declared)
+  items.push(...cards.items)
   work.result.items.push(...items)
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
@@ -236,6 +239,10 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   await writeStandIns(sql, organisationId, redirects.write, lists.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
   if (removals) await remove(sql, organisationId, removals)
+  const gone = removals?.people.map(({ id }) => id) ?? []
+  const collections =
+    groups.write.length + lists.write.length + (removals?.groups.length ?? 0) + (removals?.lists.length ?? 0)
+  await cards.carryOut([...people.write.map(({ id }) => id), ...gone], collections > 0)
   await quiet.carryOut()
   await peopleLists.carryOut()
   await deps.placeWaiting(sql, organisationId)
