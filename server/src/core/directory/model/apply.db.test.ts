@@ -18,6 +18,7 @@ import {
   confirmRun,
   createDirectory,
   createRouteBook,
+  findInBook,
   importList,
   privatePlace,
   trustOf,
@@ -661,4 +662,31 @@ test('what a directory source brings stays the source’s: apply neither prunes 
   expect(acts(await apply(file(carol)))).toEqual([])
   expect((await bring(...list)).why).toBe('nothing to change')
   expect(await addresses()).toEqual(['al alice (list)', 'alice alice', 'bob bob', 'carol carol'])
+})
+
+test('cards: by hand, found, let go, hidden; the same file again changes nothing', async () => {
+  const card = { title: 'Head of sales', phones: [{ number: '+49 30 123' }], manager: `bob@${d}` }
+  const with_ = (more: object | undefined) =>
+    file({ people: [person('alice', more === undefined ? {} : { card: more }), person('bob')] })
+  const found = async (text: string) => {
+    const [org] = await fresh.db.query<{ id: string }>(
+      'SELECT organisation_id AS id FROM organisation WHERE slug = $1',
+      [`o${n}`],
+    )
+    return (await findInBook(fresh.db, org!.id, { text, after: null, limit: 10 })).items.map((one) => one.name)
+  }
+  await apply(with_(card))
+  expect(await found('sales')).toEqual(['alice'])
+  expect(await found('30 123')).toEqual(['alice'])
+  expect(await found('staff')).toEqual(['staff'])
+  expect((await apply(with_(card))).changed).toBe(false)
+  const changed = await apply(with_({ title: 'Head of sales' }))
+  expect(changed.items.filter(({ act }) => act === 'change').map(({ detail }) => detail)).toEqual([
+    'card: phones, manager',
+  ])
+  await apply(with_({ hidden: true }))
+  expect(await found('')).toEqual(['bob', 'staff'])
+  await apply(with_(undefined))
+  expect(await found('')).toEqual(['alice', 'bob', 'staff'])
+  expect(await found('sales')).toEqual([])
 })
