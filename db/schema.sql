@@ -593,6 +593,7 @@ CREATE TABLE person (
   organisation_id uuid NOT NULL,
   person_id uuid NOT NULL,
   name text NOT NULL,
+  kind smallint DEFAULT 1 NOT NULL,
   source smallint DEFAULT 1 NOT NULL,
   upn text COLLATE "C",
   locale text DEFAULT 'en'::text NOT NULL,
@@ -609,7 +610,8 @@ CREATE TABLE person (
   PRIMARY KEY (organisation_id, person_id),
   FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id),
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group(organisation_id, group_id),
-  FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
+  FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id),
+  CHECK (((kind = 1) OR (disabled_at IS NOT NULL)))
 );
 CREATE INDEX person_upn_domain ON person USING btree (split_part(upn, '@'::text, '-1'::integer), organisation_id) WHERE (upn IS NOT NULL);
 CREATE UNIQUE INDEX person_upn ON person USING btree (upn) WHERE (upn IS NOT NULL);
@@ -871,6 +873,18 @@ CREATE TABLE session (
 CREATE INDEX session_expiry ON session USING btree (expires_at);
 CREATE INDEX session_subject ON session USING btree (subject_id);
 
+CREATE TABLE shared_member (
+  organisation_id uuid NOT NULL,
+  mailbox_id uuid NOT NULL,
+  member_id uuid NOT NULL,
+  is_group boolean NOT NULL,
+  may_write boolean NOT NULL,
+  send smallint,
+  PRIMARY KEY (organisation_id, mailbox_id, member_id),
+  FOREIGN KEY (organisation_id, mailbox_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE
+);
+CREATE INDEX shared_member_of ON shared_member USING btree (organisation_id, member_id);
+
 CREATE TABLE sign_in_place (
   place bytea NOT NULL,
   subject_id uuid NOT NULL,
@@ -886,6 +900,7 @@ CREATE TABLE submission (
   person_id uuid NOT NULL,
   copy_id uuid NOT NULL,
   message_id uuid NOT NULL,
+  actor_id uuid,
   identity_address text NOT NULL,
   envelope_digest bytea,
   recipients integer NOT NULL,

@@ -140,6 +140,8 @@ CREATE TABLE person (
   organisation_id  uuid     NOT NULL REFERENCES organisation,
   person_id        uuid     NOT NULL UNIQUE,
   name             text     NOT NULL,
+  -- codes.ts PersonKind: person; shared, room: a mailbox of several, to which nobody signs in by itself.
+  kind             smallint NOT NULL DEFAULT 1,
   -- codes.ts PersonSource: manual (by hand: no source removes or renames them), csv, ldap, scim, learned
   source           smallint NOT NULL DEFAULT 1,
   upn              text COLLATE "C",                  -- folded
@@ -156,6 +158,7 @@ CREATE TABLE person (
   disabled_at      timestamptz,
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, person_id),
+  CHECK (kind = 1 OR disabled_at IS NOT NULL),
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group,
   FOREIGN KEY (organisation_id, route_id) REFERENCES route
 );
@@ -293,6 +296,19 @@ CREATE TABLE delegation (
   PRIMARY KEY (organisation_id, person_id, address),
   FOREIGN KEY (organisation_id, person_id) REFERENCES person
 );
+
+-- Who reads a shared mailbox beside their own: people, and everybody of a group.
+CREATE TABLE shared_member (
+  organisation_id  uuid     NOT NULL,
+  mailbox_id       uuid     NOT NULL,                 -- the person of kind shared or room
+  member_id        uuid     NOT NULL,
+  is_group         boolean  NOT NULL,
+  may_write        boolean  NOT NULL,
+  send             smallint,                          -- codes.ts DelegationKind: how they write from its addresses; null: not
+  PRIMARY KEY (organisation_id, mailbox_id, member_id),
+  FOREIGN KEY (organisation_id, mailbox_id) REFERENCES person ON DELETE CASCADE
+);
+CREATE INDEX shared_member_of ON shared_member (organisation_id, member_id);
 
 -- A list: what is posted to it goes to its members as a message of its own, with headers and bounce addresses of the list.
 CREATE TABLE mailing_list (
@@ -771,6 +787,8 @@ CREATE TABLE submission (
   person_id        uuid        NOT NULL,
   copy_id          uuid        NOT NULL,              -- the author's copy (draft, later Sent)
   message_id       uuid        NOT NULL,              -- the message that left; its own id while it waits
+  -- Who wrote it, where person_id is a shared mailbox; null: its person.
+  actor_id         uuid,
   identity_address text        NOT NULL,
   envelope_digest  bytea,                             -- of recipients given beside the message; null: those it names
   recipients       integer     NOT NULL,              -- that the author named: counts against the hourly allowance

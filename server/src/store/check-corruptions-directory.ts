@@ -13,6 +13,22 @@ export const directoryCorruptions: readonly Corruption[] = [
     sql: `UPDATE person_source SET said = '{"addresses": []}'`,
   },
   {
+    expected: 'shared-member',
+    text: 'a shared mailbox is read by somebody who is gone',
+    sql: `UPDATE shared_member SET member_id = gen_random_uuid()`,
+  },
+  {
+    expected: 'shared-member',
+    text: 'somebody else reads the mailbox of a person',
+    sql: `UPDATE person SET kind = 1 WHERE kind <> 1`,
+  },
+  {
+    expected: 'shared-sign-in',
+    text: 'a shared mailbox has a password',
+    sql: `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier)
+      SELECT gen_random_uuid(), organisation_id, person_id, 1, 'none' FROM person WHERE kind <> 1`,
+  },
+  {
     expected: 'book-shown',
     text: 'somebody hidden is in the address book',
     sql: `INSERT INTO person_card (organisation_id, person_id, hidden) SELECT organisation_id, entry_id, true FROM book_entry LIMIT 1`,

@@ -1,9 +1,29 @@
-/** Of directories: everybody in the address book, a person that one knows, a run that was done, and one that waits with its list. */
-import { BookKind, DirectoryRunState, PersonSource } from '../platform/codes.ts'
+/** Of directories: a shared mailbox, everybody in the address book, a person that one knows, a run that was done, and one that waits with its list. */
+import { BookKind, DelegationKind, DirectoryRunState, PersonKind, PersonSource } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 
 export async function insertDirectory(sql: Sql, o: Id, personId: Id, id: () => Id): Promise<void> {
+  const [mailboxId, groupId] = [id(), id()]
+  await sql.query(
+    `INSERT INTO person (organisation_id, person_id, name, kind, disabled_at) VALUES ($1, $2, 'Office', ${PersonKind.shared}, now())`,
+    [o, mailboxId],
+  )
+  await sql.query(
+    `INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display)
+     SELECT $1, 'office@sample.test', $2, domain_id, true, 'office@sample.test' FROM address WHERE person_id = $3`,
+    [o, mailboxId, personId],
+  )
+  await sql.query(
+    `INSERT INTO folder (organisation_id, person_id, folder_no, name, role, uidvalidity) SELECT $1, $2, n, 'Folder ' || n, n, n FROM generate_series(1, 6) n`,
+    [o, mailboxId],
+  )
+  await sql.query(`INSERT INTO person_group (organisation_id, group_id, name) VALUES ($1, $2, 'Readers')`, [o, groupId])
+  await sql.query(
+    `INSERT INTO shared_member (organisation_id, mailbox_id, member_id, is_group, may_write, send)
+     VALUES ($1, $2, $3, false, true, ${DelegationKind.sendAs}), ($1, $2, $4, true, false, NULL)`,
+    [o, mailboxId, personId, groupId],
+  )
   await sql.query(
     `INSERT INTO book_entry (organisation_id, entry_id, kind, name, sort, words)
      SELECT organisation_id, person_id, ${BookKind.person}, name, name, array_to_tsvector(ARRAY[name]) FROM person WHERE organisation_id = $1`,

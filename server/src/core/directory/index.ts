@@ -12,6 +12,7 @@ export {
   type BookPage,
 } from './book/book.ts'
 export { coverageOf, type Cover } from './coverage.ts'
+export { sharedMembers, type SharedMember } from './shared.ts'
 export { inTheWorld } from './expand.ts'
 export { lookUp } from './lookup.ts'
 export { RefusedThere, Unverified } from './recipient.ts'

@@ -33,6 +33,7 @@ import { removalsOf, remove } from './prune.ts'
 import { planQuietTimes } from './quiet-times.ts'
 import { redirectProblems } from './redirects.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
+import { planShared } from './shared.ts'
 import { storedSources } from './source-passwords.ts'
 
 export interface ApplyDeps {
@@ -199,7 +200,20 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   const peopleLists = await planSources(sql, deps.clock, organisationId, work.organisation.directorySources)
   items.push(...peopleLists.items)
   const cards = await planCards(sql, organisationId, desired.declared)
-  items.push(...cards.items)
+  const shared = await planShared(
+    sql,
+    organisationId,
+    desired.declared,
+    {
+      people: [...current.people, ...desired.people],
+      addresses: [...current.addresses, ...desired.addresses],
+      groups: [...current.groups, ...desired.groups],
+    },
+    (index, key, text) => {
+      throw new ApplyError([{ path: `${work.path}.people.${index}.${key}`, text }])
+    },
+  )
+  items.push(...cards.items, ...shared.items)
   work.result.items.push(...items)
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
@@ -238,6 +252,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   }
   await writeStandIns(sql, organisationId, redirects.write, lists.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
+  await shared.carryOut()
   if (removals) await remove(sql, organisationId, removals)
   const gone = removals?.people.map(({ id }) => id) ?? []
   const collections =
