@@ -690,3 +690,47 @@ test('cards: by hand, found, let go, hidden; the same file again changes nothing
   expect(await found('')).toEqual(['alice', 'bob', 'staff'])
   expect(await found('sales')).toEqual([])
 })
+
+test('a shared mailbox: nobody signs in to it, its members are exactly those of the file', async () => {
+  const office = (members: object[], more: object = {}) => person('office', { shared: { members }, ...more })
+  const with_ = (...people: object[]) =>
+    file({ people: [person('alice', { group: 'staff' }), person('bob'), ...people] })
+  const members = async () =>
+    (
+      await fresh.db.query<{ name: string; write: boolean; send: number | null }>(
+        `SELECT coalesce(p.name, g.name) AS name, m.may_write AS write, m.send FROM shared_member m
+         LEFT JOIN person p ON p.person_id = m.member_id LEFT JOIN person_group g ON g.group_id = m.member_id
+         JOIN organisation o ON o.organisation_id = m.organisation_id WHERE o.slug = $1 ORDER BY 1`,
+        [`o${n}`],
+      )
+    ).map(({ name, write, send }) => `${name} ${write ? 'writes' : 'reads'} ${send ?? '-'}`)
+  const readers = [
+    { person: `alice@${d}`, access: 'read' },
+    { group: 'staff', send: 'onBehalf' },
+  ]
+  const said = (text: string) => expect.objectContaining({ text: expect.stringContaining(text) as string }) as object
+  await apply(with_(person('office', { password: 'long enough pw' })))
+  await apply(with_(office(readers)))
+  expect(await members()).toEqual(['alice reads -', 'staff writes 2'])
+  // The password it had while it was somebody's own is gone, and it cannot sign in.
+  const [row] = await fresh.db.query(
+    `SELECT kind, disabled_at IS NOT NULL AS disabled, (SELECT count(*)::int FROM credential c WHERE c.subject_id = p.person_id) AS passwords
+     FROM person p JOIN organisation o USING (organisation_id) WHERE o.slug = $1 AND p.name = 'office'`,
+    [`o${n}`],
+  )
+  expect(row).toEqual({ kind: 2, disabled: true, passwords: 0 })
+  expect((await apply(with_(office(readers)))).changed).toBe(false)
+  await apply(with_(office([{ person: `bob@${d}` }])))
+  expect(await members()).toEqual(['bob writes -'])
+  expect(await problems(with_(office([{ person: `nobody@${d}` }])))).toContainEqual(
+    said(`there is no person "nobody@${d}"`),
+  )
+  expect(await problems(with_(office([{ group: 'stuff' }])))).toContainEqual(said('did you mean "staff"?'))
+  expect(await problems(with_(office([{ person: `office@${d}` }])))).toContainEqual(said('is a shared mailbox itself'))
+  expect(await problems(with_(office([], { invite: true })))).toContainEqual(
+    said('nobody signs in to a shared mailbox'),
+  )
+  // Somebody's own again.
+  await apply(with_(person('office')))
+  expect(await members()).toEqual([])
+})
