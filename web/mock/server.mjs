@@ -774,6 +774,13 @@ const api = {
         role: 'person',
         protected: true,
         source: 'manual',
+        kind: at ? 'shared' : 'person',
+        members: at
+          ? [
+              { name: 'Alice Martin', isGroup: false, access: 'write', send: 'sendAs' },
+              { name: 'Night watch', isGroup: true, access: 'read', send: 'no' },
+            ]
+          : [],
         lastSignInAt: at ? null : ago(5),
         mode: at ? 'emergency' : 'hold',
         decided: at
@@ -926,12 +933,14 @@ createServer(async (request, answer) => {
     return json({ methodResponses: results, sessionState: '1' })
   }
   if (pathname.endsWith('/photo'))
-    return answer.writeHead(200, { 'content-type': 'image/png' }).end(
-      Buffer.from(
-        'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
-        'base64',
-      ),
-    )
+    return answer
+      .writeHead(200, { 'content-type': 'image/png' })
+      .end(
+        Buffer.from(
+          'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+          'base64',
+        ),
+      )
   if (pathname.startsWith('/api/v1')) {
     const found = api[`${request.method} ${pathname.slice(7)}`]
     const text = (await body(request)).toString()

@@ -23,9 +23,9 @@ export function MailboxSwitch() {
         const chosen = all.find(({ id }) => id === event.currentTarget.value)
         if (chosen) openMailbox(chosen)
       }}
-      data={all.map(({ id, name, isPersonal, isReadOnly }) => ({
+      data={all.map(({ id, name, isPersonal }) => ({
         value: id,
-        label: isPersonal ? t('shared.own', { name }) : isReadOnly ? t('shared.readName', { name }) : name,
+        label: isPersonal ? t('shared.own', { name }) : name,
       }))}
     />
   )
