@@ -1,5 +1,4 @@
 /** What the address book shows of people beyond name and addresses. */
-import { uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { recordset } from './model.ts'
@@ -60,11 +59,4 @@ export async function readPhoto(
     [organisationId, personId],
   )
   return row ?? null
-}
-
-export async function removeCards(sql: Sql, organisationId: Id, people: readonly Id[]): Promise<void> {
-  await sql.query('DELETE FROM person_card WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])', [
-    organisationId,
-    uuidArray(people),
-  ])
 }

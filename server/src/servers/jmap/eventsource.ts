@@ -49,7 +49,8 @@ export function streamChanges(
   let known = wish.lastSeen
   let gathering: Timer | null = null
   let ended = false
-
+  // Others end it while one waits for an answer.
+  const isOver = (): boolean => ended
   const knownOf = new Map<string, string>()
 
   async function states(of = owner): Promise<{ email: string; mailbox: string }> {
@@ -60,7 +61,7 @@ export function streamChanges(
   async function tell(): Promise<void> {
     if (!(await deps.isAllowed())) return stop()
     const now = await states()
-    if (ended) return
+    if (isOver()) return
     const changed: Record<string, object> = {}
     if (now.email !== known) changed[owner.personId] = wanted(now)
     known = now.email
@@ -70,7 +71,7 @@ export function streamChanges(
       knownOf.set(other.personId, state.email)
       if (before !== undefined && before !== state.email) changed[other.personId] = wanted(state)
     }
-    if (ended || Object.keys(changed).length === 0) return
+    if (isOver() || Object.keys(changed).length === 0) return
     const data = JSON.stringify({ '@type': 'StateChange', changed })
     stream.write(`event: state\nid: ${now.email}\ndata: ${data}\n\n`)
     if (wish.closeAfterState) stop()

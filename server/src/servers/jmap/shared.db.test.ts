@@ -29,7 +29,13 @@ const share = (name: string, mayWrite: boolean, send: keyof typeof DelegationKin
   )
 const mail = (n: string): string =>
   `From: Joe <joe@outside.test>\nTo: office@corp.test\nSubject: Mail ${n}\nMessage-ID: <${n}@outside.test>\n\nHello ${n}\n`
-const session = async () => (await it.app.inject({ method: 'GET', url: '/jmap/session' })).json()
+interface Session {
+  accounts: Record<string, { name: string; isPersonal: boolean; isReadOnly: boolean; accountCapabilities: object }>
+  primaryAccounts: Record<string, string>
+  state: string
+}
+const session = async (): Promise<Session> =>
+  (await it.app.inject({ method: 'GET', url: '/jmap/session' })).json<Session>()
 const inOffice = (name: string, args: object) => it.one(name, { accountId: office, ...args })
 const typeOf = async (name: string, args: object): Promise<string> => {
   const [answer] = await it.call([name, { accountId: office, ...args }])
@@ -47,7 +53,7 @@ const DRAFT = {
 /** The header of what left last, and whose Sent has it. */
 async function send(account: string, draft: object): Promise<{ header: string; created: Record<string, unknown> }> {
   const { list } = await it.one('Identity/get', { accountId: account, ids: null })
-  const identity = list.find(({ email }: { email: string }) => email === 'office@corp.test')
+  const identity = (list as { id: string; email: string }[]).find(({ email }) => email === 'office@corp.test')
   const answers = await it.call(
     ['Email/set', { accountId: account, create: { d: draft } }],
     [
@@ -91,7 +97,7 @@ test('read only: the mail is seen, nothing changes', async () => {
   const { accounts, primaryAccounts, state } = await session()
   expect(state).not.toBe(before)
   expect(accounts[office]).toMatchObject({ name: 'Office', isPersonal: false, isReadOnly: true })
-  expect(Object.keys(accounts[office].accountCapabilities)).toEqual(['urn:ietf:params:jmap:mail'])
+  expect(Object.keys(accounts[office]!.accountCapabilities)).toEqual(['urn:ietf:params:jmap:mail'])
   expect(Object.values(primaryAccounts)).not.toContain(office)
   expect((await inOffice('Email/get', { ids: [copyId] })).list[0].subject).toBe('Mail one')
   const { list } = await inOffice('Mailbox/get', { ids: ['m1'] })
@@ -134,7 +140,7 @@ test('by a group; the more counts where both say something', async () => {
     'INSERT INTO shared_member (organisation_id, mailbox_id, member_id, is_group, may_write) VALUES ($1, $2, $3, true, true)',
     [it.org.organisationId, office, group!.id],
   )
-  expect((await session()).accounts[office].isReadOnly).toBe(false)
+  expect((await session()).accounts[office]!.isReadOnly).toBe(false)
   it.signIn('bob')
   expect((await session()).accounts[office]).toBeUndefined()
 })
@@ -142,7 +148,7 @@ test('by a group; the more counts where both say something', async () => {
 test('send as: no trace of the person in the message, but in the audit; the copy and what is owed are the mailbox’s', async () => {
   await share('alice', true, 'sendAs')
   const { list } = await inOffice('Identity/get', { ids: null })
-  expect(list.map(({ email }: { email: string }) => email)).toEqual(['office@corp.test'])
+  expect((list as { email: string }[]).map(({ email }) => email)).toEqual(['office@corp.test'])
   const [before, own] = [await sentOf(office), await sentOf(it.owner('alice').personId)]
   const { header, created } = await send(office, DRAFT)
   expect(created).toMatchObject({ created: { s: { undoStatus: 'final' } } })
@@ -205,7 +211,7 @@ test('what waits for its time leaves as its author still may, and not otherwise'
       )
     )[0]!.state
   await expect.poll(stateOf, { timeout: 5000 }).toBe(1)
-  await submission.releases.stop()
+  submission.releases.stop()
 })
 
 test('a change in a shared mailbox is pushed under its account', async () => {

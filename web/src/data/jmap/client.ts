@@ -37,10 +37,15 @@ export interface Jmap {
 
 /** Which mailbox this window shows; another one than the own is chosen with a fresh page, so that nothing of two mixes. */
 const CHOSEN = 'holdfast.mailbox'
+/** Not where this runs outside a page. */
+const hasStorage = typeof sessionStorage !== 'undefined'
 export const chosenMailbox = {
-  get: (): string | null => globalThis.sessionStorage?.getItem(CHOSEN) ?? null,
-  set: (id: string | null): void =>
-    id === null ? globalThis.sessionStorage?.removeItem(CHOSEN) : globalThis.sessionStorage?.setItem(CHOSEN, id),
+  get: (): string | null => (hasStorage ? sessionStorage.getItem(CHOSEN) : null),
+  set(id: string | null): void {
+    if (!hasStorage) return
+    if (id === null) sessionStorage.removeItem(CHOSEN)
+    else sessionStorage.setItem(CHOSEN, id)
+  },
 }
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>

@@ -10,7 +10,7 @@ import { Face } from './face.tsx'
 
 const lineNames = { title: 'book.job', department: 'book.department', office: 'book.office' } as const
 
-/** RFC 3966: only what a number may hold. */
+/** Only what a number may hold. */
 const telOf = (number: string): string => `tel:${number.replace(/[^+\d]/g, '')}`
 
 export function Card({ card, open }: { card: BookCard; open: (id: string) => void }) {

@@ -69,11 +69,8 @@ async function press(key: string): Promise<boolean> {
 
 beforeAll(async () => {
   Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
-  window.matchMedia ??= ((media: string) => ({
-    ...{ media, matches: false, onchange: null, dispatchEvent: () => false },
-    ...{ addListener: () => undefined, removeListener: () => undefined },
-    ...{ addEventListener: () => undefined, removeEventListener: () => undefined },
-  })) as typeof window.matchMedia
+  window.matchMedia = (media) =>
+    ({ media, matches: false, addEventListener() {}, removeEventListener() {} }) as unknown as MediaQueryList
   await startI18n()
   await setLocale('en')
 })

@@ -26,7 +26,7 @@ import { folderName, Folders } from './folders.tsx'
 import { KeysHelp } from './keys-help.tsx'
 import { LaterList } from './later.tsx'
 import { ListPane } from './list-pane.tsx'
-import { SharedNotice, useCurrentMailbox } from './mailbox-switch.tsx'
+import { SharedNotice, useMayNot } from './mailbox-switch.tsx'
 import { Reader } from './reader.tsx'
 import type { MailActions } from './tools.tsx'
 import { useMailList } from './use-mail-list.ts'
@@ -41,13 +41,7 @@ export function MailScene() {
   const folders = useQuery(mailboxesQuery)
   const standing = useQuery(standingQuery).data
   // Deleted before it went home, a message is not handed over any more: that must be said where it can still be undone.
-  const mailbox = useCurrentMailbox()
-  /** Says so where nothing may be changed. */
-  const mayNot = (what: 'change' | 'send'): boolean => {
-    const may = mailbox === undefined || (what === 'change' ? !mailbox.isReadOnly : mailbox.maySend)
-    if (!may) toasts.add(t(what === 'change' ? 'shared.readOnly' : 'shared.noSend'))
-    return !may
-  }
+  const mayNot = useMayNot()
   const waits = standing !== undefined && standing.mode !== 'normal' && standing.waitingHere > 0
   const wide = useMediaQuery('(min-width: 48em)', true)
   const all = useMemo(() => folders.data ?? [], [folders.data])
@@ -251,10 +245,10 @@ export function MailScene() {
         <section className="mail-reader-pane" aria-label={search.compose ? t('mail.write') : t('mail.reader')}>
           {search.compose ? (
             <Compose
-              key={`${search.compose} ${openId ?? ''} ${search.to ?? ''}`}
+              key={[search.compose, openId, search.to].join(' ')}
               kind={search.compose}
               about={openId}
-              to={search.to ?? ''}
+              to={search.to}
               folders={all}
               close={() => go({ ...base, ...(openId && search.compose !== 'draft' ? { id: openId } : {}) }, true)}
               reopen={() => go(search)}

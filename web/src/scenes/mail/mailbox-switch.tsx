@@ -4,11 +4,23 @@ import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { openMailbox, type MailAccount } from '../../data/jmap/accounts.ts'
 import { accountsQuery } from '../../data/queries.ts'
+import { toasts } from '../../lib/undo.ts'
 import { Notice } from '../../ui/notice.tsx'
 
 /** The one that is shown; undefined while that is not known. */
 export const useCurrentMailbox = (): MailAccount | undefined =>
   useQuery(accountsQuery).data?.find(({ isCurrent }) => isCurrent)
+
+/** Whether something may not be done in this mailbox; then it says so. */
+export function useMayNot(): (what: 'change' | 'send') => boolean {
+  const { t } = useTranslation()
+  const mailbox = useCurrentMailbox()
+  return (what) => {
+    const may = mailbox === undefined || (what === 'change' ? !mailbox.isReadOnly : mailbox.maySend)
+    if (!may) toasts.add(t(what === 'change' ? 'shared.readOnly' : 'shared.noSend'))
+    return !may
+  }
+}
 
 export function MailboxSwitch() {
   const { t } = useTranslation()
