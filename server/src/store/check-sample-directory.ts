@@ -11,12 +11,8 @@ export async function insertDirectory(sql: Sql, o: Id, personId: Id, id: () => I
   )
   await sql.query(
     `INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display)
-     SELECT $1, 'office@sample.test', $2, domain_id, true, 'office@sample.test' FROM address WHERE person_id = $3`,
+     SELECT $1, 'office@' || split_part(address, '@', 2), $2, domain_id, true, 'office@' || split_part(address, '@', 2) FROM address WHERE person_id = $3 AND is_primary`,
     [o, mailboxId, personId],
-  )
-  await sql.query(
-    `INSERT INTO folder (organisation_id, person_id, folder_no, name, role, uidvalidity) SELECT $1, $2, n, 'Folder ' || n, n, n FROM generate_series(1, 6) n`,
-    [o, mailboxId],
   )
   await sql.query(`INSERT INTO person_group (organisation_id, group_id, name) VALUES ($1, $2, 'Readers')`, [o, groupId])
   await sql.query(
@@ -26,7 +22,8 @@ export async function insertDirectory(sql: Sql, o: Id, personId: Id, id: () => I
   )
   await sql.query(
     `INSERT INTO book_entry (organisation_id, entry_id, kind, name, sort, words)
-     SELECT organisation_id, person_id, ${BookKind.person}, name, name, array_to_tsvector(ARRAY[name]) FROM person WHERE organisation_id = $1`,
+     SELECT organisation_id, person_id, ${BookKind.person}, name, name, array_to_tsvector(ARRAY[name]) FROM person WHERE organisation_id = $1
+     ON CONFLICT DO NOTHING`,
     [o],
   )
   const [sourceId, done, waits] = [id(), id(), id()]
