@@ -127,6 +127,19 @@ export const entriesByAddress = (sql: Sql, organisationId: Id, addresses: readon
     [organisationId, textArray(addresses)],
   )
 
+/** Those of these addresses that people here have, shown or not. */
+export async function peoplesAddresses(
+  sql: Sql,
+  organisationId: Id,
+  addresses: readonly string[],
+): Promise<Set<string>> {
+  const rows = await sql.query<{ address: string }>(
+    'SELECT address FROM address WHERE organisation_id = $1 AND address = ANY($2::text[])',
+    [organisationId, textArray(addresses)],
+  )
+  return new Set(rows.map(({ address }) => address))
+}
+
 export const groupMembers = (
   sql: Sql,
   organisationId: Id,

@@ -90,7 +90,7 @@ test('lists and groups are entries with their members', async () => {
     'Board',
   ])
   await fresh.db.query('UPDATE person SET group_id = $1 WHERE person_id = $2', [groupId, org.people.hand!.personId])
-  await makeList(fresh.db, org, 'news', { members: ['Ann@corp.test', 'far@away.test'] })
+  await makeList(fresh.db, org, 'news', { members: ['Ann@corp.test', 'agent@corp.test', 'far@away.test'] })
   await refreshCollections(fresh.db, org.organisationId)
   const { items } = await findInBook(fresh.db, org.organisationId, { text: '', after: null, limit: 50 })
   expect(items.map(({ kind, name }) => `${kind} ${name}`)).toEqual([

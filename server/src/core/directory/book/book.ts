@@ -77,8 +77,10 @@ async function membersOf(sql: Sql, organisationId: Id, row: store.EntryDetails):
   const written = new Map((list?.members ?? []).map((address) => [foldAddress(address) ?? address, address]))
   const known = await store.entriesByAddress(sql, organisationId, [...written.keys()])
   const here = new Map([...ofGroups, ...known].map((entry) => [entry.id, entry]))
-  const reached = new Set(known.flatMap(({ address }) => (address === null ? [] : [foldAddress(address) ?? address])))
-  const others = [...written].filter(([folded]) => !reached.has(folded)).map(([, address]) => address)
+  // Who is hidden is not named here either.
+  const people = await store.peoplesAddresses(sql, organisationId, [...written.keys()])
+  const lists = new Set(known.flatMap(({ address }) => (address === null ? [] : [foldAddress(address) ?? address])))
+  const others = [...written].filter(([one]) => !people.has(one) && !lists.has(one)).map(([, address]) => address)
   const entries = [...here.values()].sort((a, b) => (a.sort < b.sort ? -1 : 1))
   return {
     entries: entries.slice(0, MOST_MEMBERS).map(entryOf),
