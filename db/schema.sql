@@ -113,6 +113,19 @@ CREATE TABLE body_chunk (
 ) PARTITION BY RANGE (body_id);
 CREATE INDEX body_chunk_id ON ONLY body_chunk USING btree (body_id, seq);
 
+CREATE TABLE book_entry (
+  organisation_id uuid NOT NULL,
+  entry_id uuid NOT NULL,
+  kind smallint NOT NULL,
+  name text NOT NULL,
+  sort text COLLATE "C" NOT NULL,
+  words tsvector NOT NULL,
+  PRIMARY KEY (organisation_id, entry_id),
+  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
+);
+CREATE INDEX book_entry_sort ON book_entry USING btree (organisation_id, sort, entry_id);
+CREATE INDEX book_entry_words ON book_entry USING gin (words) WITH (fastupdate=off);
+
 CREATE TABLE copy (
   organisation_id uuid NOT NULL,
   copy_id uuid NOT NULL,
@@ -580,6 +593,7 @@ CREATE TABLE person (
   organisation_id uuid NOT NULL,
   person_id uuid NOT NULL,
   name text NOT NULL,
+  kind smallint DEFAULT 1 NOT NULL,
   source smallint DEFAULT 1 NOT NULL,
   upn text COLLATE "C",
   locale text DEFAULT 'en'::text NOT NULL,
@@ -596,10 +610,29 @@ CREATE TABLE person (
   PRIMARY KEY (organisation_id, person_id),
   FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id),
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group(organisation_id, group_id),
-  FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id)
+  FOREIGN KEY (organisation_id, route_id) REFERENCES route(organisation_id, route_id),
+  CHECK (((kind = 1) OR (disabled_at IS NOT NULL)))
 );
 CREATE INDEX person_upn_domain ON person USING btree (split_part(upn, '@'::text, '-1'::integer), organisation_id) WHERE (upn IS NOT NULL);
 CREATE UNIQUE INDEX person_upn ON person USING btree (upn) WHERE (upn IS NOT NULL);
+
+CREATE TABLE person_card (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  title text,
+  department text,
+  office text,
+  phones jsonb DEFAULT '[]'::jsonb NOT NULL,
+  manager text COLLATE "C",
+  hidden boolean DEFAULT false NOT NULL,
+  photo bytea,
+  photo_type text,
+  photo_digest text COLLATE "C",
+  by_hand text[] DEFAULT '{}'::text[] NOT NULL,
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE,
+  CHECK ((((photo IS NULL) = (photo_type IS NULL)) AND ((photo IS NULL) = (photo_digest IS NULL))))
+);
 
 CREATE TABLE person_group (
   organisation_id uuid NOT NULL,
@@ -840,6 +873,18 @@ CREATE TABLE session (
 CREATE INDEX session_expiry ON session USING btree (expires_at);
 CREATE INDEX session_subject ON session USING btree (subject_id);
 
+CREATE TABLE shared_member (
+  organisation_id uuid NOT NULL,
+  mailbox_id uuid NOT NULL,
+  member_id uuid NOT NULL,
+  is_group boolean NOT NULL,
+  may_write boolean NOT NULL,
+  send smallint,
+  PRIMARY KEY (organisation_id, mailbox_id, member_id),
+  FOREIGN KEY (organisation_id, mailbox_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE
+);
+CREATE INDEX shared_member_of ON shared_member USING btree (organisation_id, member_id);
+
 CREATE TABLE sign_in_place (
   place bytea NOT NULL,
   subject_id uuid NOT NULL,
@@ -855,6 +900,7 @@ CREATE TABLE submission (
   person_id uuid NOT NULL,
   copy_id uuid NOT NULL,
   message_id uuid NOT NULL,
+  actor_id uuid,
   identity_address text NOT NULL,
   envelope_digest bytea,
   recipients integer NOT NULL,

@@ -140,6 +140,8 @@ CREATE TABLE person (
   organisation_id  uuid     NOT NULL REFERENCES organisation,
   person_id        uuid     NOT NULL UNIQUE,
   name             text     NOT NULL,
+  -- codes.ts PersonKind: person; shared, room: a mailbox of several, to which nobody signs in by itself.
+  kind             smallint NOT NULL DEFAULT 1,
   -- codes.ts PersonSource: manual (by hand: no source removes or renames them), csv, ldap, scim, learned
   source           smallint NOT NULL DEFAULT 1,
   upn              text COLLATE "C",                  -- folded
@@ -156,6 +158,7 @@ CREATE TABLE person (
   disabled_at      timestamptz,
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, person_id),
+  CHECK (kind = 1 OR disabled_at IS NOT NULL),
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group,
   FOREIGN KEY (organisation_id, route_id) REFERENCES route
 );
@@ -177,6 +180,40 @@ CREATE TABLE address (
 );
 CREATE INDEX address_person ON address (organisation_id, person_id);
 CREATE UNIQUE INDEX address_primary ON address (organisation_id, person_id) WHERE is_primary;
+
+-- What the address book shows of a person beyond name and addresses: core/directory/card.ts. Nobody needs one.
+CREATE TABLE person_card (
+  organisation_id  uuid     NOT NULL,
+  person_id        uuid     NOT NULL,
+  title            text,
+  department       text,
+  office           text,
+  phones           jsonb    NOT NULL DEFAULT '[]',    -- {kind, number}
+  manager          text COLLATE "C",                  -- folded address of whom they report to
+  hidden           boolean  NOT NULL DEFAULT false,   -- not in the address book
+  photo            bytea,                             -- core/directory/photo.ts
+  photo_type       text,
+  photo_digest     text COLLATE "C",
+  -- Which of these the declaration says: no source changes them.
+  by_hand          text[]   NOT NULL DEFAULT '{}',
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE,
+  CHECK ((photo IS NULL) = (photo_type IS NULL) AND (photo IS NULL) = (photo_digest IS NULL))
+);
+
+-- The address book as it is searched: a row for each person, list and group that is shown, written with what it is made
+-- of (core/directory/book). Words are folded, and matched by their beginnings.
+CREATE TABLE book_entry (
+  organisation_id  uuid     NOT NULL REFERENCES organisation,
+  entry_id         uuid     NOT NULL,                 -- of the person, list or group
+  kind             smallint NOT NULL,                 -- codes.ts BookKind: person, list, group
+  name             text     NOT NULL,
+  sort             text COLLATE "C" NOT NULL,         -- the name, folded
+  words            tsvector NOT NULL,
+  PRIMARY KEY (organisation_id, entry_id)
+);
+CREATE INDEX book_entry_sort ON book_entry (organisation_id, sort, entry_id);
+CREATE INDEX book_entry_words ON book_entry USING gin (words) WITH (fastupdate = off);
 
 -- Where lists of people come from: core/directory/sources.
 CREATE TABLE directory_source (
@@ -259,6 +296,19 @@ CREATE TABLE delegation (
   PRIMARY KEY (organisation_id, person_id, address),
   FOREIGN KEY (organisation_id, person_id) REFERENCES person
 );
+
+-- Who reads a shared mailbox beside their own: people, and everybody of a group.
+CREATE TABLE shared_member (
+  organisation_id  uuid     NOT NULL,
+  mailbox_id       uuid     NOT NULL,                 -- the person of kind shared or room
+  member_id        uuid     NOT NULL,
+  is_group         boolean  NOT NULL,
+  may_write        boolean  NOT NULL,
+  send             smallint,                          -- codes.ts DelegationKind: how they write from its addresses; null: not
+  PRIMARY KEY (organisation_id, mailbox_id, member_id),
+  FOREIGN KEY (organisation_id, mailbox_id) REFERENCES person ON DELETE CASCADE
+);
+CREATE INDEX shared_member_of ON shared_member (organisation_id, member_id);
 
 -- A list: what is posted to it goes to its members as a message of its own, with headers and bounce addresses of the list.
 CREATE TABLE mailing_list (
@@ -737,6 +787,8 @@ CREATE TABLE submission (
   person_id        uuid        NOT NULL,
   copy_id          uuid        NOT NULL,              -- the author's copy (draft, later Sent)
   message_id       uuid        NOT NULL,              -- the message that left; its own id while it waits
+  -- Who wrote it, where person_id is a shared mailbox; null: its person.
+  actor_id         uuid,
   identity_address text        NOT NULL,
   envelope_digest  bytea,                             -- of recipients given beside the message; null: those it names
   recipients       integer     NOT NULL,              -- that the author named: counts against the hourly allowance

@@ -2,7 +2,7 @@
  * Rows for tests, by plain SQL and in a few statements: an organisation with a route, a domain and people who each have
  * an address and the six standard folders. Tests of the rooms that make such rows for real do not use these.
  */
-import { DomainKind, ListPosting, Mode, RouteKind, StandardFolder } from '../src/platform/codes.ts'
+import { BookKind, DomainKind, ListPosting, Mode, RouteKind, StandardFolder } from '../src/platform/codes.ts'
 import type { Sql } from '../src/platform/db/database.ts'
 import type { Id } from '../src/platform/ids.ts'
 import { newId } from '../src/platform/ids.ts'
@@ -99,6 +99,10 @@ export async function makePerson(
   await sql.query(
     'INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display) VALUES ($1, $2, $3, $4, true, $5)',
     [org.organisationId, address, personId, org.domainId, `${name}@${org.domain}`],
+  )
+  await sql.query(
+    `INSERT INTO book_entry (organisation_id, entry_id, kind, name, sort, words) VALUES ($1, $2, ${BookKind.person}, $3, lower($3), array_to_tsvector(ARRAY[lower($3)]))`,
+    [org.organisationId, personId, title(name)],
   )
   const folders = Object.entries(StandardFolder)
   await sql.query(

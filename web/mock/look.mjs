@@ -44,6 +44,12 @@ const scenes = {
   waits: ['/mail/m2?id=w1&compose=draft', '.compose-body .notice'],
   sendLater: ['/mail/m1?id=e0&compose=reply', '.compose-text', 'Control+Shift+Enter', '.later-offers'],
   empty: ['/mail/m5', '.state'],
+  book: ['/address-book', '.book-row'],
+  bookCard: ['/address-book?id=b3', '.book-card'],
+  bookList: ['/address-book?id=b2', '.book-card'],
+  bookNone: ['/address-book?q=nobody', '.state'],
+  offers: ['/mail/m1?compose=new', '#compose-to', 'a', '.book-offer'],
+  shared: ['/mail/m1', '.mail-row'],
   password: ['/password', '.door-card'],
   appPasswords: ['/app-passwords', '.app-list'],
   sessions: ['/sessions', '.app-list'],
@@ -116,11 +122,13 @@ async function shots(size, scheme, locale, names, mode) {
   await page.click('button[type=submit]')
   await page.waitForSelector('.mail-row')
   for (const name of names.filter((each) => scenes[each])) {
+    if (name === 'shared') await page.evaluate(() => sessionStorage.setItem('holdfast.mailbox', 'p3'))
     await page.goto(base + scenes[name][0])
     await page.waitForSelector(scenes[name][1])
     if (scenes[name][2]) {
       await page.focus(scenes[name][1])
-      await page.keyboard.press(scenes[name][2])
+      if (name === 'offers') await page.keyboard.type('al')
+      else await page.keyboard.press(scenes[name][2])
       await page.waitForSelector(scenes[name][3])
     }
     await page.waitForTimeout(350)
@@ -137,7 +145,9 @@ async function shots(size, scheme, locale, names, mode) {
         .map((each) => each.textContent),
     )
     if (cutOff.length) fault(`${tag} ${name}: cut off: ${cutOff.join(' | ')}`)
+    if (name === 'offers') await page.keyboard.press('ArrowDown')
     await page.screenshot({ path: `${out}/${name}-${tag}.png`, fullPage: name === 'design' })
+    if (name === 'shared') await page.evaluate(() => sessionStorage.removeItem('holdfast.mailbox'))
   }
   await context.close()
 }
@@ -149,7 +159,21 @@ const runs = [
     'desktop',
     'dark',
     'fr',
-    ['sign-in', 'inbox', 'reader', 'reply', 'later', 'sendLater', 'board', 'trace', 'design'],
+    [
+      'sign-in',
+      'inbox',
+      'reader',
+      'reply',
+      'later',
+      'sendLater',
+      'book',
+      'bookCard',
+      'offers',
+      'shared',
+      'board',
+      'trace',
+      'design',
+    ],
     'recovering',
   ],
   ['phone', 'dark', 'fr', ['inbox', 'reader', 'board'], 'recovering'],

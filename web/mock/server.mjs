@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 
 import { appPasswordsApi } from './app-passwords.mjs'
+import { bookApi } from './book.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -773,6 +774,13 @@ const api = {
         role: 'person',
         protected: true,
         source: 'manual',
+        kind: at ? 'shared' : 'person',
+        members: at
+          ? [
+              { name: 'Alice Martin', isGroup: false, access: 'write', send: 'sendAs' },
+              { name: 'Night watch', isGroup: true, access: 'read', send: 'no' },
+            ]
+          : [],
         lastSignInAt: at ? null : ago(5),
         mode: at ? 'emergency' : 'hold',
         decided: at
@@ -860,7 +868,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, { 'GET /disk': () => diskOf(mode) })
+Object.assign(api, learnedApi, appPasswordsApi, bookApi, { 'GET /disk': () => diskOf(mode) })
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)
@@ -886,6 +894,8 @@ createServer(async (request, answer) => {
           isReadOnly: false,
           accountCapabilities: { 'urn:ietf:params:jmap:submission': { maxDelayedSend: 2_592_000 } },
         },
+        p2: { name: 'Harbour Office', isPersonal: false, isReadOnly: false, accountCapabilities: {} },
+        p3: { name: 'Meeting room East', isPersonal: false, isReadOnly: true, accountCapabilities: {} },
       },
       primaryAccounts: { 'urn:ietf:params:jmap:mail': 'p1' },
       username: 'alice',
@@ -922,11 +932,20 @@ createServer(async (request, answer) => {
     }
     return json({ methodResponses: results, sessionState: '1' })
   }
+  if (pathname.endsWith('/photo'))
+    return answer
+      .writeHead(200, { 'content-type': 'image/png' })
+      .end(
+        Buffer.from(
+          'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+          'base64',
+        ),
+      )
   if (pathname.startsWith('/api/v1')) {
     const found = api[`${request.method} ${pathname.slice(7)}`]
     const text = (await body(request)).toString()
     if (!found) return json({ error: { code: 'not-found', text: 'nothing here' } }, 404)
-    const result = found(text ? JSON.parse(text) : {})
+    const result = found(text ? JSON.parse(text) : {}, new URL(request.url, 'http://x'))
     return Array.isArray(result) && typeof result[0] === 'number' ? json(result[1], result[0]) : json(result)
   }
   const file = existsSync(join(dist, pathname)) && extname(pathname) ? pathname : '/index.html'

@@ -46,6 +46,14 @@ const sessions = createRoute({
   component: lazyRouteComponent(() => import('./scenes/account/sessions.tsx'), 'SessionsScene'),
 })
 
+const addressBook = createRoute({
+  getParentRoute: () => signed,
+  path: '/address-book',
+  validateSearch: (search: Record<string, unknown>): { q?: string; id?: string } =>
+    some({ q: text(search['q']), id: text(search['id']) }),
+  component: lazyRouteComponent(() => import('./scenes/book/book-scene.tsx'), 'BookScene'),
+})
+
 const mailIndex = createRoute({ getParentRoute: () => signed, path: '/mail', component: Home })
 const mail = createRoute({
   getParentRoute: () => signed,
@@ -55,6 +63,7 @@ const mail = createRoute({
       q: text(search['q']),
       all: search['all'] === true ? true : undefined,
       id: text(search['id']),
+      to: search['compose'] === 'new' ? text(search['to']) : undefined,
       later: search['later'] === true ? true : undefined,
       compose: composeKinds.includes(search['compose']) ? (search['compose'] as ComposeKind) : undefined,
     }),
@@ -154,6 +163,7 @@ export const router = createRouter({
       password,
       appPasswords,
       sessions,
+      addressBook,
       mailIndex,
       mail,
       admin,

@@ -1,6 +1,13 @@
 /** `holdfast admin address` and `holdfast admin lists`: what stands for what, who is covered and why, and the members of whom something bounced. */
 import type { Command } from 'commander'
-import { coverageOf, createDirectory, foldAddress, type Cover } from '../core/directory/index.ts'
+import {
+  coverageOf,
+  createDirectory,
+  foldAddress,
+  sharedMembers,
+  type Cover,
+  type SharedMember,
+} from '../core/directory/index.ts'
 import { listsOf, resumeMember, type ListStanding } from '../core/lists/index.ts'
 import { ListPosting, wordOf } from '../platform/codes.ts'
 import { WireError } from '../platform/errors.ts'
@@ -45,6 +52,15 @@ function covered({ scope, isOn, by, name }: Cover): string {
   return `${scopeNames[scope]}: ${isOn ? 'yes' : 'no'} (${why})`
 }
 
+const whereIs = (one: { standing: string; personId: string | null }, isShared: boolean): string => {
+  if (one.standing === 'outside') return 'the world'
+  return one.personId === null ? 'its mail system' : isShared ? 'a shared mailbox here' : 'a person here'
+}
+
+const sends = { sendAs: ', sends as the mailbox', onBehalf: ', sends on its behalf', no: '' } as const
+const memberText = ({ name, isGroup, access, send }: SharedMember): string =>
+  `${isGroup ? `everybody of the group ${name}` : name}: ${access === 'write' ? 'reads and writes' : 'reads'}${sends[send]}`
+
 async function address(written: string, options: GlobalOptions): Promise<void> {
   await withContext(options, async ({ db, clock, log }) => {
     const directory = createDirectory({ db, clock, log })
@@ -53,13 +69,16 @@ async function address(written: string, options: GlobalOptions): Promise<void> {
       throw error
     })
     const { redirect, list } = found
-    const to: { address: string; where: string; covered: Cover[] }[] = []
-    for (const one of redirect?.to ?? list?.members ?? [found])
+    const to: { address: string; where: string; covered: Cover[]; members: SharedMember[] }[] = []
+    for (const one of redirect?.to ?? list?.members ?? [found]) {
+      const shared = one.personId === null ? null : await sharedMembers(db, one.organisationId, one.personId)
       to.push({
         address: one.address,
-        where: one.standing === 'outside' ? 'the world' : one.personId === null ? 'its mail system' : 'a person here',
+        where: whereIs(one, shared !== null),
         covered: await coverageOf(db, one),
+        members: shared ?? [],
       })
+    }
     const kind = list ? `a list (${list.name})` : redirect ? 'a redirect' : 'nobody else'
     const unknown = (redirect ?? list)?.unknown ?? []
     const left = unknown.map((one) => `  ${one} (left out: nobody has this address)`)
@@ -78,6 +97,7 @@ async function address(written: string, options: GlobalOptions): Promise<void> {
         ...to.flatMap((one) => [
           `  ${one.address} (${one.where})`,
           ...one.covered.map((cover) => `    ${covered(cover)}`),
+          ...one.members.map((member) => `    ${memberText(member)}`),
         ]),
         ...left,
         ...paused,

@@ -64,13 +64,13 @@ test('a list from a file to people, and back to no', async () => {
 
   const list = file(
     'people.csv',
-    'Personalnummer;Name;E-Mail;Gruppe;Telefon\n1;Alice K.;alice@harbour.test;Crew;\n2;Bob Rower;bob@harbour.test;Crw;1\n3;Carol;carol@harbour.test;;2\n',
+    'Personalnummer;Name;E-Mail;Gruppe;Kostenstelle\n1;Alice K.;alice@harbour.test;Crew;\n2;Bob Rower;bob@harbour.test;Crw;1\n3;Carol;carol@harbour.test;;2\n',
   )
   const dry = await holdfast('directory', 'import', list, '--dry-run')
   expect(dry).toMatchObject({ code: 0, err: '' })
   expect(dry.out)
     .toBe(`Read as utf-8, separated by semicolon: Personalnummer = id, Name = name, E-Mail = email, Gruppe = group.
-Columns that are not used: Telefon.
+Columns that are not used: Kostenstelle.
 
 3 rows: 1 new, 1 changed, 0 going, 0 as they are, 1 problems.
 
@@ -101,7 +101,7 @@ Nothing was changed or kept. For real it would be staged: the first list of this
   const row = (n: number) => `${n};P${n};p${n}@harbour.test;;\n`
   const many = file(
     'many.csv',
-    `Personalnummer;Name;E-Mail;Gruppe;Telefon\n1;A;alice@harbour.test;Crew;\n3;Carol;carol@harbour.test;;\n${[4, 5, 6, 7].map(row).join('')}`,
+    `Personalnummer;Name;E-Mail;Gruppe;Kostenstelle\n1;A;alice@harbour.test;Crew;\n3;Carol;carol@harbour.test;;\n${[4, 5, 6, 7].map(row).join('')}`,
   )
   const asked = await holdfast('directory', 'import', many, '--apply')
   expect(asked).toMatchObject({
@@ -115,7 +115,7 @@ Nothing was changed or kept. For real it would be staged: the first list of this
   expect((await holdfast('directory', 'refuse', newest!.id)).out).toContain('Refused; nothing was changed')
   const few = file(
     'few.csv',
-    `Personalnummer;Name;E-Mail;Gruppe;Telefon\n1;A;alice@harbour.test;Crew;\n3;Carol;carol@harbour.test;;\n${row(4)}`,
+    `Personalnummer;Name;E-Mail;Gruppe;Kostenstelle\n1;A;alice@harbour.test;Crew;\n3;Carol;carol@harbour.test;;\n${row(4)}`,
   )
   expect(await holdfast('directory', 'import', few, '--apply')).toMatchObject({
     code: 0,
@@ -131,3 +131,26 @@ Nothing was changed or kept. For real it would be staged: the first list of this
   expect(await holdfast('directory', 'import', join(folder, 'nowhere.csv'))).toMatchObject({ code: 2 })
   await expectSound(storage.db, null)
 }, 120_000)
+
+test('a shared mailbox is explained with who reads it', async () => {
+  const path = file(
+    'office.yaml',
+    `organisations:
+  - slug: harbour
+    name: Harbour
+    groups: [{ name: Crew }]
+    people:
+      - { name: Ann, addresses: [ann@harbour.test] }
+      - name: Office
+        addresses: [office@harbour.test]
+        shared: { members: [{ person: ann@harbour.test, send: sendAs }, { group: Crew, access: read }] }
+`,
+  )
+  expect((await holdfast('apply', '-f', path, '--yes')).out).toContain('members of the mailbox: 2')
+  const { out } = await holdfast('admin', 'address', 'office@harbour.test')
+  expect(out).toContain('office@harbour.test (a shared mailbox here)')
+  expect(out).toContain('Ann: reads and writes, sends as the mailbox')
+  expect(out).toContain('everybody of the group Crew: reads')
+  expect((await holdfast('admin', 'address', 'ann@harbour.test')).out).toContain('(a person here)')
+  await expectSound(storage.db, null)
+})

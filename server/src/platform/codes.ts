@@ -13,6 +13,12 @@ export const UnknownPolicy = { later: 1, park: 2 } as const
 export const ListPosting = { anyone: 1, members: 2, organisation: 3, named: 4 } as const
 export type ListPosting = Values<typeof ListPosting>
 export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } as const
+/** shared, room: a mailbox that several people read, each signed in as themselves */
+export const PersonKind = { person: 1, shared: 2, room: 3 } as const
+export type PersonKind = Values<typeof PersonKind>
+/** What is in the address book. */
+export const BookKind = { person: 1, list: 2, group: 3 } as const
+export type BookKind = Values<typeof BookKind>
 /** staged: the first list of a source waits for a look; asks: more would change than its limits allow */
 export const DirectoryRunState = { staged: 1, asks: 2, applied: 3, refused: 4, failed: 5 } as const
 export type DirectoryRunState = Values<typeof DirectoryRunState>

@@ -13,6 +13,37 @@ export const directoryCorruptions: readonly Corruption[] = [
     sql: `UPDATE person_source SET said = '{"addresses": []}'`,
   },
   {
+    expected: 'shared-member',
+    text: 'a shared mailbox is read by somebody who is gone',
+    sql: `UPDATE shared_member SET member_id = gen_random_uuid()`,
+  },
+  {
+    expected: 'shared-member',
+    text: 'somebody else reads the mailbox of a person',
+    sql: `UPDATE person SET kind = 1 WHERE kind <> 1`,
+  },
+  {
+    expected: 'shared-sign-in',
+    text: 'a shared mailbox has a password',
+    sql: `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier)
+      SELECT gen_random_uuid(), organisation_id, person_id, 1, 'none' FROM person WHERE kind <> 1`,
+  },
+  {
+    expected: 'book-shown',
+    text: 'somebody hidden is in the address book',
+    sql: `INSERT INTO person_card (organisation_id, person_id, hidden) SELECT organisation_id, entry_id, true FROM book_entry LIMIT 1`,
+  },
+  {
+    expected: 'book-shown',
+    text: 'the address book has an old name',
+    sql: `UPDATE book_entry SET name = 'gone'`,
+  },
+  {
+    expected: 'book-whole',
+    text: 'somebody is missing in the address book',
+    sql: `DELETE FROM book_entry WHERE entry_id = (SELECT min(entry_id::text)::uuid FROM book_entry)`,
+  },
+  {
     expected: 'run-list',
     text: 'a run that waits has lost its list',
     sql: 'UPDATE directory_run SET list_packed = NULL',

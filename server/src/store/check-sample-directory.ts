@@ -1,9 +1,31 @@
-/** Of directory sources: a person that one knows, a run that was done, and one that waits with its list. */
-import { DirectoryRunState, PersonSource } from '../platform/codes.ts'
+/** Of directories: a shared mailbox, everybody in the address book, a person that one knows, a run that was done, and one that waits with its list. */
+import { BookKind, DelegationKind, DirectoryRunState, PersonKind, PersonSource } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 
 export async function insertDirectory(sql: Sql, o: Id, personId: Id, id: () => Id): Promise<void> {
+  const [mailboxId, groupId] = [id(), id()]
+  await sql.query(
+    `INSERT INTO person (organisation_id, person_id, name, kind, disabled_at) VALUES ($1, $2, 'Office', ${PersonKind.shared}, now())`,
+    [o, mailboxId],
+  )
+  await sql.query(
+    `INSERT INTO address (organisation_id, address, person_id, domain_id, is_primary, display)
+     SELECT $1, 'office@' || split_part(address, '@', 2), $2, domain_id, true, 'office@' || split_part(address, '@', 2) FROM address WHERE person_id = $3 AND is_primary`,
+    [o, mailboxId, personId],
+  )
+  await sql.query(`INSERT INTO person_group (organisation_id, group_id, name) VALUES ($1, $2, 'Readers')`, [o, groupId])
+  await sql.query(
+    `INSERT INTO shared_member (organisation_id, mailbox_id, member_id, is_group, may_write, send)
+     VALUES ($1, $2, $3, false, true, ${DelegationKind.sendAs}), ($1, $2, $4, true, false, NULL)`,
+    [o, mailboxId, personId, groupId],
+  )
+  await sql.query(
+    `INSERT INTO book_entry (organisation_id, entry_id, kind, name, sort, words)
+     SELECT organisation_id, person_id, ${BookKind.person}, name, name, array_to_tsvector(ARRAY[name]) FROM person WHERE organisation_id = $1
+     ON CONFLICT DO NOTHING`,
+    [o],
+  )
   const [sourceId, done, waits] = [id(), id(), id()]
   await sql.query(
     `INSERT INTO directory_source (organisation_id, source_id, name, kind) VALUES ($1, $2, 'sample', ${PersonSource.csv})`,

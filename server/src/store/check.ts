@@ -7,6 +7,7 @@ import {
   AttemptOutcome,
   BodyStore,
   DeliveryState,
+  BookKind,
   DirectoryRunState,
   Direction,
   Mode,
@@ -15,6 +16,7 @@ import {
   PinTarget,
   UndoStatus,
   alarmKinds,
+  PersonKind,
   PersonSource,
 } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
@@ -179,6 +181,24 @@ const queries = {
   'address-source': `SELECT a.organisation_id o, 'address ' || a.address s, 'came from a directory source, and none speaks of it' d FROM address a
     WHERE a.from_source AND NOT EXISTS (SELECT FROM person_source l WHERE l.organisation_id = a.organisation_id AND l.person_id = a.person_id
       AND l.said->'addresses' ? a.address)`,
+  'shared-member': `SELECT m.organisation_id o, 'shared mailbox ' || m.mailbox_id s, 'is read by somebody who is gone, or is no shared mailbox' d FROM shared_member m
+    WHERE NOT EXISTS (SELECT FROM person x WHERE x.organisation_id = m.organisation_id AND x.person_id = m.mailbox_id AND x.kind <> ${PersonKind.person})
+      OR NOT EXISTS (SELECT FROM person p WHERE NOT m.is_group AND p.organisation_id = m.organisation_id AND p.person_id = m.member_id AND p.kind = ${PersonKind.person})
+        AND NOT EXISTS (SELECT FROM person_group g WHERE m.is_group AND g.organisation_id = m.organisation_id AND g.group_id = m.member_id)`,
+  'shared-sign-in': `SELECT p.organisation_id o, 'shared mailbox ' || p.person_id s, 'has a password, code, link or session of its own' d FROM person p
+    WHERE p.kind <> ${PersonKind.person} AND (EXISTS (SELECT FROM credential c WHERE c.subject_id = p.person_id)
+      OR EXISTS (SELECT FROM session c WHERE c.subject_id = p.person_id)
+      OR EXISTS (SELECT FROM app_password c WHERE c.organisation_id = p.organisation_id AND c.person_id = p.person_id))`,
+  'book-shown': `SELECT e.organisation_id o, 'address book ' || e.entry_id s, 'shows who is hidden, gone or named otherwise' d FROM book_entry e
+    WHERE NOT EXISTS (SELECT FROM person p JOIN address a USING (organisation_id, person_id) LEFT JOIN person_card c USING (organisation_id, person_id)
+        WHERE e.kind = ${BookKind.person} AND p.organisation_id = e.organisation_id AND p.person_id = e.entry_id AND p.name = e.name AND c.hidden IS NOT TRUE)
+      AND NOT EXISTS (SELECT FROM mailing_list l WHERE e.kind = ${BookKind.list} AND l.organisation_id = e.organisation_id AND l.list_id = e.entry_id AND l.name = e.name)
+      AND NOT EXISTS (SELECT FROM person_group g WHERE e.kind = ${BookKind.group} AND g.organisation_id = e.organisation_id AND g.group_id = e.entry_id AND g.name = e.name)`,
+  'book-whole': `SELECT p.organisation_id o, 'person ' || p.person_id s, 'is not in the address book, though others of the organisation are' d FROM person p
+    WHERE EXISTS (SELECT FROM address a WHERE a.organisation_id = p.organisation_id AND a.person_id = p.person_id)
+      AND EXISTS (SELECT FROM book_entry e WHERE e.organisation_id = p.organisation_id AND e.kind = ${BookKind.person})
+      AND NOT EXISTS (SELECT FROM person_card c WHERE c.organisation_id = p.organisation_id AND c.person_id = p.person_id AND c.hidden)
+      AND NOT EXISTS (SELECT FROM book_entry e WHERE e.organisation_id = p.organisation_id AND e.entry_id = p.person_id)`,
   'run-list': `SELECT organisation_id o, 'directory run ' || run_id s, format('in state %s, its list is %s', state, CASE WHEN list_packed IS NULL THEN 'gone' ELSE 'there' END) d
     FROM directory_run WHERE (state IN (${DirectoryRunState.staged}, ${DirectoryRunState.asks})) <> (list_packed IS NOT NULL)`,
   'run-once': `SELECT organisation_id o, 'directory source ' || source_id s, count(*) || ' runs of it wait' d FROM directory_run

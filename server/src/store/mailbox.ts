@@ -9,6 +9,8 @@ import type { Id } from '../platform/ids.ts'
 export interface MailOwner {
   organisationId: Id
   personId: Id
+  /** who acts, where the mailbox is a shared one */
+  actorId?: Id
 }
 
 export interface PlacementRow {

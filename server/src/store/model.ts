@@ -79,6 +79,8 @@ export interface PersonModel extends ScopeColumns {
   privateAddress: string | null
   /** codes.ts PersonSource */
   source: number
+  /** codes.ts PersonKind */
+  kind: number
 }
 export interface AddressModel {
   address: string
@@ -142,7 +144,7 @@ export const readGroups = (sql: Sql, organisationId: Id): Promise<GroupModel[]> 
 export const readPeople = (sql: Sql, organisationId: Id): Promise<PersonModel[]> =>
   sql.query<PersonModel>(
     `SELECT person_id AS id, name, upn, locale, role, group_id AS "groupId", route_id AS "routeId", disabled_at IS NOT NULL AS disabled,
-       encode(private_sealed, 'hex') AS "privateAddress", source, ${SCOPES}
+       encode(private_sealed, 'hex') AS "privateAddress", source, kind, ${SCOPES}
      FROM person WHERE organisation_id = $1 ORDER BY person_id`,
     [organisationId],
   )
@@ -287,17 +289,17 @@ export async function writeGroups(sql: Sql, organisationId: Id, rows: readonly G
 
 export async function writePeople(sql: Sql, organisationId: Id, rows: readonly PersonModel[]): Promise<void> {
   const columns = `id uuid, name text, upn text, locale text, role smallint, "groupId" uuid, "routeId" uuid, disabled boolean,
-    "privateAddress" text, source smallint, ${SCOPE_TYPES}`
+    "privateAddress" text, source smallint, kind smallint, ${SCOPE_TYPES}`
   // UPNs may change hands within one apply.
   await sql.query(
     'UPDATE person SET upn = NULL WHERE organisation_id = $1 AND upn IS NOT NULL AND person_id = ANY($2::uuid[])',
     [organisationId, uuidArray(rows.map((row) => row.id))],
   )
   await sql.query(
-    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, private_sealed, source, scope_filtering, scope_copy, scope_emergency)
-     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, decode("privateAddress", 'hex'), source, filtering, "rollingCopy", emergency ${recordset(columns)}
+    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, role, group_id, route_id, disabled_at, private_sealed, source, kind, scope_filtering, scope_copy, scope_emergency)
+     SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, decode("privateAddress", 'hex'), source, kind, filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn, locale = excluded.locale, role = excluded.role,
-       group_id = excluded.group_id, route_id = excluded.route_id, private_sealed = excluded.private_sealed, source = excluded.source,
+       group_id = excluded.group_id, route_id = excluded.route_id, private_sealed = excluded.private_sealed, source = excluded.source, kind = excluded.kind,
        disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END, ${SCOPE_SET}`,
     [organisationId, JSON.stringify(rows)],
   )
@@ -354,6 +356,14 @@ export async function writeFirstPasswords(
   )
 }
 
+/** People or groups that go read no shared mailbox, and a mailbox that goes is read by nobody. */
+async function dropMembers(sql: Sql, organisationId: Id, ids: ReturnType<typeof uuidArray>): Promise<void> {
+  await sql.query(
+    'DELETE FROM shared_member WHERE organisation_id = $1 AND (member_id = ANY($2::uuid[]) OR mailbox_id = ANY($2::uuid[]))',
+    [organisationId, ids],
+  )
+}
+
 /** Takes sign-in and addresses away; the person row goes too where no mail hangs on it. */
 export async function removePeople(
   sql: Sql,
@@ -362,11 +372,12 @@ export async function removePeople(
 ): Promise<void> {
   const ids = uuidArray(people.map((person) => person.id))
   const gone = uuidArray(people.filter((person) => !person.keep).map((person) => person.id))
-  for (const table of ['address', 'delegation', 'app_password', 'emergency_code', 'one_time_link'])
+  for (const table of ['address', 'delegation', 'app_password', 'emergency_code', 'one_time_link', 'person_card'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])`, [
       organisationId,
       ids,
     ])
+  await dropMembers(sql, organisationId, ids)
   await sql.query('DELETE FROM credential WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
     organisationId,
     ids,
@@ -394,6 +405,7 @@ export async function removeGroups(sql: Sql, organisationId: Id, groups: readonl
     ids,
   ])
   await dropPinsOf(sql, organisationId, ids)
+  await dropMembers(sql, organisationId, ids)
   await sql.query('DELETE FROM person_group WHERE organisation_id = $1 AND group_id = ANY($2::uuid[])', [
     organisationId,
     ids,

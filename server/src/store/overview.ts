@@ -33,6 +33,10 @@ export interface PersonRow {
   role: number
   protected: boolean
   source: number
+  /** codes.ts PersonKind */
+  kind: number
+  /** of a shared mailbox */
+  members: { name: string; isGroup: boolean; mayWrite: boolean; send: number | null }[]
   lastSignInAt: Date | null
   mode: number | null
   /** core/continuity/pin-order.ts Decider, and what is said of it there */
@@ -51,7 +55,7 @@ export function listPeople(
   limit: number,
 ): Promise<PersonRow[]> {
   return sql.query<PersonRow>(
-    `SELECT p.person_id AS id, p.name, a.addresses, p.role, p.source, (SELECT max(c.last_used_at) FROM credential c WHERE c.subject_id = p.person_id) AS "lastSignInAt",
+    `SELECT p.person_id AS id, p.name, a.addresses, p.role, p.source, p.kind, coalesce(m.members, '[]') AS members, (SELECT max(c.last_used_at) FROM credential c WHERE c.subject_id = p.person_id) AS "lastSignInAt",
             coalesce(p.scope_emergency, g.scope_emergency, d.scope_emergency, o.scope_emergency) AS protected,
             w.mode, w.by AS "decidedBy", w.reason AS "decidedWhy", w.author AS "decidedAuthor", w.until AS "decidedUntil"
      FROM person p JOIN organisation o ON o.organisation_id = p.organisation_id
@@ -60,6 +64,11 @@ export function listPeople(
                                (array_agg(domain_id ORDER BY is_primary DESC, address))[1] AS domain_id
                         FROM address WHERE organisation_id = p.organisation_id AND person_id = p.person_id) a ON true
      LEFT JOIN domain d ON d.organisation_id = p.organisation_id AND d.domain_id = a.domain_id
+     LEFT JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('name', coalesce(y.name, z.name, ''), 'isGroup', s.is_group, 'mayWrite', s.may_write,
+                                 'send', s.send) ORDER BY s.is_group, coalesce(y.name, z.name)) AS members
+                        FROM shared_member s LEFT JOIN person y ON NOT s.is_group AND y.organisation_id = s.organisation_id AND y.person_id = s.member_id
+                        LEFT JOIN person_group z ON s.is_group AND z.organisation_id = s.organisation_id AND z.group_id = s.member_id
+                        WHERE s.organisation_id = p.organisation_id AND s.mailbox_id = p.person_id) m ON p.kind <> 1
      LEFT JOIN LATERAL (${DECISION({ organisation: 'p.organisation_id', person: 'p.person_id', address: 'a.addresses[1]', route: 'coalesce(p.route_id, g.route_id, d.route_id)' })}) w ON true
      WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.person_id > $2)
        AND ($3::text IS NULL OR p.name ILIKE $3 OR EXISTS (SELECT FROM address x WHERE x.organisation_id = p.organisation_id

@@ -4,6 +4,7 @@ import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt, type Id } from '../platform/ids.ts'
 import type { MailOwner } from './mailbox.ts'
 import { wholeReply } from './outcomes.ts'
+import { SHARED_ADDRESSES } from './shared.ts'
 
 export interface SubmissionRow {
   submissionId: Id
@@ -59,8 +60,8 @@ export async function insertSubmission(
   if (others.some(({ isSame }) => isSame)) return false
   const rows = await sql.query(
     `INSERT INTO submission (organisation_id, submission_id, person_id, copy_id, message_id, identity_address, envelope_digest, recipients,
-       undo_status, envelope, protocol, release_at, due_at)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, at, at FROM (SELECT CASE WHEN $12::float8 IS NOT NULL THEN
+       undo_status, envelope, protocol, actor_id, release_at, due_at)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $14, at, at FROM (SELECT CASE WHEN $12::float8 IS NOT NULL THEN
        now() + make_interval(secs => $12) ELSE to_timestamp($13::float8 / 1000) END AS at) release
      ON CONFLICT (organisation_id, copy_id) WHERE undo_status IN (${OPEN}) DO NOTHING RETURNING 1 AS one`,
     [
@@ -77,6 +78,7 @@ export async function insertSubmission(
       s.protocol,
       release && 'seconds' in release ? release.seconds : null,
       release && 'until' in release ? release.until : null,
+      owner.actorId ?? null,
     ],
   )
   return rows.length > 0
@@ -212,19 +214,24 @@ export interface OwnAddress {
  * The addresses a person may write from: the own ones, the primary one first, then those that were delegated to them (as
  * long as their domain is the organisation's); none for who was disabled.
  */
+/** Of a shared mailbox: the actor's own ones, and those of the mailbox from which they may write (delegated). */
 export function ownAddresses(sql: Sql, owner: MailOwner): Promise<OwnAddress[]> {
   return sql.query<OwnAddress>(
-    `SELECT a.address, a.display, coalesce(q.name, p.name) AS name, a.is_primary AS "isPrimary", a.kind AS delegated
+    `SELECT a.address, a.display, coalesce(q.name, p.name) AS name, a.is_primary AS "isPrimary", min(a.kind) AS delegated
      FROM person p JOIN (
-       SELECT organisation_id, person_id, address, display, is_primary, NULL::smallint AS kind FROM address
+       SELECT organisation_id, person_id, address, display, is_primary, NULL::smallint AS kind, NULL::uuid AS mailbox_id FROM address
        UNION ALL
-       SELECT organisation_id, person_id, address, display, false, kind FROM delegation) a USING (organisation_id, person_id)
+       SELECT organisation_id, person_id, address, display, false, kind, NULL FROM delegation
+       UNION ALL
+       ${SHARED_ADDRESSES}) a USING (organisation_id, person_id)
        LEFT JOIN address x ON a.kind IS NOT NULL AND x.organisation_id = $1 AND x.address = a.address
        LEFT JOIN person q ON q.organisation_id = x.organisation_id AND q.person_id = x.person_id
      WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
+       AND ($3::uuid IS NULL OR a.kind IS NULL OR a.mailbox_id = $3)
        AND (a.kind IS NULL OR EXISTS (SELECT FROM domain d WHERE d.organisation_id = $1 AND d.name = split_part(a.address, '@', -1)))
-     ORDER BY a.kind NULLS FIRST, a.is_primary DESC, a.address`,
-    [owner.organisationId, owner.personId],
+     GROUP BY a.address, a.display, coalesce(q.name, p.name), a.is_primary, a.kind IS NULL
+     ORDER BY min(a.kind) NULLS FIRST, a.is_primary DESC, a.address`,
+    [owner.organisationId, owner.actorId ?? owner.personId, owner.actorId === undefined ? null : owner.personId],
   )
 }
 

@@ -12,6 +12,8 @@ export interface WaitingRow extends SubmissionRow, MailOwner {
   envelope: object
   releaseAt: Date
   protocol: string
+  /** who wrote it, where the mailbox is a shared one */
+  by: Id | null
   /** how long it is over its time */
   lateSeconds: number
 }
@@ -19,7 +21,7 @@ export interface WaitingRow extends SubmissionRow, MailOwner {
 /** Of everybody, what is due, the longest due first. */
 export function listDue(sql: Sql, limit: number): Promise<WaitingRow[]> {
   return sql.query<WaitingRow>(
-    `SELECT ${ROW}, organisation_id AS "organisationId", person_id AS "personId", s.protocol,
+    `SELECT ${ROW}, organisation_id AS "organisationId", person_id AS "personId", s.protocol, s.actor_id AS by,
        extract(epoch FROM now() - s.release_at)::float8 AS "lateSeconds"
      FROM submission s WHERE undo_status = ${UndoStatus.waiting} AND due_at <= now() ORDER BY due_at LIMIT $1`,
     [limit],

@@ -1,12 +1,13 @@
 /** Signing in and out: the cookie is the server's; what the page knew of the person before is forgotten. */
 import { api, keepCsrf, onSignedOut } from '../data/api.ts'
 import type { Account } from '../data/contract.ts'
-import { jmap } from '../data/jmap/client.ts'
+import { chosenMailbox, jmap } from '../data/jmap/client.ts'
 import { queryClient, sessionQuery } from '../data/queries.ts'
 import { setLocale } from '../lib/i18n.ts'
 
 function enter(account: Account): Account {
   keepCsrf(account)
+  chosenMailbox.set(null)
   jmap.forget()
   forgetOthers()
   queryClient.setQueryData(sessionQuery.queryKey, account)
@@ -42,6 +43,7 @@ export async function signOut(): Promise<void> {
 const forgetOthers = () => queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
 
 function leave(): void {
+  chosenMailbox.set(null)
   jmap.forget()
   queryClient.setQueryData(sessionQuery.queryKey, null)
   forgetOthers()

@@ -29,6 +29,7 @@ import type {
   TraceMessage,
   LetterStanding,
 } from './contract.ts'
+import { accounts } from './jmap/accounts.ts'
 import { laterMail, mostHold } from './jmap/later.ts'
 import { email, identities, mailboxes } from './jmap/mail.ts'
 
@@ -82,6 +83,8 @@ export const ownSessionsQuery = queryOptions({
   queryKey: ['ownSessions'],
   queryFn: ({ signal }) => api<OwnSession[]>('GET', '/me/sessions', undefined, signal),
 })
+/** Mailboxes may be shared at any time. */
+export const accountsQuery = queryOptions({ queryKey: ['accounts'], queryFn: accounts, refetchInterval: 60_000 })
 export const mailboxesQuery = queryOptions({ queryKey: ['mail', 'folders'], queryFn: mailboxes })
 /** What waits for its time. It changes by itself when a time has come. */
 export const laterQuery = queryOptions({ queryKey: ['mail', 'later'], queryFn: laterMail, refetchInterval: 15_000 })

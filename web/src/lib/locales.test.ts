@@ -54,7 +54,7 @@ test('French says vous and German says Sie', () => {
 /** Keys that are put together from a word of the server or of a list; everything else stands in the source as it is. */
 const puttingTogether = [
   /^alarms\.(kind\.|acknowledgeDone|answerDone)/,
-  /^(reason|error|delivery|evidence|mode|sendError|folder|keys|sensitivity|act|auditDetail|thing)\./,
+  /^(reason|error|delivery|evidence|mode|sendError|folder|keys|sensitivity|act|auditDetail|thing|bookPhone)\./,
   /^banner\.\w+(What|Means|Do)$/,
   /^parking\.\w+Done$/,
   /^trace\.(inbound|outbound|dsn|draft|notice)$/,

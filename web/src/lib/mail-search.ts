@@ -9,6 +9,8 @@ export interface MailSearch {
   /** the open message */
   id?: string
   compose?: ComposeKind
+  /** to whom a new message goes at first */
+  to?: string
   /** the list of what waits to be sent */
   later?: boolean
 }

@@ -17,6 +17,7 @@ type Group =
   | 'act'
   | 'auditDetail'
   | 'thing'
+  | 'bookPhone'
 
 export function sentence(t: TFunction, group: Group, code: string | null | undefined): string {
   if (!code) return ''

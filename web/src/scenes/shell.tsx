@@ -73,6 +73,9 @@ function AccountMenu({ account }: { account: Account }) {
         </Menu.Label>
         <Menu.Item onClick={() => void navigate({ to: '/password' })}>{t('app.changePassword')}</Menu.Item>
         {account.kind === 'person' && (
+          <Menu.Item onClick={() => void navigate({ to: '/address-book' })}>{t('book.title')}</Menu.Item>
+        )}
+        {account.kind === 'person' && (
           <Menu.Item onClick={() => void navigate({ to: '/app-passwords' })}>{t('appPasswords.menu')}</Menu.Item>
         )}
         <Menu.Item onClick={() => void navigate({ to: '/sessions' })}>{t('sessions.menu')}</Menu.Item>

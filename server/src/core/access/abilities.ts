@@ -9,6 +9,8 @@ export const abilities = [
   'account',
   /** own mailbox: JMAP */
   'mail',
+  /** the address book of the own organisation */
+  'book:see',
   'organisations:see',
   'board:see',
   'board:pin',
@@ -34,7 +36,7 @@ export const abilities = [
 ] as const
 export type Ability = (typeof abilities)[number]
 
-const person = ['account', 'mail'] as const satisfies Ability[]
+const person = ['account', 'mail', 'book:see'] as const satisfies Ability[]
 const seeing = [
   'organisations:see',
   'board:see',

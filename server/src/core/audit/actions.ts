@@ -22,6 +22,7 @@ export const auditActions = [
   'sessions-revoked',
   'app-password-made',
   'app-password-revoked',
+  'sent-for-another',
   // what an organisation consists of
   'organisation-created',
   'organisation-changed',

@@ -133,6 +133,22 @@ export const invariants: Record<InvariantName, Meaning> = {
     means: 'an address that a directory source brought is one that a source of its person speaks of',
     remedy: 'Nobody would ever take it away: name it in a declaration (holdfast apply), and report it.',
   },
+  'shared-member': {
+    means: 'who reads a shared mailbox is there, and what they read is one',
+    remedy: 'Apply a declaration that names the mailbox and its members (holdfast apply), and report it.',
+  },
+  'shared-sign-in': {
+    means: 'nobody can sign in to a shared mailbox by itself',
+    remedy: 'Apply a declaration that names the mailbox (holdfast apply): it takes them away. And report it.',
+  },
+  'book-shown': {
+    means: 'the address book shows who is there, by the name they have, and nobody who is hidden',
+    remedy: 'Apply a declaration that names them, or run their directory source again; and report it.',
+  },
+  'book-whole': {
+    means: 'the address book has everybody with an address who is not hidden',
+    remedy: 'Apply a declaration that names them, or run their directory source again; and report it.',
+  },
   'run-list': { means: 'a directory run has its list while it waits for an answer, and no longer', remedy: REPORT },
   'run-once': { means: 'of a directory source one run waits for an answer', remedy: REPORT },
   'ledger-event': { means: 'ledger rows belong to a return of their route', remedy: REPORT },

@@ -2,7 +2,17 @@
 export { createDirectory } from './directory.ts'
 export type { AcceptedRecipient, DirectoryDeps, LiveDirectory } from './directory.ts'
 export { foldAddress, foldDomain } from './fold.ts'
+export {
+  bookPhoto,
+  cardInBook,
+  findInBook,
+  placeOf,
+  type BookCard,
+  type BookEntry,
+  type BookPage,
+} from './book/book.ts'
 export { coverageOf, type Cover } from './coverage.ts'
+export { sharedMembers, type SharedMember } from './shared.ts'
 export { inTheWorld } from './expand.ts'
 export { lookUp } from './lookup.ts'
 export { RefusedThere, Unverified } from './recipient.ts'

@@ -15,6 +15,7 @@ import { readEmails, readOwnMessage, type EmailRow } from '../../store/mailbox-r
 import { countThreads, countUnseenDrafts, readThreads, type ThreadCount } from '../../store/mailbox-threads.ts'
 import { ensureStandardFolders, listFolders, type FolderRow } from '../../store/folders.ts'
 import type { MailOwner } from '../../store/mailbox.ts'
+import { sharedWith, type SharedMailbox } from '../../store/shared.ts'
 import { readUpload, type UploadRow } from '../../store/uploads.ts'
 import { Flag } from '../../platform/codes.ts'
 import { createBodyIntake, type BodyIntake } from '../queue/index.ts'
@@ -52,6 +53,8 @@ export interface Mailbox {
   threads(owner: MailOwner, threadIds: readonly Id[]): Promise<{ emails: ListedEmail[]; state: MailState }>
   search(owner: MailOwner, search: MailSearch, page: SearchPage, signal?: AbortSignal): Promise<SearchResult | NoSearch>
   state(owner: MailOwner): Promise<MailState>
+  /** shared mailboxes that a person reads beside their own */
+  sharedWith(owner: MailOwner): Promise<SharedMailbox[]>
   emailChanges(owner: MailOwner, since: MailState, most: number): Promise<EmailChanges | null>
   mailboxChanges(owner: MailOwner, since: MailState): Promise<MailboxChanges | null>
   update(owner: MailOwner, ops: readonly EmailOp[]): Promise<Map<Id, OpResult>>
@@ -138,6 +141,7 @@ export function createMailbox(deps: MailboxDeps): Mailbox {
         state: stateOf(await folderStates(sql, owner)),
       })),
     search: (owner, search, page, signal) => searchEmails({ sql: db, view }, owner, search, page, signal),
+    sharedWith: (owner) => sharedWith(db, owner),
     state: async (owner) => stateOf(await folderStates(db, owner)),
     emailChanges: (owner, since, most) => emailChanges(db, owner, since, most),
     mailboxChanges: (owner, since) => mailboxChanges(db, owner, since),

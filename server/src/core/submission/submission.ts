@@ -17,7 +17,7 @@ import type { Hold } from '../../protocols/smtp/hold.ts'
 import { foldAddress } from '../directory/index.ts'
 import type { EmailRow, Mailbox, MailOwner } from '../mailbox/index.ts'
 import { askAllowance } from './allowance.ts'
-import { mayWriteAs } from './delegated.ts'
+import { mayWriteAs, noteDelegated } from './delegated.ts'
 import type { Envelope } from './envelope.ts'
 import { createLeaving, type LeavingDeps, type Sender } from './leaving.ts'
 import { createReleases, type Releases } from './releases.ts'
@@ -96,7 +96,10 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   const leaving = createLeaving(deps, tries)
 
   async function identities(owner: MailOwner): Promise<OwnIdentity[]> {
-    return (await ownAddresses(db, owner)).map(({ address, display, name }) => ({
+    const addresses = await ownAddresses(db, owner)
+    // In a shared mailbox one writes from its addresses, not from one's own.
+    const here = owner.actorId === undefined ? addresses : addresses.filter(({ delegated }) => delegated !== null)
+    return here.map(({ address, display, name }) => ({
       id: identityId(address),
       name,
       address: display,
@@ -108,13 +111,17 @@ export function createSubmission(deps: SubmissionDeps): Submission {
 
   function senderOf(
     addresses: readonly OwnAddress[],
+    isShared: boolean,
     wish: Pick<SubmitWish, 'identityAddress' | 'envelope' | 'protocol'>,
   ): Sender {
     const { identityAddress, envelope = null, protocol = 'HTTP' } = wish
-    const identity = addresses.find(({ address }) => address === foldAddress(identityAddress))
+    const identity = addresses.find(
+      ({ address, delegated }) => address === foldAddress(identityAddress) && (!isShared || delegated !== null),
+    )
     if (!identity) throw new WireError('forbidden', `${identityAddress.slice(0, 254)} is not an address of yours`)
     const may = mayWriteAs(addresses)
-    const home = identity.delegated === null ? identity.address : may.own[0]
+    // A shared mailbox is at home by its own address: its route, its Sent, its hold.
+    const home = isShared || identity.delegated === null ? identity.address : may.own[0]
     if (home === undefined) throw new WireError('forbidden', 'you have no address of your own')
     return { may, identity, home, envelope, protocol }
   }
@@ -175,8 +182,9 @@ export function createSubmission(deps: SubmissionDeps): Submission {
   async function submit(wish: SubmitWish): Promise<Submitted> {
     const { copyId, envelope = null } = wish
     if (!isId(copyId)) throw new WireError('not-found', 'the message to send is not in your mailbox')
-    const owner = { organisationId: wish.organisationId, personId: wish.personId }
-    const sender = senderOf(await ownAddresses(db, owner), wish)
+    const { organisationId, personId, actorId } = wish
+    const owner = { organisationId, personId, ...(actorId === undefined ? {} : { actorId }) }
+    const sender = senderOf(await ownAddresses(db, owner), actorId !== undefined, wish)
     const earlier = await tries.earlier(owner, copyId, envelopeDigest(envelope))
     const draft = await findDraft(owner, copyId)
     if (earlier) {
@@ -185,12 +193,17 @@ export function createSubmission(deps: SubmissionDeps): Submission {
     }
     if (!draft) throw new WireError('not-found', 'the message to send is not in your mailbox')
     if (draft.size > config.smtp.messageBytes) throw new WireError('message-too-large')
+    await noteDelegated(db, owner, sender.identity, copyId)
     return depart(owner, draft, sender, wish.hold ?? null)
   }
 
   async function release(waiting: WaitingRow): Promise<boolean> {
-    const { submissionId, copyId, releaseAt } = waiting
-    const owner = { organisationId: waiting.organisationId, personId: waiting.personId }
+    const { submissionId, copyId, releaseAt, by } = waiting
+    const owner = {
+      organisationId: waiting.organisationId,
+      personId: waiting.personId,
+      ...(by === null ? {} : { actorId: by }),
+    }
     const draft = await findDraft(owner, copyId)
     // Who deleted it does not want it sent.
     const forget = async (): Promise<false> => {
@@ -198,7 +211,10 @@ export function createSubmission(deps: SubmissionDeps): Submission {
       return false
     }
     if (!draft) return forget()
-    const sender = senderOf(await ownAddresses(db, owner), { ...waiting, envelope: waiting.envelope as Envelope })
+    const sender = senderOf(await ownAddresses(db, owner), by !== null, {
+      ...waiting,
+      envelope: waiting.envelope as Envelope,
+    })
     const claim = { is: 'gone' as Awaited<ReturnType<Tries['claim']>> }
     const left = await leaving.prepared(owner, draft, sender, (outgoing) =>
       leaving.leave(owner, outgoing, sender, {

@@ -183,6 +183,7 @@ const pathOf = (path: string): string =>
     .replace(':session', '0'.repeat(24))
     .replace(':device', newId(0))
     .replace(':run', newId(0))
+    .replace(':entry', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
     .replace(':delivery', newId(0))
     .replace(':message', message)

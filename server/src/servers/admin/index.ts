@@ -5,6 +5,7 @@ import { contract } from './contract/index.ts'
 import { openApi } from './contract/openapi.ts'
 import type { AdminDeps, Handlers } from './handler.ts'
 import { mount } from './handler.ts'
+import { addBookPhotos, addressBookHandlers } from './routes/address-book.ts'
 import { alarmHandlers } from './routes/alarms.ts'
 import { accountHandlers } from './routes/account.ts'
 import { appPasswordHandlers } from './routes/app-passwords.ts'
@@ -33,6 +34,7 @@ const handlers: Handlers<OperationId> = {
   ...signInHelpHandlers,
   ...ownSessionHandlers,
   ...directoryHandlers,
+  ...addressBookHandlers,
 }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {
@@ -40,6 +42,7 @@ export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {
     await root.register(
       async (app) => {
         for (const id of Object.keys(contract) as OperationId[]) mount(app, contract[id], deps, handlers[id])
+        addBookPhotos(app, deps)
         const document = openApi(deps.version)
         app.get('/openapi.json', { config: { ability: 'public' } }, async (_request, reply) =>
           reply.header('cache-control', 'no-cache').send(document),

@@ -2,10 +2,12 @@
 import {
   AttemptOutcome,
   CopySource,
+  DelegationKind,
   DeliveryState,
   Direction,
   ListPosting,
   Mode,
+  PersonKind,
   PersonSource,
   Role,
   wordOf,
@@ -188,6 +190,13 @@ export function presentPerson(row: PersonRow, names: ReadonlyMap<string, string>
     role: wordOf(Role, row.role),
     protected: row.protected,
     source: wordOf(PersonSource, row.source),
+    kind: wordOf(PersonKind, row.kind),
+    members: row.members.map(({ name, isGroup, mayWrite, send }) => ({
+      name,
+      isGroup,
+      access: mayWrite ? ('write' as const) : ('read' as const),
+      send: send === null ? ('no' as const) : wordOf(DelegationKind, send),
+    })),
     lastSignInAt: isoOrNull(row.lastSignInAt),
     mode: row.mode === null ? null : wordOf(Mode, row.mode),
     decided:

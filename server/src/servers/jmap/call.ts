@@ -17,6 +17,8 @@ export interface JmapDeps {
 export interface Call extends JmapDeps {
   owner: MailOwner
   accountId: string
+  /** the account may be read only (RFC 8620 section 2) */
+  isReadOnly: boolean
   /** creation id → id, over the whole request (RFC 8620 section 3.3) */
   createdIds: Map<string, string>
   /** a method that another one implies, run right behind it with its call id (RFC 8621 section 7.5) */
@@ -42,7 +44,7 @@ export function readArgs<S extends z.ZodType>(schema: S, args: Arguments): z.inf
   )
 }
 
-/** Every method of RFC 8621 acts on one account: the signed-in person's own. */
+/** Every method of RFC 8621 acts on one account, the person's own or one they share (dispatch.ts has looked it up). */
 export function checkAccount(accountId: string, call: Call): void {
   if (accountId !== call.accountId) throw new MethodError('accountNotFound', 'there is no such account for you')
 }

@@ -12,6 +12,7 @@ import {
   type EarlierResponse,
   type JmapRequest,
 } from '../../protocols/jmap/index.ts'
+import type { Accounts } from './accounts.ts'
 import type { Call, JmapDeps } from './call.ts'
 import { methods } from './methods/index.ts'
 
@@ -27,8 +28,10 @@ export interface Dispatched {
 
 export async function dispatch(
   request: JmapRequest,
-  base: JmapDeps & Pick<Call, 'owner' | 'accountId' | 'signal' | 'answers'> & { log: Log },
+  base: JmapDeps & Pick<Call, 'signal' | 'answers'> & { log: Log; accounts: Accounts },
 ): Promise<Dispatched> {
+  const { accounts } = base
+  const own = { owner: accounts.own.owner, accountId: accounts.own.id, isReadOnly: false }
   const responses: EarlierResponse[] = []
   const createdIds = new Map(request.createdIds ?? [])
   const referred = { left: MOST_REFERRED }
@@ -36,11 +39,12 @@ export async function dispatch(
     const implied: { name: string; args: Arguments }[] = []
     const call: Call = {
       ...base,
+      ...own,
       createdIds,
       imply: (method, wish) => void implied.push({ name: method, args: wish }),
       isImplied: false,
     }
-    const around = { call, responses, referred, log: base.log }
+    const around = { call, accounts, responses, referred, log: base.log }
     responses.push(await runOne(name, args, callId, { ...around, request }))
     const behind = { ...around, request: null, call: { ...call, isImplied: true } }
     for (const one of implied) responses.push(await runOne(one.name, one.args, callId, behind))
@@ -52,6 +56,7 @@ interface Surroundings {
   /** null for an implied call: the capability was checked with the method that implies it */
   request: JmapRequest | null
   call: Call
+  accounts: Accounts
   responses: readonly EarlierResponse[]
   /** what references may still bring */
   referred: Budget
@@ -62,7 +67,7 @@ async function runOne(
   name: string,
   raw: Arguments,
   callId: string,
-  { request, call, responses, referred, log }: Surroundings,
+  { request, call, accounts, responses, referred, log }: Surroundings,
 ): Promise<EarlierResponse> {
   try {
     const method = Object.hasOwn(methods, name) ? methods[name] : undefined
@@ -72,7 +77,7 @@ async function runOne(
         `${name.slice(0, 100)} is not offered, or its capability is not in "using"`,
       )
     const args = request ? resolveReferences(raw, responses, referred) : raw
-    const result = await method.run(args, call)
+    const result = await method.run(args, await within(args, name, call, accounts))
     // Email/get has paid for each message as it went.
     if (name !== 'Email/get') call.answers(weigh(result))
     // Plain data: later calls refer into it.
@@ -81,6 +86,16 @@ async function runOne(
     if (call.signal.aborted) return { name: 'error', args: { type: 'serverUnavailable' }, callId }
     return { name: 'error', args: errorOf(error, name, log), callId }
   }
+}
+
+/** In the account that the arguments name; of another than these checkAccount says that there is none. */
+async function within(args: Arguments, name: string, call: Call, accounts: Accounts): Promise<Call> {
+  if (args.accountId === undefined || args.accountId === accounts.own.id) return call
+  const account = await accounts.find(args.accountId)
+  if (account === null) return call
+  if (account.isReadOnly && /\/(?:set|import|copy)$/.test(name))
+    throw new MethodError('accountReadOnly', 'this mailbox is shared with you for reading')
+  return { ...call, owner: account.owner, accountId: account.id, isReadOnly: account.isReadOnly }
 }
 
 function errorOf(error: unknown, method: string, log: Log): object {

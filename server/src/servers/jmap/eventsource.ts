@@ -1,4 +1,4 @@
-/** Push by server-sent events (RFC 8620 section 7.3): a StateChange whenever the person's mailbox has changed. */
+/** Push by server-sent events (RFC 8620 section 7.3): a StateChange whenever the person's mailbox, or one they share, has changed. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Mailbox, MailOwner } from '../../core/mailbox/index.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
@@ -49,27 +49,50 @@ export function streamChanges(
   let known = wish.lastSeen
   let gathering: Timer | null = null
   let ended = false
+  // Others end it while one waits for an answer.
+  const isOver = (): boolean => ended
+  const knownOf = new Map<string, string>()
 
-  async function states(): Promise<{ email: string; mailbox: string }> {
-    const state = await mailbox.state(owner)
+  async function states(of = owner): Promise<{ email: string; mailbox: string }> {
+    const state = await mailbox.state(of)
     return { email: await mailbox.formatState('e', state), mailbox: await mailbox.formatState('b', state) }
   }
 
   async function tell(): Promise<void> {
     if (!(await deps.isAllowed())) return stop()
     const now = await states()
-    if (ended || now.email === known) return
+    if (isOver()) return
+    const changed: Record<string, object> = {}
+    if (now.email !== known) changed[owner.personId] = wanted(now)
     known = now.email
+    for (const other of await shared()) {
+      const state = await states(other)
+      const before = knownOf.get(other.personId)
+      knownOf.set(other.personId, state.email)
+      if (before !== undefined && before !== state.email) changed[other.personId] = wanted(state)
+    }
+    if (isOver() || Object.keys(changed).length === 0) return
+    const data = JSON.stringify({ '@type': 'StateChange', changed })
+    stream.write(`event: state\nid: ${now.email}\ndata: ${data}\n\n`)
+    if (wish.closeAfterState) stop()
+  }
+
+  function wanted(now: { email: string; mailbox: string }): Record<string, string> {
     const all: Record<string, string> = {
       Email: now.email,
       EmailDelivery: now.email,
       Mailbox: now.mailbox,
       Thread: now.email,
     }
-    const changed = Object.fromEntries(wish.types.map((type) => [type, all[type]!]))
-    const data = JSON.stringify({ '@type': 'StateChange', 'changed': { [owner.personId]: changed } })
-    stream.write(`event: state\nid: ${now.email}\ndata: ${data}\n\n`)
-    if (wish.closeAfterState) stop()
+    return Object.fromEntries(wish.types.map((type) => [type, all[type]!]))
+  }
+
+  /** Asked anew each time: what was taken away is told no more. New ones are heard of with the next change, or stream. */
+  async function shared(): Promise<MailOwner[]> {
+    const list = await mailbox.sharedWith(owner)
+    if (ended) return []
+    for (const { id } of list) if (!heard.has(id)) heard.set(id, mailbox.hub.subscribe(id, soon))
+    return list.map(({ id }) => ({ organisationId: owner.organisationId, personId: id, actorId: owner.personId }))
   }
 
   const soon = (): void => {
@@ -83,6 +106,7 @@ export function streamChanges(
   }
 
   const unsubscribe = mailbox.hub.subscribe(owner.personId, soon)
+  const heard = new Map<string, () => void>()
   const watch = clock.every(SESSION_MS, () => {
     deps.isAllowed().then(
       (yes) => {
@@ -102,6 +126,7 @@ export function streamChanges(
     if (ended) return
     ended = true
     unsubscribe()
+    for (const quiet of heard.values()) quiet()
     pings?.cancel()
     watch.cancel()
     gathering?.cancel()
@@ -115,6 +140,14 @@ export function streamChanges(
       (now) => (known ??= now.email),
       () => undefined,
     )
+  shared()
+    .then(async (others) => {
+      for (const other of others) {
+        const { email } = await states(other)
+        if (!knownOf.has(other.personId)) knownOf.set(other.personId, email)
+      }
+    })
+    .catch((error: unknown) => deps.log.debug({ err: (error as Error).message }, 'shared mailboxes are not watched'))
   return stop
 }
 

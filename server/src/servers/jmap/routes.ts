@@ -10,6 +10,7 @@ import type { Log } from '../../platform/log.ts'
 import { parseJson, parseRequest, RequestError } from '../../protocols/jmap/index.ts'
 import { withoutTurns } from '../../protocols/mime/index.ts'
 import { sessionOf } from '../http/index.ts'
+import { accountsOf, type Account } from './accounts.ts'
 import { createAnswerRoom } from './answer-room.ts'
 import { openBlob } from './blobs.ts'
 import type { JmapDeps } from './call.ts'
@@ -38,11 +39,12 @@ function visitor(request: FastifyRequest): Visitor {
   return { organisationId: session.organisationId, personId: session.subjectId, name: session.name }
 }
 
-function ownAccount(request: FastifyRequest): Visitor {
-  const owner = visitor(request)
+/** The account of the path: their own, or one they share. */
+async function accountOf(request: FastifyRequest, { mailbox }: Pick<JmapDeps, 'mailbox'>): Promise<Account> {
   const { accountId } = request.params as { accountId: string }
-  if (accountId !== owner.personId) throw new WireError('not-found', 'there is no such account for you')
-  return owner
+  const account = await accountsOf(mailbox, visitor(request)).find(accountId)
+  if (!account) throw new WireError('not-found', 'there is no such account for you')
+  return account
 }
 
 /** Requests under way per person (RFC 8620 section 2, maxConcurrentRequests and maxConcurrentUpload). */
@@ -70,8 +72,9 @@ export function jmapRoutes(deps: JmapRouteDeps): FastifyPluginAsync {
     const owners = async (request: FastifyRequest): Promise<Record<string, unknown>> => {
       const owner = visitor(request)
       const [first] = await deps.submission.identities(owner)
+      const [own, ...shared] = await accountsOf(deps.mailbox, owner).all()
       return sessionResource(
-        { accountId: owner.personId, username: first?.address ?? owner.name, name: owner.name },
+        { username: first?.address ?? owner.name, accounts: [own!, ...shared] },
         deps.submission.maxHold,
       )
     }
@@ -146,8 +149,7 @@ function addApi(
         const parsed = parseRequest(parseJson(text), capabilities, coreLimits)
         const { methodResponses, createdIds } = await dispatch(parsed, {
           ...deps,
-          owner,
-          accountId: owner.personId,
+          accounts: accountsOf(deps.mailbox, owner),
           signal: gone.signal,
           answers: (bytes) => room.answers(bytes),
         })
@@ -167,13 +169,16 @@ function addApi(
 function addUpload(app: FastifyInstance, deps: JmapRouteDeps): void {
   const limited = counter(coreLimits.maxConcurrentUpload, 'maxConcurrentUpload')
   app.post('/jmap/upload/:accountId', { config, bodyLimit: coreLimits.maxSizeUpload }, async (request, reply) => {
-    const owner = ownAccount(request)
+    const { id, owner, isReadOnly } = await accountOf(request, deps)
+    if (isReadOnly) throw new WireError('forbidden', 'this mailbox is shared with you for reading')
     const type = request.headers['content-type'] ?? 'application/octet-stream'
     try {
-      const made = await limited(owner.personId, () => deps.mailbox.storeUpload(owner, type, bodyOf(request)))
+      const made = await limited(visitor(request).personId, () =>
+        deps.mailbox.storeUpload(owner, type, bodyOf(request)),
+      )
       return await reply
         .code(201)
-        .send({ accountId: owner.personId, blobId: `U${made.uploadId}`, type: made.type, size: made.size })
+        .send({ accountId: id, blobId: `U${made.uploadId}`, type: made.type, size: made.size })
     } catch (error) {
       return refuse(reply, error)
     }
@@ -199,7 +204,7 @@ const isMediaType = (type: unknown): type is string =>
 
 function addDownload(app: FastifyInstance, deps: JmapRouteDeps): void {
   app.get('/jmap/download/:accountId/:blobId/:name', { config }, async (request, reply) => {
-    const owner = ownAccount(request)
+    const { owner } = await accountOf(request, deps)
     const { blobId, name } = request.params as { blobId: string; name: string }
     const blob = await openBlob(deps.mailbox, owner, blobId)
     if (!blob) throw new WireError('not-found', 'there is no such file')

@@ -35,6 +35,19 @@ export interface Jmap {
   forget(): void
 }
 
+/** Which mailbox this window shows; another one than the own is chosen with a fresh page, so that nothing of two mixes. */
+const CHOSEN = 'holdfast.mailbox'
+/** Not where this runs outside a page. */
+const hasStorage = typeof sessionStorage !== 'undefined'
+export const chosenMailbox = {
+  get: (): string | null => (hasStorage ? sessionStorage.getItem(CHOSEN) : null),
+  set(id: string | null): void {
+    if (!hasStorage) return
+    if (id === null) sessionStorage.removeItem(CHOSEN)
+    else sessionStorage.setItem(CHOSEN, id)
+  },
+}
+
 type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 /** RFC 6570 level 1, all that RFC 8620 section 2 needs; encoded so that a file name can't change the path. */
@@ -63,7 +76,9 @@ export function createJmap(send: Fetch = reach): Jmap {
     return kept
   }
   async function accountId(): Promise<string> {
-    const id = (await session()).primaryAccounts[mail]
+    const { accounts, primaryAccounts } = await session()
+    const chosen = chosenMailbox.get()
+    const id = chosen !== null && chosen in accounts ? chosen : primaryAccounts[mail]
     if (!id) throw new ApiError('forbidden', 403, 'This sign-in has no mailbox')
     return id
   }

@@ -3,7 +3,12 @@ export interface JmapSession {
   capabilities: Record<string, Record<string, unknown>>
   accounts: Record<
     string,
-    { name: string; isReadOnly: boolean; accountCapabilities?: Record<string, Record<string, unknown>> }
+    {
+      name: string
+      isPersonal?: boolean
+      isReadOnly: boolean
+      accountCapabilities?: Record<string, Record<string, unknown>>
+    }
   >
   primaryAccounts: Record<string, string>
   username: string

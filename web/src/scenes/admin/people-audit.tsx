@@ -11,6 +11,7 @@ import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { ModeMark } from '../../ui/mode.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { SharedMembers } from './shared-members.tsx'
 import { LettersLine, SignInHelpDialog } from './sign-in-help.tsx'
 import { usePages } from './use-pages.ts'
 import { AuditDetails, authorText, Thing } from './words.tsx'
@@ -64,6 +65,7 @@ export function PeopleScene() {
             cell: (row) => (
               <div>
                 <strong>{row.name}</strong> {row.mode && <ModeMark mode={row.mode} />}
+                <SharedMembers person={row} />
                 {row.decided && row.decided.by !== 'engine' && (
                   <div className="muted small">
                     {t(`people.decided.${row.decided.by}`)}
@@ -82,27 +84,38 @@ export function PeopleScene() {
             ),
           },
           { name: t('people.addresses'), wide: true, cell: (row) => row.addresses.join(', ') },
-          { name: t('people.role'), cell: (row) => (roles[row.role] ? t(roles[row.role]!) : row.role) },
+          {
+            name: t('people.role'),
+            cell: (row) => (row.kind === 'person' ? (roles[row.role] ? t(roles[row.role]!) : row.role) : ''),
+          },
           { name: t('people.protected'), cell: (row) => (row.protected ? t('app.yes') : t('app.no')) },
           {
             name: t('people.lastSignIn'),
-            cell: (row) => (row.lastSignInAt ? <TimeText at={row.lastSignInAt} form="clock" /> : t('people.never')),
+            cell: (row) =>
+              row.lastSignInAt ? (
+                <TimeText at={row.lastSignInAt} form="clock" />
+              ) : row.kind === 'person' ? (
+                t('people.never')
+              ) : (
+                ''
+              ),
           },
           ...(mayHelp
             ? [
                 {
                   name: t('signInHelp.column'),
-                  cell: (row: Person) => (
-                    <Button
-                      variant="subtle"
-                      className="sign-in-help"
-                      size="compact-sm"
-                      aria-label={t('signInHelp.title', { name: row.name })}
-                      onClick={() => setHelped(row)}
-                    >
-                      {t('signInHelp.open')}
-                    </Button>
-                  ),
+                  cell: (row: Person) =>
+                    row.kind === 'person' && (
+                      <Button
+                        variant="subtle"
+                        className="sign-in-help"
+                        size="compact-sm"
+                        aria-label={t('signInHelp.title', { name: row.name })}
+                        onClick={() => setHelped(row)}
+                      >
+                        {t('signInHelp.open')}
+                      </Button>
+                    ),
                 },
               ]
             : []),

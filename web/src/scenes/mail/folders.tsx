@@ -19,6 +19,7 @@ import type { FolderRole, Mailbox } from '../../data/jmap/types.ts'
 import { laterQuery } from '../../data/queries.ts'
 import { number } from '../../lib/format.ts'
 import { sentence } from '../../lib/sentence.ts'
+import { MailboxSwitch, useCurrentMailbox } from './mailbox-switch.tsx'
 
 const icons: Record<FolderRole, typeof IconInbox> = {
   inbox: IconInbox,
@@ -50,12 +51,16 @@ export function Folders({
   chosen?: () => void
 }) {
   const { t, i18n } = useTranslation()
+  const mailbox = useCurrentMailbox()
   const waiting = useQuery(laterQuery).data?.length ?? 0
   return (
     <div className="mail-folders-in">
-      <Button leftSection={<IconPencil size={18} />} onClick={write} fullWidth>
-        {t('mail.write')}
-      </Button>
+      <MailboxSwitch />
+      {mailbox?.maySend !== false && (
+        <Button leftSection={<IconPencil size={18} />} onClick={write} fullWidth>
+          {t('mail.write')}
+        </Button>
+      )}
       <nav aria-label={t('folder.title')}>
         <ul>
           {sortFolders(folders).map((folder) => {

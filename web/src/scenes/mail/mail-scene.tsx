@@ -26,6 +26,7 @@ import { folderName, Folders } from './folders.tsx'
 import { KeysHelp } from './keys-help.tsx'
 import { LaterList } from './later.tsx'
 import { ListPane } from './list-pane.tsx'
+import { SharedNotice, useMayNot } from './mailbox-switch.tsx'
 import { Reader } from './reader.tsx'
 import type { MailActions } from './tools.tsx'
 import { useMailList } from './use-mail-list.ts'
@@ -40,6 +41,7 @@ export function MailScene() {
   const folders = useQuery(mailboxesQuery)
   const standing = useQuery(standingQuery).data
   // Deleted before it went home, a message is not handed over any more: that must be said where it can still be undone.
+  const mayNot = useMayNot()
   const waits = standing !== undefined && standing.mode !== 'normal' && standing.waitingHere > 0
   const wide = useMediaQuery('(min-width: 48em)', true)
   const all = useMemo(() => folders.data ?? [], [folders.data])
@@ -81,7 +83,9 @@ export function MailScene() {
     go({ ...base, id, ...(row?.keywords['$draft'] ? { compose: 'draft' as const } : {}) }, replace)
   }
   const back = () => go(base)
-  const write = () => go({ ...base, compose: 'new' })
+  const write = () => {
+    if (!mayNot('send')) go({ ...base, compose: 'new' })
+  }
   const find = useDebouncedCallback(
     (q: string) => go({ ...(q.trim() ? { q: q.trim() } : {}), ...(search.all ? { all: true } : {}) }, true),
     300,
@@ -120,7 +124,7 @@ export function MailScene() {
   }
   const moveTo = (id: string, ids = targets()) => {
     const target = all.find((each) => each.id === id)
-    if (!target || ids.length === 0) return
+    if (!target || ids.length === 0 || mayNot('change')) return
     leave(ids)
     // Many at once stay owed until the person says otherwise (ui/deleted-owed.tsx).
     const mayBeOwed = waits && ids.length <= 20 && current?.role !== 'sent' && current?.role !== 'drafts'
@@ -139,7 +143,7 @@ export function MailScene() {
   }
   const mark = (keyword: '$seen' | '$flagged') => {
     const ids = targets()
-    if (!ids.length) return
+    if (!ids.length || mayNot('change')) return
     const on =
       keyword === '$seen'
         ? rows.some((row) => ids.includes(row.id) && !row.keywords['$seen'])
@@ -152,13 +156,13 @@ export function MailScene() {
   }
   const actions: MailActions = {
     archive: current?.role === 'archive' ? null : () => toRole('archive'),
-    remove: () => (current?.role === 'trash' ? setForEver(targets()) : toRole('trash')),
+    remove: () => (current?.role !== 'trash' ? toRole('trash') : mayNot('change') ? undefined : setForEver(targets())),
     moveTo,
     toggleSeen: () => mark('$seen'),
     toggleFlag: () => mark('$flagged'),
     reply: (kind) => {
       const id = openId ?? pointed
-      if (id) go({ ...base, id, compose: kind })
+      if (id && !mayNot('send')) go({ ...base, id, compose: kind })
     },
     write,
     back,
@@ -210,6 +214,7 @@ export function MailScene() {
     >
       <ModeBanner />
       <DeletedOwed />
+      <SharedNotice />
       <main id="content" tabIndex={-1} className={reading ? 'mail reading' : 'mail'}>
         <div className="mail-folders">{side()}</div>
         <section className="mail-list-pane" aria-label={t('mail.list', { folder: folderName(t, current) })}>
@@ -240,9 +245,10 @@ export function MailScene() {
         <section className="mail-reader-pane" aria-label={search.compose ? t('mail.write') : t('mail.reader')}>
           {search.compose ? (
             <Compose
-              key={`${search.compose} ${openId ?? ''}`}
+              key={[search.compose, openId, search.to].join(' ')}
               kind={search.compose}
               about={openId}
+              to={search.to}
               folders={all}
               close={() => go({ ...base, ...(openId && search.compose !== 'draft' ? { id: openId } : {}) }, true)}
               reopen={() => go(search)}

@@ -19,6 +19,7 @@ import { EmptyState, ErrorState, LoadingState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { BlobLink, Files, useInlinePictures } from './files.tsx'
 import { Tools } from './tools.tsx'
+import { useCurrentMailbox } from './mailbox-switch.tsx'
 import type { MailActions } from './tools.tsx'
 
 interface ReaderProps {
@@ -73,9 +74,10 @@ function Message({ mail, folder, folders, actions }: ReaderProps & { mail: Email
   const { t } = useTranslation()
   const title = useRef<HTMLHeadingElement>(null)
   const { data: standing } = useQuery(standingQuery)
+  const isReadOnly = useCurrentMailbox()?.isReadOnly === true
   useEffect(() => {
     title.current?.focus({ preventScroll: true })
-    if (!mail.keywords['$seen']) void changeMail(t, [mail.id], { keywords: { $seen: true } })
+    if (!mail.keywords['$seen'] && !isReadOnly) void changeMail(t, [mail.id], { keywords: { $seen: true } })
     // Once per opening: marking as unread while it is open must stay.
   }, [mail.id])
   const subject = mail.subject || t('mail.noSubject')

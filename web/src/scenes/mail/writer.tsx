@@ -23,6 +23,7 @@ import { toasts } from '../../lib/undo.ts'
 import type { ComposeKind } from '../../lib/mail-search.ts'
 import { Notice } from '../../ui/notice.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { AddressField } from './address-field.tsx'
 import { asHtml, RichText } from './rich-text.tsx'
 import { htmlToText } from '../../lib/html-mail.ts'
 import { LaterButton, SendLater, useMostHold } from './send-later.tsx'
@@ -164,16 +165,13 @@ export function Writer({ first, restored, kind, account, place, identities, fold
   const field = (name: 'to' | 'cc' | 'bcc') => (
     <div className="compose-line">
       <label htmlFor={`compose-${name}`}>{t(`compose.${name}`)}</label>
-      <TextInput
+      <AddressField
         id={`compose-${name}`}
         value={draft[name]}
         readOnly={busy}
-        onChange={(event) => change({ [name]: event.currentTarget.value })}
+        change={(value) => change({ [name]: value })}
         error={fault?.field === name && fault.text}
         autoFocus={name === 'to' && kind !== 'reply' && kind !== 'replyAll'}
-        autoCapitalize="none"
-        spellCheck={false}
-        inputMode="email"
         placeholder={name === 'to' ? t('compose.toHint') : ''}
         onBlur={() => fault?.field === name && check()}
       />

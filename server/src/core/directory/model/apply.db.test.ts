@@ -18,6 +18,7 @@ import {
   confirmRun,
   createDirectory,
   createRouteBook,
+  findInBook,
   importList,
   privatePlace,
   trustOf,
@@ -661,4 +662,75 @@ test('what a directory source brings stays the source’s: apply neither prunes 
   expect(acts(await apply(file(carol)))).toEqual([])
   expect((await bring(...list)).why).toBe('nothing to change')
   expect(await addresses()).toEqual(['al alice (list)', 'alice alice', 'bob bob', 'carol carol'])
+})
+
+test('cards: by hand, found, let go, hidden; the same file again changes nothing', async () => {
+  const card = { title: 'Head of sales', phones: [{ number: '+49 30 123' }], manager: `bob@${d}` }
+  const with_ = (more: object | undefined) =>
+    file({ people: [person('alice', more === undefined ? {} : { card: more }), person('bob')] })
+  const found = async (text: string) => {
+    const [org] = await fresh.db.query<{ id: string }>(
+      'SELECT organisation_id AS id FROM organisation WHERE slug = $1',
+      [`o${n}`],
+    )
+    return (await findInBook(fresh.db, org!.id, { text, after: null, limit: 10 })).items.map((one) => one.name)
+  }
+  await apply(with_(card))
+  expect(await found('sales')).toEqual(['alice'])
+  expect(await found('30 123')).toEqual(['alice'])
+  expect(await found('staff')).toEqual(['staff'])
+  expect((await apply(with_(card))).changed).toBe(false)
+  const changed = await apply(with_({ title: 'Head of sales' }))
+  expect(changed.items.filter(({ act }) => act === 'change').map(({ detail }) => detail)).toEqual([
+    'card: phones, manager',
+  ])
+  await apply(with_({ hidden: true }))
+  expect(await found('')).toEqual(['bob', 'staff'])
+  await apply(with_(undefined))
+  expect(await found('')).toEqual(['alice', 'bob', 'staff'])
+  expect(await found('sales')).toEqual([])
+})
+
+test('a shared mailbox: nobody signs in to it, its members are exactly those of the file', async () => {
+  const office = (members: object[], more: object = {}) => person('office', { shared: { members }, ...more })
+  const with_ = (...people: object[]) =>
+    file({ people: [person('alice', { group: 'staff' }), person('bob'), ...people] })
+  const members = async () =>
+    (
+      await fresh.db.query<{ name: string; write: boolean; send: number | null }>(
+        `SELECT coalesce(p.name, g.name) AS name, m.may_write AS write, m.send FROM shared_member m
+         LEFT JOIN person p ON p.person_id = m.member_id LEFT JOIN person_group g ON g.group_id = m.member_id
+         JOIN organisation o ON o.organisation_id = m.organisation_id WHERE o.slug = $1 ORDER BY 1`,
+        [`o${n}`],
+      )
+    ).map(({ name, write, send }) => `${name} ${write ? 'writes' : 'reads'} ${send ?? '-'}`)
+  const readers = [
+    { person: `alice@${d}`, access: 'read' },
+    { group: 'staff', send: 'onBehalf' },
+  ]
+  const said = (text: string) => expect.objectContaining({ text: expect.stringContaining(text) as string }) as object
+  await apply(with_(person('office', { password: 'long enough pw' })))
+  await apply(with_(office(readers)))
+  expect(await members()).toEqual(['alice reads -', 'staff writes 2'])
+  // The password it had while it was somebody's own is gone, and it cannot sign in.
+  const [row] = await fresh.db.query(
+    `SELECT kind, disabled_at IS NOT NULL AS disabled, (SELECT count(*)::int FROM credential c WHERE c.subject_id = p.person_id) AS passwords
+     FROM person p JOIN organisation o USING (organisation_id) WHERE o.slug = $1 AND p.name = 'office'`,
+    [`o${n}`],
+  )
+  expect(row).toEqual({ kind: 2, disabled: true, passwords: 0 })
+  expect((await apply(with_(office(readers)))).changed).toBe(false)
+  await apply(with_(office([{ person: `bob@${d}` }])))
+  expect(await members()).toEqual(['bob writes -'])
+  expect(await problems(with_(office([{ person: `nobody@${d}` }])))).toContainEqual(
+    said(`there is no person "nobody@${d}"`),
+  )
+  expect(await problems(with_(office([{ group: 'stuff' }])))).toContainEqual(said('did you mean "staff"?'))
+  expect(await problems(with_(office([{ person: `office@${d}` }])))).toContainEqual(said('is a shared mailbox itself'))
+  expect(await problems(with_(office([], { invite: true })))).toContainEqual(
+    said('nobody signs in to a shared mailbox'),
+  )
+  // Somebody's own again.
+  await apply(with_(person('office')))
+  expect(await members()).toEqual([])
 })

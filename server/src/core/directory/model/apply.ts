@@ -5,7 +5,6 @@
  */
 import type { Clock } from '../../../platform/clock.ts'
 import type { Database, Sql } from '../../../platform/db/database.ts'
-import { DelegationKind, wordOf } from '../../../platform/codes.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { newId, NIL_ID } from '../../../platform/ids.ts'
@@ -19,6 +18,8 @@ import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { appendAudit, canonicalJson, type AuditEntry } from '../../audit/index.ts'
 import { auditItems } from './audit-items.ts'
+import { planBeside } from './beside.ts'
+import { comparePeople } from './compare-people.ts'
 import { desiredOf, type Current, type Desired } from './desired.ts'
 import { planSources } from './declared-sources.ts'
 import { changedFields, compare, type PlanItem } from './diff.ts'
@@ -197,6 +198,10 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   items.push(...quiet.items)
   const peopleLists = await planSources(sql, deps.clock, organisationId, work.organisation.directorySources)
   items.push(...peopleLists.items)
+  const beside = await planBeside(sql, { current, desired, removals }, (index, key, text) => {
+    throw new ApplyError([{ path: `${work.path}.people.${index}.${key}`, text }])
+  })
+  items.push(...beside.items)
   work.result.items.push(...items)
   for (const domain of domains.write)
     if (domain.dkimPrivate !== null)
@@ -235,7 +240,9 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   }
   await writeStandIns(sql, organisationId, redirects.write, lists.write)
   if (firstPasswords.length > 0) await store.writeFirstPasswords(sql, organisationId, firstPasswords)
+  await beside.writeMembers()
   if (removals) await remove(sql, organisationId, removals)
+  await beside.writeBook({ people: people.write, collections: [...groups.write, ...lists.write] })
   await quiet.carryOut()
   await peopleLists.carryOut()
   await deps.placeWaiting(sql, organisationId)
@@ -366,34 +373,6 @@ function pathOf(name: string, desired: Desired, work: Work): string {
   const address = desired.addresses.find((row) => row.address === name)
   const person = desired.people.findIndex((row) => row.id === address?.personId || row.upn === name)
   return person < 0 ? work.path : `${work.path}.people.${person}`
-}
-
-function comparePeople(current: Current, desired: Desired) {
-  const listOf = <T extends { personId: Id }>(rows: readonly T[], textOf: (row: T) => string): Map<Id, string[]> => {
-    const lists = new Map<Id, string[]>()
-    for (const row of rows) {
-      const text = textOf(row)
-      const list = lists.get(row.personId)
-      if (list) list.push(text)
-      else lists.set(row.personId, [text])
-    }
-    for (const list of lists.values()) list.sort()
-    return lists
-  }
-  const whole = ({ people, addresses, delegations }: Pick<Current, 'people' | 'addresses' | 'delegations'>) => {
-    const own = listOf(
-      addresses,
-      ({ display, primary, fromSource }) =>
-        `${display}${primary ? ' (primary)' : ''}${fromSource ? ' (from a directory)' : ''}`,
-    )
-    const others = listOf(delegations, ({ display, kind }) => `${wordOf(DelegationKind, kind)} ${display}`)
-    return people.map((row) => ({
-      ...row,
-      addresses: own.get(row.id) ?? [],
-      delegations: others.get(row.id) ?? [],
-    }))
-  }
-  return compare('person', whole(current), whole(desired), { nameOf: (row) => row.name })
 }
 
 /** First passwords and invitations of those who have none. */

@@ -29,6 +29,7 @@ import { ldapPlace } from '../sign-in-settings.ts'
 import type { DkimKey } from './dkim-key.ts'
 import { readRouteFiles } from './route-files.ts'
 import type { DeclaredOrganisation, DeclaredPerson } from './schema.ts'
+import { kindOf } from './shared.ts'
 import { signInOf } from './sign-in.ts'
 import type { StoredSources } from './source-passwords.ts'
 
@@ -299,7 +300,9 @@ function peopleOf(
       role: Role[person.role],
       groupId: person.group === undefined ? null : groupIds.get(person.group)!,
       routeId: known.routeId(person.route),
-      disabled: false,
+      // Nobody signs in to a shared mailbox; its mail comes all the same.
+      disabled: person.shared !== undefined,
+      kind: kindOf(person.shared),
       privateAddress: sealed(
         person.privateAddress ?? null,
         privatePlace(id),

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { nearest } from '../../../platform/nearest.ts'
 import { schemaWords } from '../../../platform/schema-words.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
+import { sharedProblems } from './shared.ts'
 import type { ReachProbe } from '../reach-settings.ts'
 import { nameProblems } from './paths.ts'
 import { quietTimeProblems } from './quiet-times.ts'
@@ -87,6 +88,7 @@ function* crossChecks(declaration: Declaration): Generator<Problem> {
       for (const [j, address] of person.addresses.entries())
         yield* addresses(foldAddress(address)!, `${path}.people.${i}.addresses.${j}`)
       yield* delegated(person, `${path}.people.${i}`)
+      yield* sharedProblems(person, `${path}.people.${i}`)
       if (person.upn !== undefined) yield* upns(person.upn.toLowerCase(), `${path}.people.${i}.upn`)
     }
     for (const [i, source] of (organisation.outboundSources ?? []).entries()) {

@@ -13,6 +13,8 @@ import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
 import { ldapShape } from '../sign-in-settings.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
+import { cardSchema } from './cards.ts'
+import { sharedSchema } from './shared.ts'
 import { directorySourceSchema } from './declared-sources.ts'
 import { providersQuietTimesSchema, quietTimesSchema } from './quiet-times.ts'
 
@@ -160,6 +162,8 @@ export const personSchema = z.strictObject({
     .describe(
       'An address of their own outside the organisation, where they are told of an outage; kept sealed, and shown to nobody.',
     ),
+  card: cardSchema,
+  shared: sharedSchema,
   role: keysOf(Role).default('person').describe('What the person may do here.'),
   group: label(100).optional().describe('Name of the group.'),
   route: label(100).optional().describe("Route of this person's mail, before the group's and the domain's."),

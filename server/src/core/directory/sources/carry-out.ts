@@ -2,11 +2,13 @@
 import type { Clock } from '../../../platform/clock.ts'
 import type { Sql } from '../../../platform/db/database.ts'
 import { newId, type Id } from '../../../platform/ids.ts'
+import { writeCards, type CardWrite } from '../../../store/cards.ts'
 import { bumpDirectory } from '../../../store/directory.ts'
 import * as store from '../../../store/directory-sources.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import * as model from '../../../store/model.ts'
 import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
+import { refreshPeople } from '../book/refresh.ts'
 import type { Plan } from './plan.ts'
 
 export interface CarryOutDeps {
@@ -58,8 +60,9 @@ async function writePeople(sql: Sql, deps: CarryOutDeps, run: OfRun, plan: Plan)
       mail.map(({ id, copies }) => ({ id, keep: copies })),
     )
   }
+  await refreshPeople(sql, organisationId, removed)
   const made = new Map<string, Id>()
-  const rows = plan.people.map((person) => {
+  const rows = plan.people.map(({ card: _, ...person }) => {
     const id = person.id ?? newId(deps.clock.now())
     if (person.id === null) made.set(person.externalId, id)
     return { ...person, id, disabled: person.isDisabled, source: run.kind }
@@ -74,5 +77,17 @@ async function writePeople(sql: Sql, deps: CarryOutDeps, run: OfRun, plan: Plan)
     rows.flatMap(({ id, addresses }) => addresses.map((address) => ({ ...address, personId: id }))),
   )
   await ensureStandardFolders(sql, organisationId, ids)
+  await writeCards(sql, organisationId, cardRows(plan, rows))
+  await refreshPeople(sql, organisationId, ids)
   return made
+}
+
+/** `rows`: the plan's people in its order, each with an id. */
+function cardRows({ people }: Plan, rows: readonly { id: Id }[]): CardWrite[] {
+  return people.flatMap(({ card: change }, index) => {
+    if (change === null) return []
+    const { card, photo } = change
+    const id = rows[index]!.id
+    return [{ ...card, id, photo: photo && { type: photo.type, base64: photo.bytes.toString('base64') } }]
+  })
 }

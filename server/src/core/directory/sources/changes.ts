@@ -1,5 +1,6 @@
 /** What becomes of one person by what a source says of them, with a word for each change. */
 import type { Id } from '../../../platform/ids.ts'
+import { cardAfter, cardWords, type CardChange } from './card-after.ts'
 import type { Leaver } from './leavers.ts'
 import type { Match } from './match.ts'
 import { isGone, linkOf, type OwnAddress, type PersonState, type Present } from './present.ts'
@@ -15,6 +16,8 @@ export interface PersonWrite {
   isDisabled: boolean
   /** all of them, as they are to be */
   addresses: OwnAddress[]
+  /** null: their card stays as it is */
+  card: CardChange | null
   words: string[]
 }
 
@@ -75,9 +78,11 @@ export function writeOf(one: Match, present: Present, before: ReadonlyMap<string
     groupId: groupAfter(one),
     isDisabled: disabledAfter(one, link?.said.enabled ?? true),
     addresses: addressesAfter(one),
+    card: cardAfter(one),
     words: [],
   }
   write.words = person === null ? newWords(write, present, before) : changeWords(person, write, present, before)
+  if (write.card !== null) write.words.push(...cardWords(person?.card ?? null, write.card))
   if (person !== null && link === undefined)
     write.words.unshift(`is also in this list, with the id ${entry.externalId}`)
   return write.words.length === 0 ? null : write
@@ -143,6 +148,7 @@ export function leaverWrite({ person, link, dropped }: Leaver): PersonWrite {
       person.addresses.filter(({ address }) => !gone.has(address)),
       undefined,
     ),
+    card: null,
     words: dropped.map((address) => `address ${address} taken away`),
   }
 }

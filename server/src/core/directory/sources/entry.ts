@@ -2,6 +2,7 @@
  * What any directory source says, whatever it is (a file, LDAP, SCIM): one full list of people. Rows that could not be
  * used are in it too, as far as they say whom they are about: nobody goes missing because a row was bad.
  */
+import type { Card, TidyCard } from '../card.ts'
 import type { ProblemCode } from './problems.ts'
 
 export interface Entry {
@@ -18,6 +19,8 @@ export interface Entry {
   locale?: 'en' | 'fr' | 'de'
   /** false: may not sign in; mail still comes */
   enabled: boolean
+  /** what the address book shows; left out: the source says nothing of it */
+  card?: Card
 }
 
 /** Whom a row is about that could not be used; neither: it could be anybody. */
@@ -50,4 +53,8 @@ export interface Said {
   group: string | null
   locale: string | null
   enabled: boolean
+  /** of a photo its digest */
+  card?: SaidCard
 }
+
+export type SaidCard = Omit<TidyCard, 'photo'> & { photo?: string | null }

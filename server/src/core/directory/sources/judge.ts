@@ -4,6 +4,7 @@
  */
 import type { Id } from '../../../platform/ids.ts'
 import { nearest } from '../../../platform/nearest.ts'
+import { tidyCard, type TidyCard } from '../card.ts'
 import { foldAddress } from '../fold.ts'
 import type { Entry, ListProblem, Mention } from './entry.ts'
 import type { Present } from './present.ts'
@@ -17,6 +18,7 @@ export interface Candidate {
   /** folded */
   upn: string | null | undefined
   groupId: Id | null | undefined
+  card: TidyCard | undefined
 }
 
 export interface Judged {
@@ -134,6 +136,18 @@ function claims(
 
 const place = ({ entry }: Candidate): string => (entry.row === null ? quoted(entry.name) : `row ${entry.row}`)
 
+/** Whom somebody reports to, by address; who is not in the list is not said. */
+function withManagers(candidates: readonly Candidate[]): Candidate[] {
+  const byId = new Map(candidates.map(({ entry, addresses }) => [entry.externalId, addresses[0]!.address]))
+  return candidates.map((one) => {
+    const said = one.card?.manager
+    if (one.card === undefined || said === undefined || said === null) return one
+    const { manager: _, ...card } = one.card
+    const manager = byId.get(said) ?? foldAddress(said)
+    return { ...one, card: manager === null ? card : { ...card, manager } }
+  })
+}
+
 export function judge(entries: readonly Entry[], present: Present): Judged {
   const problems: ListProblem[] = []
   const unusable: Mention[] = []
@@ -148,6 +162,7 @@ export function judge(entries: readonly Entry[], present: Present): Judged {
       addresses: addressesOf(entry, present, found),
       upn: upnOf(entry, found),
       groupId: groupOf(entry, book, present, found),
+      card: entry.card && tidyCard(entry.card),
     }
     problems.push(...found)
     if (found.length === 0) able.push(one)
@@ -168,5 +183,6 @@ export function judge(entries: readonly Entry[], present: Present): Judged {
   twice('id-twice', (one) => [one.entry.externalId], 'its id')
   twice('address-twice', namesOf, 'its address')
   for (const { entry } of refused) mention(entry)
-  return { candidates: able.filter((one) => !refused.has(one)), problems, unusable }
+  const candidates = able.filter((one) => !refused.has(one))
+  return { candidates: withManagers(candidates), problems, unusable }
 }

@@ -1,6 +1,7 @@
 /** Reading what the planner needs to know, inside the transaction that carries the plan out. */
 import type { Sql } from '../../../platform/db/database.ts'
 import type { Id } from '../../../platform/ids.ts'
+import { readCards } from '../../../store/cards.ts'
 import * as store from '../../../store/directory-sources.ts'
 import * as model from '../../../store/model.ts'
 import type { Said, SourceList } from './entry.ts'
@@ -27,6 +28,10 @@ export async function loadPresent(
   const people = new Map<Id, PersonState>()
   for (const row of await model.readPeople(sql, organisationId))
     people.set(row.id, { ...row, addresses: [], links: links.get(row.id) ?? [] })
+  for (const { id, ...card } of await readCards(sql, organisationId)) {
+    const person = people.get(id)
+    if (person) person.card = card
+  }
   for (const row of await model.readAddresses(sql, organisationId)) people.get(row.personId)!.addresses.push(row)
   return {
     sourceId,

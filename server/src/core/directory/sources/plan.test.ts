@@ -45,11 +45,12 @@ function carriedOut(present: Present, plan: Plan, copies = true): Present {
     } else if (act === 'unlink')
       people.set(person.id, { ...person, links: person.links.filter(({ sourceId }) => sourceId !== present.sourceId) })
   const made = new Map<string, string>()
-  for (const { isDisabled, words: _, externalId, ...write } of plan.people) {
+  for (const { isDisabled, words: _, externalId, card: change, ...write } of plan.people) {
     const id = write.id ?? `p-${present.sourceId}-${externalId}-${people.size}`
     if (write.id === null) made.set(externalId, id)
     const before = people.get(id) ?? { source: PersonSource.csv, role: Role.person, links: [] }
-    people.set(id, { ...before, ...write, id, disabled: isDisabled })
+    const card = change?.card ?? people.get(id)?.card ?? null
+    people.set(id, { ...before, ...write, id, disabled: isDisabled, card })
   }
   const update = (id: string, change: (links: Link[]) => Link[]) => {
     const person = people.get(id)

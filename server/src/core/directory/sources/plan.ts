@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto'
 import type { Id } from '../../../platform/ids.ts'
 import { canonicalJson } from '../../audit/index.ts'
-import type { ListProblem, Said, SourceList } from './entry.ts'
+import type { TidyCard } from '../card.ts'
+import type { ListProblem, Said, SaidCard, SourceList } from './entry.ts'
 import { judge, type Candidate } from './judge.ts'
 import { isWhole, leavingNames, leaversOf, mentioned, type Leaver } from './leavers.ts'
 import { match, type Match } from './match.ts'
@@ -69,13 +70,17 @@ export interface Plan {
   leavers: Leaver[]
 }
 
-const saidOf = ({ entry, addresses, upn }: Candidate): Said => ({
+const saidCard = ({ photo, ...card }: TidyCard): SaidCard =>
+  photo === undefined ? card : { ...card, photo: photo?.digest ?? null }
+
+const saidOf = ({ entry, addresses, upn, card }: Candidate): Said => ({
   addresses: addresses.map(({ address }) => address),
   name: entry.name,
   upn: upn ?? null,
   group: entry.group ?? null,
   locale: entry.locale ?? null,
   enabled: entry.enabled,
+  ...(card === undefined ? {} : { card: saidCard(card) }),
 })
 
 const leaverWords = ({ act, why, person }: Leaver, { settings }: Present): string[] => {

@@ -1,6 +1,7 @@
 /** What the planner knows of the organisation as it stands. */
 import type { Id } from '../../../platform/ids.ts'
 import { PersonSource, Role } from '../../../platform/codes.ts'
+import type { CardRow } from '../../../store/cards.ts'
 import type { Said } from './entry.ts'
 import type { SourceSettings } from './settings.ts'
 
@@ -35,8 +36,12 @@ export interface PersonState {
   groupId: Id | null
   disabled: boolean
   addresses: OwnAddress[]
+  /** null, or left out: none is kept */
+  card?: CardState | null
   links: Link[]
 }
+
+export type CardState = Omit<CardRow, 'id'>
 
 export interface Present {
   sourceId: Id

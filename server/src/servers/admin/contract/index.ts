@@ -1,5 +1,6 @@
 /** The contract of /api/v1: all operations, as data. */
 import type { Operation } from './operation.ts'
+import { addressBookOperations } from './address-book.ts'
 import { alarmOperations } from './alarms.ts'
 import { accountOperations } from './account.ts'
 import { appPasswordOperations } from './app-passwords.ts'
@@ -26,6 +27,7 @@ export const contract = {
   ...signInHelpOperations,
   ...ownSessionOperations,
   ...directoryOperations,
+  ...addressBookOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)

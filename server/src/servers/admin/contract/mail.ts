@@ -7,6 +7,7 @@ import {
   Direction,
   ListPosting,
   Mode,
+  PersonKind,
   PersonSource,
   Role,
 } from '../../../platform/codes.ts'
@@ -170,6 +171,17 @@ const person = name(
     role: wordsOf(Role),
     protected: z.boolean(),
     source: wordsOf(PersonSource),
+    /** shared, room: a mailbox of several, to which nobody signs in by itself */
+    kind: wordsOf(PersonKind),
+    /** who reads it; empty for everybody else */
+    members: z.array(
+      z.strictObject({
+        name: z.string(),
+        isGroup: z.boolean(),
+        access: z.enum(['read', 'write']),
+        send: z.enum(['no', 'sendAs', 'onBehalf']),
+      }),
+    ),
     lastSignInAt: time.nullable(),
     mode: wordsOf(Mode).nullable(),
     /** who decided this mode: a pin of the person, their group, domain or organisation, of the route, a failing mailbox, or the engine; null: they have no route */

@@ -14,18 +14,19 @@ const schema = z.strictObject(getArgs)
 
 export const sortOrderOf = (folder: FolderRow): number => (folder.role === null ? 100 : folder.role * 10)
 
-export function rightsOf(folder: FolderRow): object {
-  const isOwn = folder.role === null
+export function rightsOf(folder: FolderRow, isReadOnly: boolean): object {
+  const may = !isReadOnly
+  const isOwn = may && folder.role === null
   return {
     mayReadItems: true,
-    mayAddItems: true,
-    mayRemoveItems: true,
-    maySetSeen: true,
-    maySetKeywords: true,
-    mayCreateChild: true,
+    mayAddItems: may,
+    mayRemoveItems: may,
+    maySetSeen: may,
+    maySetKeywords: may,
+    mayCreateChild: may,
     mayRename: isOwn,
     mayDelete: isOwn,
-    maySubmit: true,
+    maySubmit: may,
   }
 }
 
@@ -72,7 +73,7 @@ export const mailboxGet: Method = async (raw, call) => {
         role: folder.role === null ? null : wordOf(FolderRole, folder.role),
         sortOrder: sortOrderOf(folder),
         totalEmails: folder.total,
-        myRights: rightsOf(folder),
+        myRights: rightsOf(folder, call.isReadOnly),
         isSubscribed: true,
         ...counts.get(folder.folderNo),
       },

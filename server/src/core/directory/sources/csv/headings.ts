@@ -14,9 +14,27 @@ const headings = {
   upn: 'upn userprincipalname signinname nomdeconnexion anmeldename',
   group: 'group groupe gruppe',
   locale: 'language locale preferredlanguage langue sprache',
+  title:
+    'title jobtitle position role titre poste fonction intituleduposte titel stelle funktion stellenbezeichnung berufsbezeichnung',
+  department: 'department dept service departement departementservice abteilung bereich',
+  office: 'office physicaldeliveryofficename room location bureau buro raum standort',
+  phone:
+    'phone telephone telephonenumber phonenumber workphone businessphone tel telephonebureau telephoneprofessionnel numerodetelephone telefon telefonnummer rufnummer durchwahl',
+  mobile:
+    'mobile mobilephone cell cellphone portable mobil mobiltelefon handy mobilnummer telephonemobile telephoneportable',
+  homePhone: 'homephone telephonedomicile telefonprivat privattelefon',
+  fax: 'fax faxnumber facsimiletelephonenumber telecopie faxnummer',
+  manager: 'manager supervisor responsable superieur vorgesetzter vorgesetzte vorgesetzterin',
+  hidden:
+    'hidden hidefromaddressbook msexchhidefromaddresslists hiddenfromaddresslistsenabled masque masquer cache versteckt ausgeblendet',
   enabled: 'enabled active accountenabled actif activ aktiv aktiviert',
 } as const
 export type Field = keyof typeof headings
+
+/** Of what the address book shows the first column counts: no list is refused for it. */
+const LENIENT = new Set<Field>(
+  'title department office phone mobile homePhone fax manager hidden'.split(' ') as Field[],
+)
 
 const fields = new Map<string, Field>()
 for (const field of Object.keys(headings) as Field[])
@@ -50,6 +68,10 @@ export function columnsOf(cells: readonly string[]): Columns {
       continue
     }
     const other = at.get(field)
+    if (other !== undefined && LENIENT.has(field)) {
+      columns.unused.push(shown(heading))
+      continue
+    }
     if (other !== undefined)
       throw new ListError(
         `The columns ${quoted(cells[other]!)} and ${quoted(heading)} both say the same (${field}). Leave one of them out.`,

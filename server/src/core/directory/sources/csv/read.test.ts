@@ -86,7 +86,7 @@ test('what a row may say besides', () => {
     },
     { row: 3, externalId: '2', name: 'B', addresses: ['b@x.test'], upn: null, group: null, enabled: true },
   ])
-  expect(read('id,name,email,phone,Kostenstelle\n1,A,a@x.test,1,2').unused).toEqual(['phone', 'Kostenstelle'])
+  expect(read('id,name,email,Kostenstelle\n1,A,a@x.test,2').unused).toEqual(['Kostenstelle'])
 })
 
 test('bad rows are named with their row, and whom they are about is kept', () => {
@@ -186,4 +186,28 @@ test('no bytes whatever make it fail in another way than by a sentence', () => {
     ),
     { numRuns: 500 },
   )
+})
+
+test('what the address book shows, by headings in three languages', () => {
+  const cardOf = (text: string) => readCsv(Buffer.from(text)).list.entries[0]!.card
+  expect(cardOf('id,name,email\n1,A,a@x.test')).toBeUndefined()
+  expect(
+    cardOf('id,name,email,Job title,Department,Office,Phone,Mobile phone,Manager\n1,A,a@x.test,CEO,Board,R1,1|2,3,2'),
+  ).toEqual({
+    ...{ title: 'CEO', department: 'Board', office: 'R1', manager: '2' },
+    phones: [
+      { kind: 'work', number: '1' },
+      { kind: 'work', number: '2' },
+      { kind: 'mobile', number: '3' },
+    ],
+  })
+  expect(cardOf('Matricule;Nom;E-mail;Fonction;Service;Téléphone;Masqué\n1;A;a@x.test;;Ventes;01 23;oui')).toEqual({
+    ...{ title: null, department: 'Ventes', hidden: true },
+    phones: [{ kind: 'work', number: '01 23' }],
+  })
+  expect(cardOf('Personalnummer;Name;E-Mail;Funktion;Abteilung;Telefon;Büro\n1;A;a@x.test;Leiter;;;7')).toEqual({
+    ...{ title: 'Leiter', department: null, office: '7', phones: [] },
+  })
+  // Of two columns that say the same the first counts: no list is refused for it.
+  expect(readCsv(Buffer.from('name,email,Title,Position\nA,a@x.test,x,y')).unused).toEqual(['Position'])
 })

@@ -2,6 +2,7 @@
 import type { Entry, ListProblem, Mention } from '../entry.ts'
 import { foldAddress } from '../../fold.ts'
 import { problem, quoted } from '../problems.ts'
+import { cardOf } from './card.ts'
 import type { Row } from './cells.ts'
 import type { Columns, Field } from './headings.ts'
 
@@ -80,5 +81,7 @@ export function entryOf(
   if (email === '') problems.push(problem(row, 'no-address', `${quoted(nameOf(value, columns))} has no address`))
   if (problems.length > 0)
     return { problems, mention: { externalId: externalId === '' ? null : externalId, addresses } }
-  return { entry: { row, externalId, name: nameOf(value, columns), addresses, ...said } }
+  const card = cardOf(value, columns)
+  const entry = { row, externalId, name: nameOf(value, columns), addresses, ...said }
+  return { entry: card === undefined ? entry : { ...entry, card } }
 }
