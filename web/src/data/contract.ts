@@ -20,6 +20,7 @@ export type {
   OneTimePassword,
   OwnSession,
   SessionsEnded,
+  OfferedProvider,
   Organisation,
   ParkedAssigned,
   ParkedItem,

@@ -10,6 +10,7 @@ import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { newId, NIL_ID } from '../../../platform/ids.ts'
 import { forgetCached } from '../../../store/cached-passwords.ts'
+import { forgetOtherTies } from '../../../store/provider-sign-in.ts'
 import { bumpDirectory } from '../../../store/directory.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import { ensureModes } from '../../../store/modes.ts'
@@ -161,8 +162,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     refuseRoute: (index, key, text) => {
       throw new ApplyError([{ path: `${work.path}.routes.${index}.${key}`, text }])
     },
-    refuseLdap: (key, text) => {
-      throw new ApplyError([{ path: `${work.path}.signIn.ldap${key === '' ? '' : `.${key}`}`, text }])
+    refuseSignIn: (key, text) => {
+      throw new ApplyError([{ path: `${work.path}.signIn.${key}`, text }])
     },
   })
   const organisationId = desired.organisation.id
@@ -211,6 +212,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (work.how.dryRun) return organisationId
   if (items[0]!.act !== 'leave') await store.writeOrganisation(sql, desired.organisation)
   if (desired.organisation.ldapSecret === null) await forgetCached(sql, organisationId)
+  await forgetOtherTies(sql, organisationId)
   if (routes.write.length > 0) await store.writeRoutes(sql, organisationId, routes.write)
   if (items[0]!.act !== 'leave') await store.writeOutbound(sql, organisationId, desired.organisation.outboundRouteId)
   if (domains.write.length > 0) await store.writeDomains(sql, organisationId, domains.write)

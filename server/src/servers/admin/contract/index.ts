@@ -10,6 +10,7 @@ import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
+import { providerSignInOperations } from './provider-sign-in.ts'
 import { quietOperations } from './quiet.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
 
@@ -26,6 +27,7 @@ export const contract = {
   ...signInHelpOperations,
   ...ownSessionOperations,
   ...directoryOperations,
+  ...providerSignInOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)
