@@ -51,7 +51,10 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
   function idToken({ claims, header, key: by }: Grant): string {
     const head = part({ alg: by === null ? 'none' : 'ES256', kid: `k${keyId}`, ...header })
     const signed = `${head}.${part(claims)}`
-    const signature = by === null ? '' : sign('sha256', Buffer.from(signed), { key: by ?? key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+    const signature =
+      by === null
+        ? ''
+        : sign('sha256', Buffer.from(signed), { key: by ?? key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
     return `${signed}.${signature}`
   }
 

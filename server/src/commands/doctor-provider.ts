@@ -58,7 +58,7 @@ async function lookAt(slug: string, provider: SignInProvider, clock: Clock): Pro
       return warning('it does not take PKCE with S256', 'Turn it on at the provider.')
     if (found.response_types_supported && !found.response_types_supported.includes('code'))
       return warning('it does not offer the authorization code flow', 'Turn it on at the provider.')
-    if ((await (await openProvider(provider)).keys()) === 0)
+    if ((await openProvider(provider, found).keys()) === 0)
       return warning('there are no keys at its jwks_uri', `Look at the provider. ${WITHOUT}`)
     return { name: NAME, standing: 'ok', text: `${where} answers, with its keys`, remedy: '' }
   } catch (error) {

@@ -89,8 +89,8 @@ function clientAuth(secret: string | null): oidc.ClientAuth {
   }
 }
 
-export async function openProvider(settings: ProviderClientSettings): Promise<ProviderClient> {
-  const metadata = await discover(settings)
+/** `metadata`: what discover() found. The keys are kept as long as the client is. */
+export function openProvider(settings: ProviderClientSettings, metadata: oidc.ServerMetadata): ProviderClient {
   const config = new oidc.Configuration(metadata, settings.clientId, undefined, clientAuth(settings.clientSecret))
   config.timeout = REQUEST_SECONDS
   if (settings.insecureLoopback) oidc.allowInsecureRequests(config)

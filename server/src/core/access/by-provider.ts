@@ -135,7 +135,7 @@ export function createByProvider({ db, log, keys, providers, done }: ByProviderD
       const stored = await ofDomain(domain)
       const provider = opened(stored)
       if (!stored || !provider) return null
-      return { name: provider.name, standing: await providers.standing(stored.organisationId, provider) }
+      return { name: provider.name, standing: await providers.standing(stored.organisationId, provider, 'page') }
     },
 
     async begin(name, publicUrl) {
@@ -146,7 +146,8 @@ export function createByProvider({ db, log, keys, providers, done }: ByProviderD
       const { organisationId } = stored
       const [browser, state] = [randomBytes(32).toString('base64url'), randomBytes(32).toString('base64url')]
       // Fresh: whoever is sent away must find somebody there.
-      if ((await providers.standing(organisationId, provider)) === 'away') throw new WireError('provider-away')
+      if ((await providers.standing(organisationId, provider, 'leaving')) === 'away')
+        throw new WireError('provider-away')
       const one = tryOf(browser, state, publicUrl)
       try {
         const url = await providers.use(organisationId, provider, (client) => client.authorizationUrl(one, folded))

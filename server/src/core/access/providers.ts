@@ -4,15 +4,15 @@
  * for it one by one; who looks while it rests hears `away` without asking anybody.
  * Failure: AwayError.
  */
-import { AwayError, openProvider, type ProviderClient } from '../../clients/oidc/client.ts'
+import { AwayError, discover, openProvider, type ProviderClient } from '../../clients/oidc/client.ts'
 import { within, type Clock } from '../../platform/clock.ts'
 import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import type { SignInProvider } from '../directory/index.ts'
 
 const KNOWN_MS = 3_600_000
-/** So long a good answer counts for the sign-in page. */
-const FRESH_MS = 30_000
+/** So long a good answer counts for the sign-in page, and for whoever is about to be sent there. */
+const FRESH_MS = { page: 20_000, leaving: 2_000 }
 /** The sign-in page waits so long for a first word. */
 const LOOK_MS = 3_000
 /** For a whole step: the token, its keys, userinfo. */
@@ -36,20 +36,12 @@ interface Known {
 
 export interface Providers {
   /** Does it answer? At once where that is known, else within seconds. */
-  standing(organisationId: Id, provider: SignInProvider): Promise<'answers' | 'away'>
+  standing(organisationId: Id, provider: SignInProvider, asks: keyof typeof FRESH_MS): Promise<'answers' | 'away'>
   /** Runs a step with the provider's client; its outcome tells whether the provider answers. */
   use<T>(organisationId: Id, provider: SignInProvider, step: (client: ProviderClient) => Promise<T>): Promise<T>
 }
 
-export function createProviders({
-  clock,
-  log,
-  open = openProvider,
-}: {
-  clock: Clock
-  log: Log
-  open?: typeof openProvider
-}): Providers {
+export function createProviders({ clock, log }: { clock: Clock; log: Log }): Providers {
   const all = new Map<Id, Known>()
 
   function of(organisationId: Id, provider: SignInProvider): Known {
@@ -82,17 +74,21 @@ export function createProviders({
   }
   const restOf = ({ failures }: Known): number => Math.min(MOST_REST_MS, FIRST_REST_MS * 2 ** (failures - 1))
 
+  /** Its keys are kept so long: one that is not among them is asked for before, but at most once a minute. */
+  const isFresh = (known: Known): boolean => clock.monotonic() - known.openedAt < KNOWN_MS
+
   /** Discovery afresh, shared by all who wait for it. */
   function opened(known: Known, provider: SignInProvider): Promise<ProviderClient> {
     if (known.opening) return known.opening
     const began = clock.monotonic()
-    known.opening = open(provider)
+    known.opening = discover(provider)
       .then(
-        (client) => {
-          known.client = client
-          known.openedAt = clock.monotonic()
+        (metadata) => {
           answered(known, provider.issuer)
-          return client
+          const { client } = known
+          if (client && isFresh(known) && JSON.stringify(client.metadata) === JSON.stringify(metadata)) return client
+          known.openedAt = clock.monotonic()
+          return (known.client = openProvider(provider, metadata))
         },
         (error: Error) => {
           failed(known, provider.issuer, began, error)
@@ -106,11 +102,11 @@ export function createProviders({
   }
 
   return {
-    async standing(organisationId, provider) {
+    async standing(organisationId, provider, asks) {
       const known = of(organisationId, provider)
       const now = clock.monotonic()
       if (known.restsUntil > now) return 'away'
-      if (now - known.goodAt < FRESH_MS) return 'answers'
+      if (now - known.goodAt < FRESH_MS[asks]) return 'answers'
       try {
         await within(clock, LOOK_MS, opened(known, provider), () => new AwayError('it is slow'))
         return 'answers'
@@ -125,8 +121,7 @@ export function createProviders({
       known.running++
       const began = clock.monotonic()
       try {
-        const isKnown = known.client !== null && began - known.openedAt < KNOWN_MS
-        const client = isKnown ? known.client! : await opened(known, provider)
+        const client = known.client && isFresh(known) ? known.client : await opened(known, provider)
         const work = step(client)
         work.catch(() => undefined)
         const result = await within(clock, STEP_MS, work, () => new AwayError(`no answer within ${STEP_MS / 1000} s`))
