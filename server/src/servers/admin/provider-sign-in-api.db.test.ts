@@ -29,7 +29,7 @@ beforeAll(async () => {
   access = createAccess({ db, clock: systemClock, log: silentLog })
   http = await createHttp({
     ...{ listen: { host: '127.0.0.1', port: 0 }, publicUrl, clock: systemClock, log: silentLog },
-    ...{ metrics: createMetrics(), access, webRoot: null, ready: async () => ({ ready: true, checks: {} }) },
+    ...{ metrics: createMetrics(), access, webRoot: null, ready: async () => ({ ready: true, checks: [] }) },
   })
   http.register(
     adminRoutes({
