@@ -37,7 +37,8 @@ export async function startOidcProvider(client: {
     }),
     cookies: { keys: ['not a secret'] },
   })
-  server.on('request', provider.callback())
+  const answer = provider.callback()
+  server.on('request', (request, response) => void answer(request, response))
   return {
     issuer,
     stop: () =>

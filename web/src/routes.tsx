@@ -25,7 +25,11 @@ const some = <T extends object>(values: T) =>
 const root = createRootRoute({ notFoundComponent: NotFoundState, errorComponent: Crash })
 const setup = createRoute({ getParentRoute: () => root, path: '/setup', component: SetupScene })
 const link = createRoute({ getParentRoute: () => root, path: '/link', component: () => <LinkScene /> })
-const provider = createRoute({ getParentRoute: () => root, path: '/sign-in/provider', component: () => <ProviderScene /> })
+const provider = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in/provider',
+  component: () => <ProviderScene />,
+})
 const design = createRoute({
   getParentRoute: () => root,
   path: '/design',

@@ -169,8 +169,20 @@ export const errorSpecs = {
   'signed-out': spec(530, '5.7.0', 401, 'peer', 'Please sign in'),
   'sign-in-failed': spec(535, '5.7.8', 401, 'peer', 'The name or the password is not right'),
   'sign-in-slow-down': spec(454, '4.7.0', 429, 'peer', 'Too many tries; please wait a moment'),
-  'provider-away': spec(454, '4.7.0', 503, 'peer', 'The identity provider of your organisation does not answer just now'),
-  'provider-refused': spec(535, '5.7.8', 401, 'peer', 'The identity provider of your organisation did not confirm who you are'),
+  'provider-away': spec(
+    454,
+    '4.7.0',
+    503,
+    'peer',
+    'The identity provider of your organisation does not answer just now',
+  ),
+  'provider-refused': spec(
+    535,
+    '5.7.8',
+    401,
+    'peer',
+    'The identity provider of your organisation did not confirm who you are',
+  ),
   'provider-stranger': spec(535, '5.7.8', 401, 'peer', 'The account you used is nobody here who may sign in'),
   'provider-ended': spec(
     535,

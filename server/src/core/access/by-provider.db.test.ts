@@ -15,8 +15,6 @@ import {
 } from '../../../testkit/identity-provider.ts'
 import { startOidcProvider } from '../../../testkit/oidc-provider.ts'
 import { expectSound } from '../../../testkit/sound.ts'
-import { providerFindings } from '../../commands/doctor-provider.ts'
-import { systemClock } from '../../platform/clock.ts'
 import { WireError } from '../../platform/errors.ts'
 import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
@@ -412,23 +410,6 @@ test('who has no other way in', async () => {
     },
   )
   expect(await onlyByProvider(fresh.db, org.organisationId)).toEqual(['alice@corp.test', 'carol@corp.test'])
-})
-
-test('doctor: well, another issuer, no keys, a clock that is wrong, no public address', async () => {
-  const look = async (url = publicUrl, at: { now(): number } = systemClock) => {
-    const of = { clock: { ...systemClock, ...at }, keys: () => keys, publicUrl: url }
-    return (await providerFindings(fresh.db, of)).map(({ standing, text }) => `${standing}: ${text}`).join('\n')
-  }
-  expect(await look()).toMatch(/^ok: .* answers, with its keys$/)
-  expect(await look('')).toMatch(/wrong: publicUrl is empty/)
-  expect(await look(publicUrl, { now: () => Date.now() + 90_000 })).toMatch(/warning: .* (89|9\d) s apart/)
-  idp.says = { issuer: 'https://evil.test' }
-  expect(await look()).toMatch(/warning: .*speaks for the issuer "https:\/\/evil.test"/)
-  idp.says = { code_challenge_methods_supported: ['plain'] }
-  expect(await look()).toMatch(/PKCE/)
-  idp.says = {}
-  idp.faults.set('jwks', 'nonsense')
-  expect(await look()).toMatch(/no keys/)
 })
 
 test('a certified provider, with its own pages: to it, through it, and back', async () => {

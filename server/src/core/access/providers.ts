@@ -90,8 +90,8 @@ export function createProviders({ clock, log }: { clock: Clock; log: Log }): Pro
           known.openedAt = clock.monotonic()
           return (known.client = openProvider(provider, metadata))
         },
-        (error: Error) => {
-          failed(known, provider.issuer, began, error)
+        (error: unknown) => {
+          failed(known, provider.issuer, began, error as Error)
           throw error
         },
       )

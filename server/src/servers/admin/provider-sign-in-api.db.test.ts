@@ -66,7 +66,7 @@ test('asked by the domain; begun with a cookie of our own pages; signed in by it
     ...{ name: 'holdfast-provider', httpOnly: true, secure: true, sameSite: 'Strict', maxAge: 600 },
     path: '/api/v1/session/provider',
   })
-  const query = idp.authorize(begun.json.url, alice)
+  const query = idp.authorize(String(begun.json.url), alice)
   const own = { cookie: `holdfast-provider=${String(cookie!['value'])}` }
   // Another site cannot hand a sign-in of its own to this browser.
   expect(await post('/provider/finish', { query }, { ...own, 'sec-fetch-site': 'cross-site' })).toMatchObject({
@@ -84,7 +84,7 @@ test('asked by the domain; begun with a cookie of our own pages; signed in by it
 
 test('away: 503 with its code, and no session', async () => {
   const begun = await post('/provider/begin', { name: 'alice@corp.test' })
-  const query = idp.authorize(begun.json.url, alice)
+  const query = idp.authorize(String(begun.json.url), alice)
   idp.faults.set('token', '500')
   const own = { cookie: `holdfast-provider=${String(begun.cookies[0]!['value'])}` }
   const answer = await post('/provider/finish', { query }, own)

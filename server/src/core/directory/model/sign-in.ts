@@ -3,6 +3,9 @@
  * search account and the client's secret are sealed; where the file leaves one out it stays as it is, and one that never had any
  * is refused with its path.
  */
+import { forgetCached } from '../../../store/cached-passwords.ts'
+import type { Sql } from '../../../platform/db/database.ts'
+import { forgetOtherTies } from '../../../store/provider-sign-in.ts'
 import type { OrganisationModel } from '../../../store/model.ts'
 import { signInSettingsSchema, type SignInSettings } from '../sign-in-settings.ts'
 import { certificatesIn } from './route-files.ts'
@@ -37,6 +40,12 @@ export function signInOf(
   const { provider, providerSecret } = providerOf(declared.provider, before, tools)
   const signIn = signInSettingsSchema.parse({ ...(ldap && { ldap }), ...(provider && { provider }) })
   return { signIn, ldapSecret, providerSecret }
+}
+
+/** What a directory or a provider that is the organisation's no more has said holds no longer; after the organisation was written. */
+export async function endOldSignIns(sql: Sql, { id, ldapSecret }: OrganisationModel): Promise<void> {
+  if (ldapSecret === null) await forgetCached(sql, id)
+  await forgetOtherTies(sql, id)
 }
 
 function ldapOf(declared: Declared['ldap'], before: OrganisationModel | null, tools: SignInTools) {
