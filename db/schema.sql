@@ -507,6 +507,7 @@ CREATE TABLE organisation (
   notices jsonb DEFAULT '{}'::jsonb NOT NULL,
   sign_in jsonb DEFAULT '{}'::jsonb NOT NULL,
   ldap_sealed bytea,
+  provider_sealed bytea,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   UNIQUE (slug),
   PRIMARY KEY (organisation_id),
@@ -697,6 +698,28 @@ CREATE INDEX placement_changes ON placement USING btree (organisation_id, person
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
 
+CREATE TABLE provider_attempt (
+  state_hash bytea NOT NULL,
+  browser_hash bytea NOT NULL,
+  organisation_id uuid NOT NULL,
+  provider text NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (state_hash)
+);
+CREATE INDEX provider_attempt_expiry ON provider_attempt USING btree (expires_at);
+
+CREATE TABLE provider_tie (
+  organisation_id uuid NOT NULL,
+  provider text NOT NULL,
+  subject text NOT NULL,
+  person_id uuid NOT NULL,
+  tied_at timestamp with time zone DEFAULT now() NOT NULL,
+  used_at timestamp with time zone DEFAULT now() NOT NULL,
+  UNIQUE (organisation_id, person_id),
+  PRIMARY KEY (organisation_id, provider, subject),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE
+);
+
 CREATE TABLE quiet_generation (
   singleton boolean DEFAULT true NOT NULL,
   generation bigint DEFAULT 1 NOT NULL,
@@ -861,6 +884,7 @@ CREATE TABLE session (
   subject_id uuid NOT NULL,
   is_operator boolean NOT NULL,
   by_directory boolean DEFAULT false NOT NULL,
+  by_provider boolean DEFAULT false NOT NULL,
   csrf text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   seen_at timestamp with time zone DEFAULT now() NOT NULL,

@@ -60,6 +60,8 @@ CREATE TABLE organisation (
   -- it, sealed under the master key.
   sign_in          jsonb       NOT NULL DEFAULT '{}',
   ldap_sealed      bytea,
+  -- The secret by which we sign in at the identity provider; null: there is none, or we are a public client.
+  provider_sealed  bytea,
   created_at       timestamptz NOT NULL DEFAULT now()
 );
 
@@ -410,6 +412,8 @@ CREATE TABLE session (
   is_operator      boolean     NOT NULL,
   -- the password was the directory's: a one-time password of ours has nothing to be changed for then
   by_directory     boolean     NOT NULL DEFAULT false,
+  -- the organisation's identity provider said who it is: it asked for a second factor, if anybody did
+  by_provider      boolean     NOT NULL DEFAULT false,
   csrf             text        NOT NULL,
   created_at       timestamptz NOT NULL DEFAULT now(),
   seen_at          timestamptz NOT NULL DEFAULT now(),
@@ -421,6 +425,32 @@ CREATE TABLE session (
 );
 CREATE INDEX session_subject ON session (subject_id);
 CREATE INDEX session_expiry ON session (expires_at);
+
+-- Sign-ins under way at an identity provider: made when the browser leaves, gone when it comes back, once. What only the browser
+-- knows is its cookie; nonce and PKCE verifier follow from it, so that no row here is worth anything.
+CREATE TABLE provider_attempt (
+  state_hash       bytea PRIMARY KEY,                 -- SHA-256 of state
+  browser_hash     bytea       NOT NULL,              -- SHA-256 of the cookie
+  organisation_id  uuid        NOT NULL,
+  -- issuer and client it left for: provider_tie.provider
+  provider         text        NOT NULL,
+  expires_at       timestamptz NOT NULL
+);
+CREATE INDEX provider_attempt_expiry ON provider_attempt (expires_at);
+
+-- Which person the provider's own id (sub) means, since they came the first time. An e-mail address that is given to somebody else
+-- there does not lead to this person's mailbox, and a person has one id there at a time.
+CREATE TABLE provider_tie (
+  organisation_id  uuid        NOT NULL,
+  provider         text        NOT NULL,              -- issuer and client id, with a space between
+  subject          text        NOT NULL,
+  person_id        uuid        NOT NULL,
+  tied_at          timestamptz NOT NULL DEFAULT now(),
+  used_at          timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (organisation_id, provider, subject),
+  UNIQUE (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
+);
 
 -- Where a name has signed in: what strangers try elsewhere, or beside it, does not slow it down there. Aged, and bounded
 -- for each subject.

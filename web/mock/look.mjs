@@ -117,6 +117,19 @@ async function shots(size, scheme, locale, names, mode) {
     await page.waitForSelector('.notice-good')
     await page.screenshot({ path: `${out}/cant-reach-done-${tag}.png` })
   }
+  if (names.includes('provider')) {
+    for (const domain of ['id', 'away']) {
+      await page.fill('input[name=username]', `alice@${domain}.example`)
+      await page.waitForSelector(domain === 'id' ? '.provider-way button' : '.provider-way .notice')
+      await page.waitForTimeout(300)
+      await page.screenshot({ path: `${out}/provider-${domain}-${tag}.png`, fullPage: true })
+    }
+    await page.goto(`${base}/sign-in/provider?code=x&state=y`)
+    await page.waitForSelector('.notice')
+    await page.screenshot({ path: `${out}/provider-back-${tag}.png` })
+    await page.goto(base)
+    await page.waitForSelector('input[name=username]')
+  }
   await page.fill('input[name=username]', 'alice@example.com')
   await page.fill('input[name=password]', 'right')
   await page.click('button[type=submit]')
@@ -153,14 +166,15 @@ async function shots(size, scheme, locale, names, mode) {
 }
 const all = Object.keys(scenes)
 const runs = [
-  ['desktop', 'light', 'en', ['sign-in', ...all], 'emergency'],
-  ['phone', 'light', 'de', ['sign-in', ...all], 'emergency'],
+  ['desktop', 'light', 'en', ['sign-in', 'provider', ...all], 'emergency'],
+  ['phone', 'light', 'de', ['sign-in', 'provider', ...all], 'emergency'],
   [
     'desktop',
     'dark',
     'fr',
     [
       'sign-in',
+      'provider',
       'inbox',
       'reader',
       'reply',

@@ -802,6 +802,15 @@ const api = {
       isThis: at === 0,
     })),
   'POST /session/link': () => undefined,
+  'POST /session/provider': ({ domain }) => ({
+    provider:
+      domain === 'away.example'
+        ? { name: 'Harbour ID', standing: 'away' }
+        : domain === 'id.example'
+          ? { name: 'Harbour ID', standing: 'answers' }
+          : null,
+  }),
+  'POST /session/provider/finish': () => [401, { error: { code: 'provider-stranger', text: '' } }],
   'GET /organisations/o1/letters': () => ({ people: 214, withCodes: 190, used: 3 }),
   'POST /organisations/o1/letters': () => ({ letters: 1, pdf: 'JVBERi0xLjQK' }),
   'POST /organisations/o1/people/p1/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),

@@ -8,6 +8,7 @@ import { Home } from './scenes/home.tsx'
 import { MailScene } from './scenes/mail/mail-scene.tsx'
 import { LinkScene } from './scenes/sign-in/link-scene.tsx'
 import { PasswordScene } from './scenes/sign-in/password-scene.tsx'
+import { ProviderScene } from './scenes/sign-in/provider-scene.tsx'
 import { SetupScene } from './scenes/sign-in/setup-scene.tsx'
 import { Signed } from './scenes/sign-in/signed.tsx'
 import { Crash } from './ui/crash.tsx'
@@ -24,6 +25,11 @@ const some = <T extends object>(values: T) =>
 const root = createRootRoute({ notFoundComponent: NotFoundState, errorComponent: Crash })
 const setup = createRoute({ getParentRoute: () => root, path: '/setup', component: SetupScene })
 const link = createRoute({ getParentRoute: () => root, path: '/link', component: () => <LinkScene /> })
+const provider = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in/provider',
+  component: () => <ProviderScene />,
+})
 const design = createRoute({
   getParentRoute: () => root,
   path: '/design',
@@ -156,6 +162,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     link,
+    provider,
     design,
     signed.addChildren([
       home,

@@ -28,6 +28,7 @@ import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, openSettings, refuseNowhere } from './context.ts'
 import { diskFinding } from './doctor-disk.ts'
 import { resolverFinding } from './doctor-dns.ts'
+import { providerFindings } from './doctor-provider.ts'
 import { signInFindings } from './doctor-sign-in.ts'
 import { policyFindings } from './doctor-policies.ts'
 import { clientCertificates, daysUntil, routeFindings } from './doctor-routes.ts'
@@ -167,6 +168,13 @@ async function database(dataFolder: string, config: Config): Promise<Finding[]> 
         ...(await policyFindings(storage.db, createPolicyHost({ servers: config.dns.servers, allowPrivate: true }))),
       )
       findings.push(...(await signInFindings(storage.db, systemClock, () => keysOf(dataFolder, config))))
+      findings.push(
+        ...(await providerFindings(storage.db, {
+          clock: systemClock,
+          keys: () => keysOf(dataFolder, config),
+          publicUrl: config.publicUrl,
+        })),
+      )
       findings.push(...(await sightFindings(storage.db, config.continuity.references)))
     }
     return findings

@@ -169,6 +169,28 @@ export const errorSpecs = {
   'signed-out': spec(530, '5.7.0', 401, 'peer', 'Please sign in'),
   'sign-in-failed': spec(535, '5.7.8', 401, 'peer', 'The name or the password is not right'),
   'sign-in-slow-down': spec(454, '4.7.0', 429, 'peer', 'Too many tries; please wait a moment'),
+  'provider-away': spec(
+    454,
+    '4.7.0',
+    503,
+    'peer',
+    'The identity provider of your organisation does not answer just now',
+  ),
+  'provider-refused': spec(
+    535,
+    '5.7.8',
+    401,
+    'peer',
+    'The identity provider of your organisation did not confirm who you are',
+  ),
+  'provider-stranger': spec(535, '5.7.8', 401, 'peer', 'The account you used is nobody here who may sign in'),
+  'provider-ended': spec(
+    535,
+    '5.7.8',
+    401,
+    'peer',
+    'This sign-in was begun in another browser, was used, or has ended. Please begin again',
+  ),
   'password-change-needed': spec(535, '5.7.8', 403, 'peer', 'Please choose a new password first'),
   'too-many-app-passwords': spec(
     550,

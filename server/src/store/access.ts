@@ -162,6 +162,7 @@ export interface NewSession {
   subjectId: Id
   isOperator: boolean
   byDirectory: boolean
+  byProvider: boolean
   csrf: string
   idleSeconds: number
   choosesPassword: boolean
@@ -171,8 +172,8 @@ export interface NewSession {
 
 export async function insertSession(sql: Sql, session: NewSession): Promise<void> {
   await sql.query(
-    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, by_directory, csrf, expires_at, client_ip, user_agent, chooses_password)
-     VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), $8, $9, $10)`,
+    `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, by_directory, csrf, expires_at, client_ip, user_agent, chooses_password, by_provider)
+     VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), $8, $9, $10, $11)`,
     [
       session.tokenHash,
       session.organisationId,
@@ -184,6 +185,7 @@ export async function insertSession(sql: Sql, session: NewSession): Promise<void
       session.clientIp,
       session.userAgent,
       session.choosesPassword,
+      session.byProvider,
     ],
   )
 }
@@ -195,6 +197,7 @@ export interface SessionRow {
   csrf: string
   mustChange: boolean
   choosesPassword: boolean
+  byProvider: boolean
   /** seconds since the expiry was last moved */
   idle: number
   name: string
@@ -207,7 +210,7 @@ export interface SessionRow {
 export async function sessionByToken(sql: Sql, tokenHash: Buffer): Promise<SessionRow | null> {
   const rows = await sql.query<SessionRow>(
     `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", s.is_operator AS "isOperator", s.csrf,
-            coalesce(c.must_change, false) AND NOT s.by_directory AS "mustChange", s.chooses_password AS "choosesPassword", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
+            coalesce(c.must_change, false) AND NOT s.by_directory AND NOT s.by_provider AS "mustChange", s.chooses_password AS "choosesPassword", s.by_provider AS "byProvider", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
             coalesce(p.name, op.display) AS name, coalesce(p.locale, op.locale) AS locale, coalesce(p.role, 0) AS role,
             o.name AS "organisationName"
      FROM session s

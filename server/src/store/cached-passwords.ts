@@ -52,7 +52,7 @@ export async function forgetOneCached(sql: Sql, credentialId: Id): Promise<void>
 /** The directory closed the account: what is remembered goes, and whoever is in by its word is out. */
 export async function closedByDirectory(sql: Sql, subjectId: Id): Promise<void> {
   await sql.query(
-    `WITH ended AS (DELETE FROM session WHERE subject_id = $1 AND by_directory)
+    `WITH ended AS (DELETE FROM session WHERE subject_id = $1 AND (by_directory OR by_provider))
      DELETE FROM credential WHERE subject_id = $1 AND kind = ${CredentialKind.cached}`,
     [subjectId],
   )

@@ -12,5 +12,10 @@ export const signInCorruptions: readonly Corruption[] = [
     text: "nobody's app password",
     sql: 'UPDATE app_password SET person_id = organisation_id',
   },
+  {
+    expected: 'provider-tie',
+    text: 'an account at a provider that is not declared',
+    sql: "UPDATE provider_tie SET provider = 'https://else.test holdfast'",
+  },
   { expected: 'session-subject', text: "nobody's session", sql: 'UPDATE session SET subject_id = organisation_id' },
 ]

@@ -73,6 +73,10 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
       `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier) VALUES ($1, $2, $3, 1, 'none')`,
       [id(), o, personId],
     )
+    await sql.query(
+      `INSERT INTO provider_tie (organisation_id, provider, subject, person_id) VALUES ($1, 'https://id.sample.test holdfast', $3, $2)`,
+      [o, personId, name],
+    )
     if (people.length === 0)
       await sql.query(
         `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier, proved_at) VALUES ($1, $2, $3, 2, 'none', now())`,
@@ -191,7 +195,10 @@ async function insertAlarms(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
 export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promise<Sample> {
   const id = (): Id => newId(now)
   const [o, routeId, eventId] = [id(), id(), id()]
-  await sql.query(`INSERT INTO organisation (organisation_id, slug, name) VALUES ($1, 'sample', 'Sample')`, [o])
+  await sql.query(
+    `INSERT INTO organisation (organisation_id, slug, name, sign_in) VALUES ($1, 'sample', 'Sample', $2)`,
+    [o, { provider: { issuer: 'https://id.sample.test', clientId: 'holdfast' } }],
+  )
   await sql.query(`INSERT INTO route (organisation_id, route_id, name, kind) VALUES ($1, $2, 'primary', $3)`, [
     o,
     routeId,

@@ -236,6 +236,9 @@ const queries = {
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
   'app-password-person': `SELECT organisation_id o, 'app password ' || app_password_id s, 'of nobody' d FROM app_password a
     WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = a.organisation_id AND p.person_id = a.person_id)`,
+  'provider-tie': `SELECT t.organisation_id o, 'account of person ' || t.person_id || ' at ' || t.provider s, 'that is not the provider of the organisation' d FROM provider_tie t
+    JOIN organisation o USING (organisation_id)
+    WHERE t.provider IS DISTINCT FROM (o.sign_in->'provider'->>'issuer') || ' ' || (o.sign_in->'provider'->>'clientId')`,
   'session-subject': `SELECT organisation_id o, 'session of ' || subject_id s, 'of nobody' d FROM session c
     WHERE CASE WHEN is_operator THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,

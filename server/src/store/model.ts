@@ -28,6 +28,8 @@ export interface OrganisationModel extends ScopeColumns {
   signIn: unknown
   /** sealed, hex; null = none */
   ldapSecret: string | null
+  /** of the client at its identity provider, the same */
+  providerSecret: string | null
 }
 export interface RouteModel {
   id: Id
@@ -111,7 +113,7 @@ export async function readOrganisation(sql: Sql, slug: string): Promise<Organisa
   const rows = await sql.query<OrganisationModel>(
     `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", alarms_to AS "alarmsTo",
        outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", notices, sign_in AS "signIn",
-       encode(ldap_sealed, 'hex') AS "ldapSecret", ${SCOPES}
+       encode(ldap_sealed, 'hex') AS "ldapSecret", encode(provider_sealed, 'hex') AS "providerSecret", ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
   )
@@ -211,12 +213,13 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices, sign_in, ldap_sealed)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, decode($13, 'hex'))
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices, sign_in, ldap_sealed, provider_sealed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, decode($13, 'hex'), decode($14, 'hex'))
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
        scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
        outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers,
-       alarms_to = excluded.alarms_to, notices = excluded.notices, sign_in = excluded.sign_in, ldap_sealed = excluded.ldap_sealed`,
+       alarms_to = excluded.alarms_to, notices = excluded.notices, sign_in = excluded.sign_in, ldap_sealed = excluded.ldap_sealed,
+       provider_sealed = excluded.provider_sealed`,
     [
       row.id,
       row.slug,
@@ -231,6 +234,7 @@ export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promi
       JSON.stringify(row.notices),
       JSON.stringify(row.signIn),
       row.ldapSecret,
+      row.providerSecret,
     ],
   )
 }

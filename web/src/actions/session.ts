@@ -5,7 +5,7 @@ import { chosenMailbox, jmap } from '../data/jmap/client.ts'
 import { queryClient, sessionQuery } from '../data/queries.ts'
 import { setLocale } from '../lib/i18n.ts'
 
-function enter(account: Account): Account {
+export function enter(account: Account): Account {
   keepCsrf(account)
   chosenMailbox.set(null)
   jmap.forget()

@@ -23,6 +23,7 @@ export type {
   OneTimePassword,
   OwnSession,
   SessionsEnded,
+  OfferedProvider,
   Organisation,
   ParkedAssigned,
   ParkedItem,

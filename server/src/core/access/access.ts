@@ -15,10 +15,12 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
 import { useCode } from '../../store/emergency-codes.ts'
+import { deleteOldAttempts } from '../../store/provider-sign-in.ts'
 import { deleteOldLinks, endOtherWaysIn, useSignInLink } from '../../store/sign-in-links.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
 import { createAppPasswords, type AppPasswords } from './app-passwords.ts'
+import { createByProvider, type ByProvider } from './by-provider.ts'
 import { createChain } from './chain.ts'
 import { networkOf } from './delays.ts'
 import { createDirectories, type Directories } from './directories.ts'
@@ -28,6 +30,7 @@ import { createOwnSessions, type OwnSessions } from './own-sessions.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
 import { createProve } from './prove.ts'
+import { createProviders, type Providers } from './providers.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
 import { createVerifySystem, type VerifySystem } from './systems.ts'
@@ -49,6 +52,7 @@ export interface Access {
    */
   verifyPerson(attempt: PersonAttempt): Promise<SignedPerson>
   verifySystem: VerifySystem
+  byProvider: ByProvider
   /** Does what verifyPerson said still hold? No more once that password was changed or revoked, or the person disabled. */
   holds(person: SignedPerson): Promise<boolean>
   appPasswords: AppPasswords
@@ -94,6 +98,7 @@ export interface AccessDeps {
   /** opens the sealed passwords of search accounts; without it no directory is asked */
   keys?: () => Keys
   directories?: Directories
+  providers?: Providers
 }
 
 const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
@@ -119,6 +124,10 @@ export function createAccess(deps: AccessDeps): Access {
     braked: () => counter?.inc({ outcome: 'braked' }),
   })
   const chain = createChain({ db, log, guard, prove: check, done: (outcome) => counter?.inc({ outcome }) })
+  const byProvider = createByProvider({
+    ...{ db, log, keys: deps.keys ?? noKeys, providers: deps.providers ?? createProviders({ clock, log }) },
+    done: (outcome) => counter?.inc({ outcome }),
+  })
   let sweep: { cancel(): void } | null = null
 
   /** True where the name signs in from there for the first time. */
@@ -210,6 +219,7 @@ export function createAccess(deps: AccessDeps): Access {
     verifySystem: createVerifySystem({ db, guard, passwords, done: (outcome) => counter?.inc({ outcome }) }),
     holds: (person) => store.credentialHolds(db, person),
 
+    byProvider,
     appPasswords: createAppPasswords({ db, clock, verifyAgain }),
     session: (token) => findSession(db, token),
     ownSessions: createOwnSessions({ db }),
@@ -318,9 +328,12 @@ export function createAccess(deps: AccessDeps): Access {
       sweep = clock.every(
         SWEEP_MS,
         () =>
-          void Promise.all([store.deleteEndedSessions(db), deleteOldLinks(db), store.forgetOldPlaces(db)]).catch(
-            (error: unknown) => log.debug({ err: String(error) }, 'ended sessions not swept'),
-          ),
+          void Promise.all([
+            store.deleteEndedSessions(db),
+            deleteOldLinks(db),
+            deleteOldAttempts(db),
+            store.forgetOldPlaces(db),
+          ]).catch((error: unknown) => log.debug({ err: String(error) }, 'ended sessions not swept')),
       )
     },
     async stop() {

@@ -29,6 +29,8 @@ export interface Session {
   mustChangePassword: boolean
   /** signed in by an emergency code: the new password is chosen without the one before */
   choosesPassword: boolean
+  /** signed in by the organisation's identity provider, which asks for a second factor itself: ours is not asked for */
+  byProvider: boolean
   csrf: string
   /** of its token: it names the session, and signs nobody in */
   tokenHash: Buffer
@@ -58,6 +60,7 @@ function present(row: SessionRow, tokenHash: Buffer): Session {
     abilities: row.mustChange || row.choosesPassword ? abilitiesBeforeChange : roleAbilities[role],
     mustChangePassword: row.mustChange || row.choosesPassword,
     choosesPassword: row.choosesPassword,
+    byProvider: row.byProvider,
     csrf: row.csrf,
     tokenHash,
     actor: `${kind}:${row.subjectId}`,
@@ -67,7 +70,13 @@ function present(row: SessionRow, tokenHash: Buffer): Session {
 /** Makes a session and gives the cookie's value; the one presented, if any, ends. */
 export async function beginSession(
   sql: Sql,
-  subject: { subjectId: Id; organisationId: Id | null; byDirectory?: boolean; choosesPassword?: boolean },
+  subject: {
+    subjectId: Id
+    organisationId: Id | null
+    byDirectory?: boolean
+    byProvider?: boolean
+    choosesPassword?: boolean
+  },
   visitor: Visitor,
   presented: string | undefined,
 ): Promise<string> {
@@ -79,6 +88,7 @@ export async function beginSession(
     subjectId: subject.subjectId,
     isOperator: subject.organisationId === null,
     byDirectory: subject.byDirectory ?? false,
+    byProvider: subject.byProvider ?? false,
     csrf: randomBytes(24).toString('base64url'),
     idleSeconds: IDLE_SECONDS,
     clientIp: visitor.clientIp,

@@ -13,6 +13,7 @@ export const auditActions = [
   'epoch-begun',
   // signing in
   'signed-in',
+  'provider-untied',
   'signed-out',
   'sign-in-refused',
   'password-set',

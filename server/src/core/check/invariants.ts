@@ -166,6 +166,7 @@ export const invariants: Record<InvariantName, Meaning> = {
   'owed-copy': { means: 'what is owed still exists', remedy: REPORT },
   'owed-finished': { means: 'what is owed has no end time, and everything else has one', remedy: REPORT },
   'credential-subject': { means: 'credentials belong to somebody', remedy: REPORT },
+  'provider-tie': { means: 'ties to accounts elsewhere are to the identity provider that is declared', remedy: REPORT },
   'app-password-person': { means: 'app passwords belong to somebody', remedy: REPORT },
   'session-subject': { means: 'sessions belong to somebody', remedy: REPORT },
   'installation-row': {

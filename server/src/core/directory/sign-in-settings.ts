@@ -1,9 +1,10 @@
 /**
- * Where an organisation's people prove who they are besides a password of their own here: its LDAP directory. As it is
- * stored in organisation.sign_in; the password of the search account is sealed beside it.
+ * Where an organisation's people prove who they are besides a password of their own here: its LDAP directory, its identity
+ * provider (provider-settings.ts). As it is stored in organisation.sign_in; the password of the search account is sealed beside it.
  */
 import { z } from 'zod'
 import { filterProblem } from '../../clients/ldap/filter.ts'
+import { providerSettingsSchema } from './provider-settings.ts'
 
 const line = (most: number) =>
   z
@@ -63,7 +64,10 @@ export const ldapShape = {
 export const ldapSettingsSchema = z.strictObject({ ...ldapShape, ca: z.string().optional() })
 export type LdapSettings = z.output<typeof ldapSettingsSchema>
 
-export const signInSettingsSchema = z.strictObject({ ldap: ldapSettingsSchema.optional() })
+export const signInSettingsSchema = z.strictObject({
+  ldap: ldapSettingsSchema.optional(),
+  provider: providerSettingsSchema.optional(),
+})
 export type SignInSettings = z.output<typeof signInSettingsSchema>
 
 /** What the sealed password of the search account is bound to. */

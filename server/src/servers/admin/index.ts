@@ -16,6 +16,7 @@ import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { ownSessionHandlers } from './routes/own-sessions.ts'
+import { providerSignInHandlers } from './routes/provider-sign-in.ts'
 import { quietHandlers } from './routes/quiet.ts'
 import { signInHelpHandlers } from './routes/sign-in-help.ts'
 
@@ -35,6 +36,7 @@ const handlers: Handlers<OperationId> = {
   ...ownSessionHandlers,
   ...directoryHandlers,
   ...addressBookHandlers,
+  ...providerSignInHandlers,
 }
 
 export function adminRoutes(deps: AdminDeps): FastifyPluginAsync {

@@ -14,6 +14,7 @@ import { Notice } from '../../ui/notice.tsx'
 import { CantReach } from './cant-reach.tsx'
 import { Door } from './door.tsx'
 import { Forgotten } from './forgotten.tsx'
+import { ProviderWay } from './provider-way.tsx'
 
 /** The picture on a letter brings the address along, behind the number sign: it is sent to nobody. */
 function nameFromLetter(): string {
@@ -91,6 +92,7 @@ export function SignInScene() {
           {t('signIn.submit')}
         </Button>
       </form>
+      <ProviderWay name={name} />
       <Forgotten name={name} />
       <CantReach name={name} />
     </Door>

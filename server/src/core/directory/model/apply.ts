@@ -8,7 +8,6 @@ import type { Database, Sql } from '../../../platform/db/database.ts'
 import type { Keys } from '../../../platform/keys.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { newId, NIL_ID } from '../../../platform/ids.ts'
-import { forgetCached } from '../../../store/cached-passwords.ts'
 import { bumpDirectory } from '../../../store/directory.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import { ensureModes } from '../../../store/modes.ts'
@@ -33,6 +32,7 @@ import { removalsOf, remove } from './prune.ts'
 import { planQuietTimes } from './quiet-times.ts'
 import { redirectProblems } from './redirects.ts'
 import type { Declaration, DeclaredOrganisation } from './schema.ts'
+import { endOldSignIns } from './sign-in.ts'
 import { storedSources } from './source-passwords.ts'
 
 export interface ApplyDeps {
@@ -162,8 +162,8 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
     refuseRoute: (index, key, text) => {
       throw new ApplyError([{ path: `${work.path}.routes.${index}.${key}`, text }])
     },
-    refuseLdap: (key, text) => {
-      throw new ApplyError([{ path: `${work.path}.signIn.ldap${key === '' ? '' : `.${key}`}`, text }])
+    refuseSignIn: (key, text) => {
+      throw new ApplyError([{ path: `${work.path}.signIn.${key}`, text }])
     },
   })
   const organisationId = desired.organisation.id
@@ -215,7 +215,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   const firstPasswords = await newPasswords(sql, deps, desired, work)
   if (work.how.dryRun) return organisationId
   if (items[0]!.act !== 'leave') await store.writeOrganisation(sql, desired.organisation)
-  if (desired.organisation.ldapSecret === null) await forgetCached(sql, organisationId)
+  await endOldSignIns(sql, desired.organisation)
   if (routes.write.length > 0) await store.writeRoutes(sql, organisationId, routes.write)
   if (items[0]!.act !== 'leave') await store.writeOutbound(sql, organisationId, desired.organisation.outboundRouteId)
   if (domains.write.length > 0) await store.writeDomains(sql, organisationId, domains.write)

@@ -25,6 +25,7 @@ import type {
 import type { ListModel, RedirectModel } from '../../../store/stand-ins.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { privatePlace } from '../notice-settings.ts'
+import { providerPlace } from '../provider-settings.ts'
 import { ldapPlace } from '../sign-in-settings.ts'
 import type { DkimKey } from './dkim-key.ts'
 import { readRouteFiles } from './route-files.ts'
@@ -56,8 +57,8 @@ export interface Tools {
   sources: StoredSources
   /** what the file says of a route cannot be: throws */
   refuseRoute: (index: number, key: string, text: string) => never
-  /** the same of its signIn.ldap */
-  refuseLdap: (key: string, text: string) => never
+  /** the same of its signIn; the key begins with `ldap` or `provider` */
+  refuseSignIn: (key: string, text: string) => never
 }
 export interface Desired {
   organisation: OrganisationModel
@@ -111,7 +112,8 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
         secretOf: tools.secretOf,
         readFile: tools.readFile,
         seal: (secret, before) => sealed(secret, ldapPlace(id), before, tools)!,
-        refuse: tools.refuseLdap,
+        sealProvider: (secret, before) => sealed(secret, providerPlace(id), before, tools)!,
+        refuse: tools.refuseSignIn,
       }),
       filtering: declared.scopes.filtering ?? current.organisation?.filtering ?? true,
       rollingCopy: declared.scopes.rollingCopy ?? current.organisation?.rollingCopy ?? true,

@@ -18,6 +18,7 @@ const SECRETS: Record<string, string> = {
   reachSecrets: 'passwords of probes',
   privateAddress: 'private address',
   ldapSecret: 'password of signIn.ldap',
+  providerSecret: 'client secret of signIn.provider',
   outboundVerifiers: 'passwords of outboundSources',
 }
 

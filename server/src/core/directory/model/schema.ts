@@ -11,6 +11,7 @@ import { checkSource, outboundSourceShape } from '../outbound-source.ts'
 import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
+import { providerIssue, providerShape } from '../provider-settings.ts'
 import { ldapShape } from '../sign-in-settings.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
 import { cardSchema } from './cards.ts'
@@ -271,10 +272,30 @@ export const organisationSchema = z.strictObject({
         })
         .optional()
         .describe("The organisation's LDAP directory or Active Directory."),
+      provider: z
+        .strictObject({
+          ...providerShape,
+          caFile: label(4096)
+            .optional()
+            .describe('File with certificates (PEM) that vouch for the provider; left out: those the system trusts.'),
+          publicClient: z
+            .boolean()
+            .default(false)
+            .describe('There is no secret: the provider knows Holdfast as a public client (PKCE).'),
+          ...secret('Client secret (kept sealed; left out it stays)'),
+        })
+        .superRefine((value, context) => {
+          const issue = providerIssue(value)
+          if (issue) context.addIssue({ code: 'custom', path: [issue.key], message: issue.text })
+        })
+        .optional()
+        .describe(
+          "The organisation's identity provider (OpenID Connect: Entra ID, Google, Okta, Keycloak), for the web pages.",
+        ),
     })
     .optional()
     .describe(
-      'Where its people prove who they are, besides a password of their own here: they sign in with the password of the directory, and while it is down with the one that was good there last. {} for none; left out it stays.',
+      'Where its people prove who they are, besides a password of their own here: with ldap by the password of the directory, and while it is down by the one that was good there last; with provider by a button on the sign-in page. {} for none; left out it stays.',
     ),
   quietTimes: quietTimesSchema
     .optional()

@@ -11,6 +11,7 @@ import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
+import { providerSignInOperations } from './provider-sign-in.ts'
 import { quietOperations } from './quiet.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
 
@@ -28,6 +29,7 @@ export const contract = {
   ...ownSessionOperations,
   ...directoryOperations,
   ...addressBookOperations,
+  ...providerSignInOperations,
 }
 export type OperationId = keyof typeof contract
 export const operations: Operation[] = Object.values(contract)

@@ -37,7 +37,7 @@ function mailboxOf(session: Session): { organisationId: Id; personId: Id } {
   return { organisationId: session.organisationId, personId: session.subjectId }
 }
 
-async function begun(deps: AdminDeps, token: string) {
+export async function begun(deps: AdminDeps, token: string) {
   const session = await deps.access.session(token)
   if (!session) throw new WireError('signed-out')
   return present(deps, session)
