@@ -19,6 +19,8 @@ export type {
   ModePins,
   OneTimePassword,
   OwnSession,
+  SecondFactor,
+  SecondFactorOffer,
   SessionsEnded,
   Organisation,
   ParkedAssigned,

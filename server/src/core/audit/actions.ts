@@ -20,6 +20,8 @@ export const auditActions = [
   'password-reset',
   'emergency-codes-made',
   'sessions-revoked',
+  'second-factor-made',
+  'second-factor-removed',
   'app-password-made',
   'app-password-revoked',
   // what an organisation consists of

@@ -169,6 +169,10 @@ const bodies: Partial<Record<string, object>> = {
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
   parkedAssign: { address: 'nobody@else.test' },
+  signInSecond: { code: '000000' },
+  offerSecondFactor: { current: PASSWORD },
+  confirmSecondFactor: { code: '000000' },
+  endSecondFactor: { current: PASSWORD },
   makeAppPassword: { current: PASSWORD, name: 'Phone', protocols: ['submission'] },
   changePassword: { current: 'not this one', next: 'nor this one here' },
 }

@@ -29,7 +29,7 @@ export interface AdminDeps {
 }
 
 /** Open to everybody, and each asks the database or hashes. */
-const COSTLY = ['askForLink', 'useLink', 'signIn', 'setUp', 'checkSetUp', 'reportReach']
+const COSTLY = ['askForLink', 'useLink', 'signIn', 'signInSecond', 'setUp', 'checkSetUp', 'reportReach']
 
 type Contract = typeof contract
 type BodyOf<O> = O extends { body: infer B } ? (B extends z.ZodType ? z.output<B> : undefined) : never

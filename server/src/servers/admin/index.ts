@@ -16,6 +16,7 @@ import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { ownSessionHandlers } from './routes/own-sessions.ts'
 import { quietHandlers } from './routes/quiet.ts'
+import { secondFactorHandlers } from './routes/second-factor.ts'
 import { signInHelpHandlers } from './routes/sign-in-help.ts'
 
 export type { AdminDeps } from './handler.ts'
@@ -31,6 +32,7 @@ const handlers: Handlers<OperationId> = {
   ...quietHandlers,
   ...alarmHandlers,
   ...signInHelpHandlers,
+  ...secondFactorHandlers,
   ...ownSessionHandlers,
   ...directoryHandlers,
 }

@@ -11,6 +11,7 @@ import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
 import { quietOperations } from './quiet.ts'
+import { secondFactorOperations } from './second-factor.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
 
 export const contract = {
@@ -24,6 +25,7 @@ export const contract = {
   ...quietOperations,
   ...alarmOperations,
   ...signInHelpOperations,
+  ...secondFactorOperations,
   ...ownSessionOperations,
   ...directoryOperations,
 }

@@ -10,6 +10,7 @@ import { COOKIE, setSessionCookie, visitorOf } from '../../http/index.ts'
 import type { AdminDeps, Handlers } from '../handler.ts'
 import { iso, isoOrNull } from '../present.ts'
 import { locales } from '../contract/account.ts'
+import { orHalf } from './half.ts'
 
 async function present(deps: AdminDeps, session: Session) {
   const own =
@@ -37,7 +38,7 @@ function mailboxOf(session: Session): { organisationId: Id; personId: Id } {
   return { organisationId: session.organisationId, personId: session.subjectId }
 }
 
-async function begun(deps: AdminDeps, token: string) {
+export async function begun(deps: AdminDeps, token: string) {
   const session = await deps.access.session(token)
   if (!session) throw new WireError('signed-out')
   return present(deps, session)
@@ -60,7 +61,8 @@ export const accountHandlers: Handlers<
   | 'confirmDeletions'
 > = {
   async signIn({ deps, request, reply, body }) {
-    const token = await deps.access.signIn({ ...body, visitor: visitorOf(request), presented: request.cookies[COOKIE] })
+    const attempt = { ...body, visitor: visitorOf(request), presented: request.cookies[COOKIE] }
+    const token = await orHalf(reply, deps.secure, deps.access.signIn(attempt))
     setSessionCookie(reply, token, deps.secure)
     return begun(deps, token)
   },
@@ -87,7 +89,7 @@ export const accountHandlers: Handlers<
   },
   async useLink({ deps, request, reply, body }) {
     const attempt = { token: body.token, visitor: visitorOf(request), presented: request.cookies[COOKIE] }
-    const token = await deps.access.signInByLink(attempt)
+    const token = await orHalf(reply, deps.secure, deps.access.signInByLink(attempt))
     setSessionCookie(reply, token, deps.secure)
     return begun(deps, token)
   },
