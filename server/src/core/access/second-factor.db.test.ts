@@ -57,7 +57,9 @@ async function half(entering: Promise<unknown> = signIn()): Promise<string> {
 }
 /** Base 32 back, by its own way. */
 function bytesOf(secret: string): Buffer {
-  const bits = [...secret].map((one) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(one).toString(2).padStart(5, '0'))
+  const bits = Array.from(secret).map((one) =>
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(one).toString(2).padStart(5, '0'),
+  )
   return Buffer.from(
     bits
       .join('')
