@@ -129,6 +129,7 @@ export function createSecondFactor(deps: {
 
     async confirm({ session, code, visitor }) {
       if (session.mustChangePassword) throw new WireError('password-change-needed')
+      if (!(await store.secondFactorOf(db, session.subjectId))) throw new WireError('not-found')
       const { sealed, step } = await prove(session.subjectId, code, visitor)
       await db.transaction(async (sql) => {
         if (!(await store.confirmSecondFactor(sql, session.subjectId, sealed, step)))

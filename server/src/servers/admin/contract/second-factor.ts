@@ -29,16 +29,6 @@ export const secondFactorOperations = {
     summary: 'Since when two-step sign-in is on',
     answer: name('SecondFactor', z.strictObject({ since: time.nullable() })),
   }),
-  offerSecondFactor: operation({
-    ...base,
-    id: 'offerSecondFactor',
-    method: 'POST',
-    path: '/me/second-factor',
-    ability: 'account',
-    summary: 'A secret for an authenticator app; the answer alone has it, and it counts when a code confirmed it',
-    body: again,
-    answer: name('SecondFactorOffer', z.strictObject({ secret: z.string(), uri: z.string() })),
-  }),
   confirmSecondFactor: operation({
     ...base,
     id: 'confirmSecondFactor',
@@ -56,5 +46,15 @@ export const secondFactorOperations = {
     ability: 'account',
     summary: 'Turn two-step sign-in off',
     body: again,
+  }),
+  offerSecondFactor: operation({
+    ...base,
+    id: 'offerSecondFactor',
+    method: 'POST',
+    path: '/me/second-factor',
+    ability: 'account',
+    summary: 'A secret for an authenticator app; the answer alone has it, and it counts when a code confirmed it',
+    body: again,
+    answer: name('SecondFactorOffer', z.strictObject({ secret: z.string(), uri: z.string() })),
   }),
 }
