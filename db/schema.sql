@@ -315,6 +315,19 @@ CREATE TABLE folder (
   PRIMARY KEY (organisation_id, person_id, folder_no)
 ) WITH (fillfactor=20);
 
+CREATE TABLE half_sign_in (
+  token_hash bytea NOT NULL,
+  organisation_id uuid,
+  subject_id uuid NOT NULL,
+  credential_id uuid,
+  proof text,
+  chooses_password boolean DEFAULT false NOT NULL,
+  tries integer DEFAULT 0 NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (token_hash)
+);
+CREATE INDEX half_sign_in_subject ON half_sign_in USING btree (subject_id);
+
 CREATE TABLE installation (
   singleton boolean DEFAULT true NOT NULL,
   installation_id uuid NOT NULL,
@@ -866,6 +879,18 @@ CREATE TABLE schema_migration (
   sha256 bytea NOT NULL,
   applied_at timestamp with time zone DEFAULT now() NOT NULL,
   PRIMARY KEY (number)
+);
+
+CREATE TABLE second_factor (
+  subject_id uuid NOT NULL,
+  organisation_id uuid,
+  secret_sealed bytea NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  confirmed_at timestamp with time zone,
+  last_step bigint DEFAULT 0 NOT NULL,
+  wrong integer DEFAULT 0 NOT NULL,
+  wrong_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  PRIMARY KEY (subject_id)
 );
 
 CREATE TABLE sent_mark (

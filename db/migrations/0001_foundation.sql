@@ -473,6 +473,32 @@ CREATE TABLE emergency_code (
   FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
 );
 
+-- The authenticator app of somebody, asked after the password. A step of 30 seconds counts once, and wrong guesses are counted here
+-- so that they are no fewer in several processes.
+CREATE TABLE second_factor (
+  subject_id       uuid PRIMARY KEY,
+  organisation_id  uuid,                              -- null: an operator
+  secret_sealed    bytea       NOT NULL,              -- under the master key
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  confirmed_at     timestamptz,                       -- by a right code; null: offered, and asked of nobody
+  last_step        bigint      NOT NULL DEFAULT 0,
+  wrong            integer     NOT NULL DEFAULT 0,
+  wrong_since      timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+-- Who has proved the first of two, for a few minutes and tries: no session.
+CREATE TABLE half_sign_in (
+  token_hash       bytea PRIMARY KEY,                 -- SHA-256 of the cookie's value
+  organisation_id  uuid,
+  subject_id       uuid        NOT NULL,
+  credential_id    uuid,                              -- the password; null: a link to a private address
+  proof            text,                              -- directory, remembered; null: kept here
+  chooses_password boolean     NOT NULL DEFAULT false,
+  tries            integer     NOT NULL DEFAULT 0,
+  expires_at       timestamptz NOT NULL
+);
+CREATE INDEX half_sign_in_subject ON half_sign_in (subject_id);
+
 -- One-time links: set-up of the first administrator, and signing in by a private address. Only the hash is stored.
 CREATE TABLE one_time_link (
   token_hash       bytea PRIMARY KEY,

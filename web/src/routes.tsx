@@ -46,6 +46,12 @@ const appPasswords = createRoute({
   component: lazyRouteComponent(() => import('./scenes/account/app-passwords.tsx'), 'AppPasswordsScene'),
 })
 
+const twoStep = createRoute({
+  getParentRoute: () => signed,
+  path: '/two-step',
+  component: lazyRouteComponent(() => import('./scenes/account/two-step.tsx'), 'TwoStepScene'),
+})
+
 const sessions = createRoute({
   getParentRoute: () => signed,
   path: '/sessions',
@@ -169,6 +175,7 @@ export const router = createRouter({
       signIn,
       password,
       appPasswords,
+      twoStep,
       sessions,
       addressBook,
       mailIndex,

@@ -4,7 +4,7 @@
  * key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
-import { oneTimePassword } from '../core/access/index.ts'
+import { oneTimePassword, removeSecondFactor } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
 import { addLettersCommand } from './admin-letters.ts'
 import { addAppPasswordCommand } from './admin-app-passwords.ts'
@@ -31,9 +31,11 @@ async function password(name: string, options: GlobalOptions): Promise<void> {
       const whose = await access.find(name)
       if (!whose) throw new CommandError(`Nobody signs in as "${name}".`, exitCodes.failed)
       const fresh = oneTimePassword()
-      await context.db.transaction((sql) =>
-        access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor }),
-      )
+      await context.db.transaction(async (sql) => {
+        await access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor })
+        // The last way in of an administrator whose telephone is gone: whoever is at this machine may do more than that.
+        await removeSecondFactor(sql, whose, context.actor)
+      })
       const { organisationId, subjectId: personId } = whose
       const kept = organisationId === null ? [] : await access.appPasswords.list({ organisationId, personId })
       show(

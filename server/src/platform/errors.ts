@@ -192,6 +192,14 @@ export const errorSpecs = {
     'This sign-in was begun in another browser, was used, or has ended. Please begin again',
   ),
   'password-change-needed': spec(535, '5.7.8', 403, 'peer', 'Please choose a new password first'),
+  'second-factor-needed': spec(535, '5.7.8', 401, 'peer', 'Please give the code of your authenticator app too'),
+  'app-password-needed': spec(
+    535,
+    '5.7.9',
+    403,
+    'peer',
+    'Two-step sign-in is on: please use an app password here, made on the web pages',
+  ),
   'too-many-app-passwords': spec(
     550,
     '5.7.8',

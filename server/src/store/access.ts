@@ -91,7 +91,7 @@ export async function verifierOf(sql: Sql, subjectId: Id): Promise<Verifier | nu
 
 /**
  * Is what a person signed in with, the account's password or an app password, still good, and may they still sign in?
- * A one-time password that waits to be replaced stops both (core/access/verify-person.ts).
+ * Where they have a second factor only app passwords are. A one-time password that waits to be replaced stops both (core/access/verify-person.ts).
  */
 export async function credentialHolds(
   sql: Sql,
@@ -101,6 +101,7 @@ export async function credentialHolds(
     `SELECT FROM person p
      WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
        AND (EXISTS (SELECT FROM credential c WHERE c.credential_id = $3 AND c.subject_id = p.person_id AND NOT c.must_change)
+           AND NOT EXISTS (SELECT FROM second_factor f WHERE f.subject_id = p.person_id AND f.confirmed_at IS NOT NULL)
          OR EXISTS (SELECT FROM app_password a
               WHERE a.app_password_id = $3 AND a.organisation_id = p.organisation_id AND a.person_id = p.person_id)
            AND NOT EXISTS (SELECT FROM credential c

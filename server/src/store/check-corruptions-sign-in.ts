@@ -8,6 +8,16 @@ export const signInCorruptions: readonly Corruption[] = [
     sql: 'DROP INDEX credential_password; UPDATE credential SET subject_id = organisation_id',
   },
   {
+    expected: 'second-factor-subject',
+    text: "nobody's second factor",
+    sql: 'UPDATE second_factor SET subject_id = organisation_id',
+  },
+  {
+    expected: 'half-sign-in-subject',
+    text: "nobody's half sign-in",
+    sql: 'UPDATE half_sign_in SET subject_id = organisation_id',
+  },
+  {
     expected: 'app-password-person',
     text: "nobody's app password",
     sql: 'UPDATE app_password SET person_id = organisation_id',

@@ -86,6 +86,16 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
       `INSERT INTO app_password (app_password_id, organisation_id, person_id, name, protocols, verifier) VALUES ($1, $2, $3, 'Phone', '{1}', $4)`,
       [id(), o, personId, randomBytes(32)],
     )
+    if (people.length === 0) {
+      await sql.query(
+        `INSERT INTO second_factor (subject_id, organisation_id, secret_sealed, confirmed_at) VALUES ($1, $2, '', now())`,
+        [personId, o],
+      )
+      await sql.query(
+        `INSERT INTO half_sign_in (token_hash, organisation_id, subject_id, expires_at) VALUES ($1, $2, $3, now() + interval '5 minutes')`,
+        [randomBytes(32), o, personId],
+      )
+    }
     await sql.query(
       `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at) VALUES ($1, $2, $3, false, '', now() + interval '1 day')`,
       [randomBytes(32), o, personId],

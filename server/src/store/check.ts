@@ -234,6 +234,12 @@ const queries = {
   'credential-subject': `SELECT organisation_id o, 'credential ' || credential_id s, 'of nobody' d FROM credential c
     WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'second-factor-subject': `SELECT organisation_id o, 'second factor of ' || subject_id s, 'of nobody' d FROM second_factor c
+    WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
+      ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'half-sign-in-subject': `SELECT organisation_id o, 'half sign-in of ' || subject_id s, 'of nobody' d FROM half_sign_in c
+    WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
+      ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
   'app-password-person': `SELECT organisation_id o, 'app password ' || app_password_id s, 'of nobody' d FROM app_password a
     WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = a.organisation_id AND p.person_id = a.person_id)`,
   'provider-tie': `SELECT t.organisation_id o, 'account of person ' || t.person_id || ' at ' || t.provider s, 'that is not the provider of the organisation' d FROM provider_tie t

@@ -382,6 +382,11 @@ export async function removePeople(
       ids,
     ])
   await dropMembers(sql, organisationId, ids)
+  for (const table of ['second_factor', 'half_sign_in'])
+    await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])`, [
+      organisationId,
+      ids,
+    ])
   await sql.query('DELETE FROM credential WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
     organisationId,
     ids,

@@ -17,6 +17,8 @@ export function enter(account: Account): Account {
 
 export const signIn = async (name: string, password: string) =>
   enter(await api<Account>('POST', '/session', { name: name.trim(), password }))
+/** After second-factor-needed: the code of the authenticator app. */
+export const signInSecond = async (code: string) => enter(await api<Account>('POST', '/session/second', { code }))
 /** A link to a private address, if there is one: the answer is the same. */
 export const askForLink = (name: string) => api('POST', '/session/link', { name })
 export const signInByLink = async (token: string) => enter(await api<Account>('POST', '/session/link/use', { token }))

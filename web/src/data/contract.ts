@@ -22,6 +22,8 @@ export type {
   ModePins,
   OneTimePassword,
   OwnSession,
+  SecondFactor,
+  SecondFactorOffer,
   SessionsEnded,
   OfferedProvider,
   Organisation,

@@ -13,6 +13,7 @@ import type {
   LedgerItem,
   ModePins,
   OwnSession,
+  SecondFactor,
   Organisation,
   Page,
   ParkedItem,
@@ -78,6 +79,10 @@ export const appPasswordsQuery = queryOptions({
   queryKey: ['appPasswords'],
   queryFn: ({ signal }) => api<AppPasswords>('GET', '/me/app-passwords', undefined, signal),
   refetchInterval: 60_000,
+})
+export const secondFactorQuery = queryOptions({
+  queryKey: ['secondFactor'],
+  queryFn: ({ signal }) => api<SecondFactor>('GET', '/me/second-factor', undefined, signal),
 })
 export const ownSessionsQuery = queryOptions({
   queryKey: ['ownSessions'],

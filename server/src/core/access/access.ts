@@ -16,6 +16,7 @@ import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
 import { useCode } from '../../store/emergency-codes.ts'
 import { deleteOldAttempts } from '../../store/provider-sign-in.ts'
+import { deleteHalfSignIns, deleteOldHalfSignIns } from '../../store/second-factor.ts'
 import { deleteOldLinks, endOtherWaysIn, useSignInLink } from '../../store/sign-in-links.ts'
 import { addressesOfPerson } from '../../store/directory.ts'
 import { appendAudit } from '../audit/index.ts'
@@ -31,6 +32,7 @@ import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
 import { createProve } from './prove.ts'
 import { createProviders, type Providers } from './providers.ts'
+import { askSecondFactor, createSecondFactor, type SecondFactor, SecondFactorNeeded } from './second-factor.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
 import { createVerifySystem, type VerifySystem } from './systems.ts'
@@ -42,7 +44,7 @@ const SWEEP_MS = 3_600_000
 export interface Access {
   /**
    * Gives the cookie's value. In place of the password a person's emergency code is taken, once; what follows is choosing a new
-   * password. Throws sign-in-failed, sign-in-slow-down (detail: seconds), too-busy.
+   * password. Throws sign-in-failed, sign-in-slow-down (detail: seconds), too-busy, SecondFactorNeeded.
    */
   signIn(attempt: { name: string; password: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
   /**
@@ -56,6 +58,7 @@ export interface Access {
   /** Does what verifyPerson said still hold? No more once that password was changed or revoked, or the person disabled. */
   holds(person: SignedPerson): Promise<boolean>
   appPasswords: AppPasswords
+  secondFactor: SecondFactor
   session(token: string | undefined): Promise<Session | null>
   ownSessions: OwnSessions
   signOut(token: string | undefined): Promise<void>
@@ -191,6 +194,10 @@ export function createAccess(deps: AccessDeps): Access {
       const attempt = { name, password, clientIp: visitor.clientIp, protocol: null }
       const { found, origin, code } = await chain(attempt, () => true)
       await remember(origin, found.subjectId)
+      if (!code) {
+        const proof = found.by === 'directory' || found.by === 'remembered' ? found.by : null
+        await askSecondFactor(db, { ...found, proof, choosesPassword: false })
+      }
       return db.transaction(async (sql) => {
         const left = code && (await useCode(sql, found.subjectId, code))
         // Somebody else was there first with the same code.
@@ -221,13 +228,29 @@ export function createAccess(deps: AccessDeps): Access {
 
     byProvider,
     appPasswords: createAppPasswords({ db, clock, verifyAgain }),
+    secondFactor: createSecondFactor({
+      db,
+      clock,
+      guard,
+      keys: deps.keys ?? noKeys,
+      verifyAgain: (session, password, visitor) =>
+        (session.organisationId === null ? verifyOwn : verifyAgain)(session, password, visitor),
+    }),
     session: (token) => findSession(db, token),
     ownSessions: createOwnSessions({ db }),
     signOut: (token) => endSession(db, token),
-    signInByLink: ({ token, visitor, presented }) =>
-      db.transaction(async (sql) => {
+    async signInByLink({ token, visitor, presented }) {
+      const entered = await db.transaction(async (sql) => {
         const whose = await useSignInLink(sql, tokenHash(token))
         if (!whose) throw new WireError('not-found', 'this link was used or has ended; ask for a new one')
+        const half = { ...whose, credentialId: null, proof: null, choosesPassword: true }
+        try {
+          await askSecondFactor(sql, half)
+        } catch (error) {
+          // The link is used up all the same: what is half open is committed with it.
+          if (error instanceof SecondFactorNeeded) return error
+          throw error
+        }
         const actor = `person:${whose.subjectId}`
         await appendAudit(sql, {
           organisationId: whose.organisationId,
@@ -237,7 +260,10 @@ export function createAccess(deps: AccessDeps): Access {
           detail: { clientIp: visitor.clientIp, by: 'link to a private address' },
         })
         return beginSession(sql, { ...whose, choosesPassword: true }, visitor, presented)
-      }),
+      })
+      if (entered instanceof SecondFactorNeeded) throw entered
+      return entered
+    },
 
     async changePassword({ session, current, next, visitor }) {
       const proved = session.choosesPassword ? null : await verifyOwn(session, current, visitor)
@@ -251,6 +277,7 @@ export function createAccess(deps: AccessDeps): Access {
         if (!holds || !(await store.deleteSession(sql, session.tokenHash))) throw new WireError('signed-out')
         await store.replaceCredential(sql, newCredential(session, verifier, false))
         await store.deleteSessionsOf(sql, session.subjectId)
+        await deleteHalfSignIns(sql, session.subjectId)
         await appendAudit(sql, {
           organisationId: session.organisationId ?? NIL_ID,
           actor: session.actor,
@@ -264,6 +291,7 @@ export function createAccess(deps: AccessDeps): Access {
     async setPassword(sql, whose, password, how) {
       await store.replaceCredential(sql, newCredential(whose, await passwords.hash(password), how.mustChange))
       const ended = await store.deleteSessionsOf(sql, whose.subjectId)
+      await deleteHalfSignIns(sql, whose.subjectId)
       // Somebody has lost something: codes and links that are about are in the same hands, perhaps.
       if (how.mustChange) await endOtherWaysIn(sql, whose.subjectId)
       await appendAudit(sql, {
@@ -332,6 +360,7 @@ export function createAccess(deps: AccessDeps): Access {
             store.deleteEndedSessions(db),
             deleteOldLinks(db),
             deleteOldAttempts(db),
+            deleteOldHalfSignIns(db),
             store.forgetOldPlaces(db),
           ]).catch((error: unknown) => log.debug({ err: String(error) }, 'ended sessions not swept')),
       )

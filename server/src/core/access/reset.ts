@@ -12,6 +12,7 @@ import { appendAudit } from '../audit/index.ts'
 import type { Access } from './access.ts'
 import type { RoleWord } from './abilities.ts'
 import { oneTimePassword } from './passwords.ts'
+import { removeSecondFactor } from './second-factor.ts'
 import type { Session } from './sessions.ts'
 
 /** Whose password each role may replace. */
@@ -29,12 +30,14 @@ export interface Reset {
   by: Pick<Session, 'actor' | 'role' | 'subjectId'>
   identity: IdentityCheck
   note: string
+  /** the authenticator app is gone too */
+  endsSecondFactor?: boolean
 }
 
 /** The one-time password, which is shown once. Throws not-found, and forbidden with what to do. */
 export function resetPassword(
   { db, access }: { db: Database; access: Pick<Access, 'setPassword'> },
-  { organisationId, personId, by, identity, note }: Reset,
+  { organisationId, personId, by, identity, note, endsSecondFactor = false }: Reset,
 ): Promise<string> {
   const password = oneTimePassword()
   return db.transaction(async (sql: Sql) => {
@@ -47,6 +50,7 @@ export function resetPassword(
       mustChange: true,
       actor: by.actor,
     })
+    if (endsSecondFactor) await removeSecondFactor(sql, { subjectId: personId, organisationId }, by.actor)
     await appendAudit(sql, {
       organisationId,
       actor: by.actor,

@@ -21,6 +21,8 @@ export const auditActions = [
   'password-reset',
   'emergency-codes-made',
   'sessions-revoked',
+  'second-factor-made',
+  'second-factor-removed',
   'app-password-made',
   'app-password-revoked',
   'sent-for-another',

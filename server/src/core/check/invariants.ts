@@ -167,6 +167,8 @@ export const invariants: Record<InvariantName, Meaning> = {
   'owed-finished': { means: 'what is owed has no end time, and everything else has one', remedy: REPORT },
   'credential-subject': { means: 'credentials belong to somebody', remedy: REPORT },
   'provider-tie': { means: 'ties to accounts elsewhere are to the identity provider that is declared', remedy: REPORT },
+  'second-factor-subject': { means: 'second factors belong to somebody', remedy: REPORT },
+  'half-sign-in-subject': { means: 'what is half signed in belongs to somebody', remedy: REPORT },
   'app-password-person': { means: 'app passwords belong to somebody', remedy: REPORT },
   'session-subject': { means: 'sessions belong to somebody', remedy: REPORT },
   'installation-row': {

@@ -12,6 +12,7 @@ import { createRouteBook } from '../../core/directory/index.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { ListPosting, Mode, Role } from '../../platform/codes.ts'
 import { newId } from '../../platform/ids.ts'
+import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import type { HttpServer } from '../http/index.ts'
@@ -67,7 +68,7 @@ beforeAll(async () => {
   const { db } = fresh
   org = await makeOrganisation(db, { people: ['Person', 'Helpdesk', 'Auditor', 'Admin'] })
   other = await makeOrganisation(db, { people: ['Stranger'] })
-  access = createAccess({ db, clock: systemClock, log: silentLog })
+  access = createAccess({ db, clock: systemClock, log: silentLog, keys: () => keysFrom(Buffer.alloc(32, 7)) })
   const routes = createRouteBook({ db, clock: systemClock, log: silentLog })
   await routes.refresh()
   const continuity = createContinuity({
@@ -169,6 +170,10 @@ const bodies: Partial<Record<string, object>> = {
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
   parkedAssign: { address: 'nobody@else.test' },
+  signInSecond: { code: '000000' },
+  offerSecondFactor: { current: PASSWORD },
+  confirmSecondFactor: { code: '000000' },
+  endSecondFactor: { current: PASSWORD },
   makeAppPassword: { current: PASSWORD, name: 'Phone', protocols: ['submission'] },
   changePassword: { current: 'not this one', next: 'nor this one here' },
 }

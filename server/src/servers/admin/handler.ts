@@ -30,7 +30,7 @@ export interface AdminDeps {
 
 /** Open to everybody, and each asks the database or hashes. */
 const COSTLY = [
-  ...['askForLink', 'useLink', 'signIn', 'setUp', 'checkSetUp', 'reportReach'],
+  ...['askForLink', 'useLink', 'signIn', 'signInSecond', 'setUp', 'checkSetUp', 'reportReach'],
   ...['readProvider', 'beginProvider', 'finishProvider'],
 ]
 

@@ -18,6 +18,7 @@ import { noticeHandlers } from './routes/notices.ts'
 import { ownSessionHandlers } from './routes/own-sessions.ts'
 import { providerSignInHandlers } from './routes/provider-sign-in.ts'
 import { quietHandlers } from './routes/quiet.ts'
+import { secondFactorHandlers } from './routes/second-factor.ts'
 import { signInHelpHandlers } from './routes/sign-in-help.ts'
 
 export type { AdminDeps } from './handler.ts'
@@ -33,6 +34,7 @@ const handlers: Handlers<OperationId> = {
   ...quietHandlers,
   ...alarmHandlers,
   ...signInHelpHandlers,
+  ...secondFactorHandlers,
   ...ownSessionHandlers,
   ...directoryHandlers,
   ...addressBookHandlers,

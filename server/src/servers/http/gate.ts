@@ -6,7 +6,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Ability, Access, Session, Visitor } from '../../core/access/index.ts'
-import { csrfMatches, isAbility, LONGEST_SECONDS } from '../../core/access/index.ts'
+import { csrfMatches, HALF_SECONDS, isAbility, LONGEST_SECONDS } from '../../core/access/index.ts'
 import { WireError } from '../../platform/errors.ts'
 
 declare module 'fastify' {
@@ -39,6 +39,15 @@ export function setSessionCookie(reply: FastifyReply, token: string | null, secu
   const base = { path: '/', httpOnly: true, sameSite: 'strict', secure } as const
   if (token === null) void reply.clearCookie(COOKIE, base)
   else void reply.setCookie(COOKIE, token, { ...base, maxAge: LONGEST_SECONDS })
+}
+
+/** Of who has proved the first of two (core/access/second-factor.ts). */
+export const HALF_COOKIE = 'holdfast-half'
+
+export function setHalfCookie(reply: FastifyReply, token: string | null, secure: boolean): void {
+  const base = { path: '/api/v1/session', httpOnly: true, sameSite: 'strict', secure } as const
+  if (token === null) void reply.clearCookie(HALF_COOKIE, base)
+  else void reply.setCookie(HALF_COOKIE, token, { ...base, maxAge: HALF_SECONDS })
 }
 
 /** What a browser says about where a request comes from (Fetch Metadata). */

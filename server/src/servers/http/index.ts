@@ -2,6 +2,6 @@
 export type { ConnectionLimits } from './connections.ts'
 export { createHttp } from './http.ts'
 export type { HttpDeps, HttpServer } from './http.ts'
-export { COOKIE, sessionOf, setSessionCookie, visitorOf } from './gate.ts'
+export { COOKIE, HALF_COOKIE, sessionOf, setHalfCookie, setSessionCookie, visitorOf } from './gate.ts'
 export { sendError, wireErrorOf } from './answers.ts'
 export type { Readiness } from './vitals.ts'

@@ -104,7 +104,9 @@ test('no password before it is said how it was made sure who asks; then once', a
   expect(acts()).toEqual([])
   choose('calledBack')
   await click('Make a one-time password')
-  expect(acts()).toEqual([{ method: 'POST', path: RESET, body: { identity: 'calledBack', note: '' } }])
+  expect(acts()).toEqual([
+    { method: 'POST', path: RESET, body: { identity: 'calledBack', note: '', endsSecondFactor: false } },
+  ])
   expect(text()).toContain('abcd-efgh-jkmn')
   expect(button('Make a one-time password')).toBeUndefined()
 })

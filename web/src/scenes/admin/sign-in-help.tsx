@@ -2,7 +2,7 @@
  * Somebody cannot sign in: a one-time password after it was made sure who asks, or a letter with emergency codes. A secret is shown
  * here once and kept nowhere.
  */
-import { Button, Modal, NativeSelect, Textarea } from '@mantine/core'
+import { Button, Checkbox, Modal, NativeSelect, Textarea } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import type { TFunction } from 'i18next'
 import { useState } from 'react'
@@ -58,6 +58,7 @@ export function SignInHelpDialog({ org, person, close }: { org: string; person: 
   const [note, setNote] = useState('')
   const [fault, setFault] = useState('')
   const [password, setPassword] = useState('')
+  const [endsSecondFactor, setEndsSecondFactor] = useState(false)
   const [printed, setPrinted] = useState(false)
   const [busy, setBusy] = useState<'' | 'reset' | 'letter'>('')
   const mayPrint = account?.abilities.includes('people:act') ?? false
@@ -79,7 +80,7 @@ export function SignInHelpDialog({ org, person, close }: { org: string; person: 
     if (!check) return setFault(t('signInHelp.checkMissing'))
     if (check === 'other' && !note.trim()) return setFault(t('signInHelp.noteMissing'))
     await run('reset', async () => {
-      const body = { identity: check, note: note.trim() }
+      const body = { identity: check, note: note.trim(), endsSecondFactor }
       const path = `${base}/people/${encodeURIComponent(person.id)}/password-reset`
       setPassword((await api<OneTimePassword>('POST', path, body)).password)
     })
@@ -129,6 +130,11 @@ export function SignInHelpDialog({ org, person, close }: { org: string; person: 
               maxLength={500}
               value={note}
               onChange={(event) => setNote(event.currentTarget.value)}
+            />
+            <Checkbox
+              label={t('signInHelp.endsSecondFactor')}
+              checked={endsSecondFactor}
+              onChange={(event) => setEndsSecondFactor(event.currentTarget.checked)}
             />
             <Button type="submit" loading={busy === 'reset'} disabled={busy !== ''}>
               {t('signInHelp.reset')}

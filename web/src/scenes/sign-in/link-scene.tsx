@@ -11,6 +11,7 @@ import { toApiError } from '../../data/api.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { Notice } from '../../ui/notice.tsx'
 import { Door } from './door.tsx'
+import { SecondStep } from './second-step.tsx'
 
 const given = location.pathname === '/link' ? location.hash.slice(1) : ''
 if (given) history.replaceState(history.state, '', '/link')
@@ -20,6 +21,7 @@ export function LinkScene({ token = given }: { token?: string }) {
   const navigate = useNavigate()
   const [failed, setFailed] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
+  const [isHalf, setHalf] = useState(false)
   const isOver = token === '' || (failed !== null && toApiError(failed).code === 'not-found')
 
   async function go() {
@@ -29,10 +31,13 @@ export function LinkScene({ token = given }: { token?: string }) {
       await signInByLink(token)
       await navigate({ to: '/' })
     } catch (thrown) {
-      setFailed(thrown)
       setBusy(false)
+      if (toApiError(thrown).code === 'second-factor-needed') return setHalf(true)
+      setFailed(thrown)
     }
   }
+  const home = () => void navigate({ to: '/' })
+  if (isHalf) return <SecondStep done={home} back={home} />
   return (
     <Door title={t('forgotten.title')} lead={t(isOver ? 'forgotten.over' : 'forgotten.ready')}>
       <div className="stack">

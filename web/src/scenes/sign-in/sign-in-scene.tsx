@@ -15,6 +15,7 @@ import { CantReach } from './cant-reach.tsx'
 import { Door } from './door.tsx'
 import { Forgotten } from './forgotten.tsx'
 import { ProviderWay } from './provider-way.tsx'
+import { SecondStep } from './second-step.tsx'
 
 /** The picture on a letter brings the address along, behind the number sign: it is sent to nobody. */
 function nameFromLetter(): string {
@@ -33,6 +34,7 @@ export function SignInScene() {
   const [missing, setMissing] = useState({ name: false, password: false })
   const [failed, setFailed] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
+  const [isHalf, setHalf] = useState(false)
   const passwordField = useRef<HTMLInputElement>(null)
 
   async function submit(event: SyntheticEvent) {
@@ -45,12 +47,22 @@ export function SignInScene() {
     try {
       await signIn(name, password)
     } catch (thrown) {
-      setFailed(thrown)
       setBusy(false)
+      if (toApiError(thrown).code === 'second-factor-needed') return setHalf(true)
+      setFailed(thrown)
       passwordField.current?.focus()
       passwordField.current?.select()
     }
   }
+  if (isHalf)
+    return (
+      <SecondStep
+        back={() => {
+          setHalf(false)
+          setPassword('')
+        }}
+      />
+    )
   const code = failed ? toApiError(failed).code : ''
   const text =
     code === 'sign-in-failed' || code === 'signed-out' || code === 'bad-request'

@@ -13,6 +13,7 @@ import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
 import { providerSignInOperations } from './provider-sign-in.ts'
 import { quietOperations } from './quiet.ts'
+import { secondFactorOperations } from './second-factor.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
 
 export const contract = {
@@ -26,6 +27,7 @@ export const contract = {
   ...quietOperations,
   ...alarmOperations,
   ...signInHelpOperations,
+  ...secondFactorOperations,
   ...ownSessionOperations,
   ...directoryOperations,
   ...addressBookOperations,

@@ -19,7 +19,11 @@ const letters = name('Letters', z.strictObject({ letters: count, pdf: z.string()
 const passwordReset = name(
   'PasswordReset',
   z
-    .strictObject({ identity: wordsOf(IdentityCheck), note: text(500).default('') })
+    .strictObject({
+      identity: wordsOf(IdentityCheck),
+      note: text(500).default(''),
+      endsSecondFactor: z.boolean().default(false),
+    })
     .refine(({ identity, note }) => identity !== 'other' || note.trim() !== '', 'note: say how it was made sure'),
 )
 

@@ -10,6 +10,7 @@ import { COOKIE, setSessionCookie, visitorOf } from '../../http/index.ts'
 import type { AdminDeps, Handlers } from '../handler.ts'
 import { iso, isoOrNull } from '../present.ts'
 import { locales } from '../contract/account.ts'
+import { orHalf } from './half.ts'
 
 async function present(deps: AdminDeps, session: Session) {
   const own =
@@ -60,7 +61,8 @@ export const accountHandlers: Handlers<
   | 'confirmDeletions'
 > = {
   async signIn({ deps, request, reply, body }) {
-    const token = await deps.access.signIn({ ...body, visitor: visitorOf(request), presented: request.cookies[COOKIE] })
+    const attempt = { ...body, visitor: visitorOf(request), presented: request.cookies[COOKIE] }
+    const token = await orHalf(reply, deps.secure, deps.access.signIn(attempt))
     setSessionCookie(reply, token, deps.secure)
     return begun(deps, token)
   },
@@ -87,7 +89,7 @@ export const accountHandlers: Handlers<
   },
   async useLink({ deps, request, reply, body }) {
     const attempt = { token: body.token, visitor: visitorOf(request), presented: request.cookies[COOKIE] }
-    const token = await deps.access.signInByLink(attempt)
+    const token = await orHalf(reply, deps.secure, deps.access.signInByLink(attempt))
     setSessionCookie(reply, token, deps.secure)
     return begun(deps, token)
   },

@@ -33,6 +33,7 @@ export const signInHelpHandlers: Handlers<'readLetters' | 'makeLetters' | 'reset
       by: session,
       identity: IdentityCheck[body.identity],
       note: body.note.trim(),
+      endsSecondFactor: body.endsSecondFactor,
     })
     return { password }
   },

@@ -1,0 +1,180 @@
+/**
+ * Two-step sign-in: after the password a code of an authenticator app. Whoever has proved the first only holds a token of a few
+ * minutes and five tries, which is no session and opens nothing. Whether somebody has a second factor shows after the right
+ * password alone. Emergency codes on paper go without it: they are for the day on which the telephone is gone too.
+ *
+ * Guesses have the brakes of passwords, under a name of their own for each person, and are counted in the database as well:
+ * other networks and other processes do not begin anew.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database, Sql } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
+import type { Id } from '../../platform/ids.ts'
+import { NIL_ID } from '../../platform/ids.ts'
+import type { Keys } from '../../platform/keys.ts'
+import { credentialUsed } from '../../store/access.ts'
+import * as store from '../../store/second-factor.ts'
+import { appendAudit } from '../audit/index.ts'
+import { networkOf } from './delays.ts'
+import type { Guard } from './guard.ts'
+import { beginSession, hashOfToken, type Session, type Visitor } from './sessions.ts'
+import { base32, otpauthUri, SECRET_BYTES, stepOf } from './totp.ts'
+
+export const HALF_SECONDS = 300
+const ISSUER = 'Holdfast'
+
+/** The first was right; `token` is the half-open sign-in's cookie. */
+export class SecondFactorNeeded extends WireError {
+  readonly token: string
+  constructor(token: string) {
+    super('second-factor-needed')
+    this.token = token
+  }
+}
+
+export interface SecondFactor {
+  /** since when; null: there is none */
+  since(session: Session): Promise<Date | null>
+  /** A secret for the app, good for nothing until it is confirmed. Throws what signIn throws, and conflict. */
+  offer(wish: {
+    session: Session
+    current: string
+    account: string
+    visitor: Visitor
+  }): Promise<{ secret: string; uri: string }>
+  confirm(wish: { session: Session; code: string; visitor: Visitor }): Promise<void>
+  end(wish: { session: Session; current: string; visitor: Visitor }): Promise<void>
+  /** The second step. Gives the cookie's value. Throws sign-in-failed, signed-out (begin anew), sign-in-slow-down. */
+  signIn(attempt: {
+    half: string | undefined
+    code: string
+    visitor: Visitor
+    presented?: string | undefined
+  }): Promise<string>
+}
+
+const placeOfSecret = (subjectId: Id): string => `second_factor.secret_sealed:${subjectId}`
+
+/** Throws SecondFactorNeeded where the subject has one; after the right password only. */
+export async function askSecondFactor(sql: Sql, half: store.HalfSignIn): Promise<void> {
+  const one = await store.secondFactorOf(sql, half.subjectId)
+  if (one === null || one.confirmedAt === null) return
+  const token = randomBytes(32).toString('base64url')
+  await store.insertHalfSignIn(sql, { ...half, tokenHash: hashOfToken(token), seconds: HALF_SECONDS })
+  throw new SecondFactorNeeded(token)
+}
+
+/** Taken away by somebody else, after a reset: audited where there was one. */
+export async function removeSecondFactor(
+  sql: Sql,
+  whose: { subjectId: Id; organisationId: Id | null },
+  actor: string,
+): Promise<void> {
+  if (!(await store.deleteSecondFactor(sql, whose.subjectId))) return
+  await appendAudit(sql, {
+    organisationId: whose.organisationId ?? NIL_ID,
+    actor,
+    action: 'second-factor-removed',
+    subject: `${whose.organisationId === null ? 'operator' : 'person'}:${whose.subjectId}`,
+  })
+}
+
+export function createSecondFactor(deps: {
+  db: Database
+  clock: Clock
+  keys: () => Keys
+  guard: Pick<Guard, 'attempt'>
+  /** throws where it is not the account's password; which one it is */
+  verifyAgain(session: Session, password: string, visitor: Visitor): Promise<Id>
+}): SecondFactor {
+  const { db, clock, keys } = deps
+
+  /** The step of a right code, braked and counted. Throws sign-in-failed, sign-in-slow-down. */
+  async function prove(subjectId: Id, code: string, visitor: Visitor): Promise<{ sealed: Buffer; step: number }> {
+    const origin = { name: `second factor ${subjectId}`, network: networkOf(visitor.clientIp ?? '') }
+    const right = await deps.guard.attempt(origin, async () => {
+      if (!(await store.countGuess(db, subjectId)))
+        throw new WireError('sign-in-slow-down', 'try again in 3600 seconds')
+      const one = await store.secondFactorOf(db, subjectId)
+      if (!one) return null
+      const step = stepOf(keys().open(placeOfSecret(subjectId), one.sealed), code, clock.now())
+      return step === null ? null : { sealed: one.sealed, step }
+    })
+    if (right === null) throw new WireError('sign-in-failed', 'the code is not right')
+    return right
+  }
+
+  const audited = (sql: Sql, session: Session, action: 'second-factor-made' | 'second-factor-removed') =>
+    appendAudit(sql, {
+      organisationId: session.organisationId ?? NIL_ID,
+      actor: session.actor,
+      action,
+      subject: session.actor,
+    })
+
+  return {
+    since: async ({ subjectId }) => (await store.secondFactorOf(db, subjectId))?.confirmedAt ?? null,
+
+    async offer({ session, current, account, visitor }) {
+      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      await deps.verifyAgain(session, current, visitor)
+      const secret = randomBytes(SECRET_BYTES)
+      const { subjectId, organisationId } = session
+      const sealed = keys().seal(placeOfSecret(subjectId), secret)
+      if (!(await store.offerSecondFactor(db, { subjectId, organisationId, sealed })))
+        throw new WireError('conflict', 'two-step sign-in is on already')
+      return { secret: base32(secret), uri: otpauthUri(secret, { issuer: ISSUER, account }) }
+    },
+
+    async confirm({ session, code, visitor }) {
+      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      if (!(await store.secondFactorOf(db, session.subjectId))) throw new WireError('not-found')
+      const { sealed, step } = await prove(session.subjectId, code, visitor)
+      await db.transaction(async (sql) => {
+        if (!(await store.confirmSecondFactor(sql, session.subjectId, sealed, step)))
+          throw new WireError('conflict', 'begin again: this secret is not the last one any more')
+        await audited(sql, session, 'second-factor-made')
+      })
+    },
+
+    async end({ session, current, visitor }) {
+      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      await deps.verifyAgain(session, current, visitor)
+      await db.transaction(async (sql) => {
+        if (!(await store.deleteSecondFactor(sql, session.subjectId))) throw new WireError('not-found')
+        await audited(sql, session, 'second-factor-removed')
+      })
+    },
+
+    async signIn({ half: token, code, visitor, presented }) {
+      const tokenHash = hashOfToken(token ?? '')
+      const half = await store.tryHalfSignIn(db, tokenHash)
+      if (!half) throw new WireError('signed-out', 'begin again with your password')
+      const { sealed, step } = await prove(half.subjectId, code, visitor)
+      return db.transaction(async (sql) => {
+        const isStill = await store.endHalfSignIn(sql, tokenHash)
+        // Used already, here or in another process, or replaced meanwhile.
+        if (!isStill || !(await store.useStep(sql, half.subjectId, sealed, step)))
+          throw new WireError('sign-in-failed', 'the code is not right')
+        if (half.credentialId !== null && !(await credentialUsed(sql, half.credentialId)))
+          throw new WireError('signed-out', 'begin again with your password')
+        const actor = `${half.organisationId === null ? 'operator' : 'person'}:${half.subjectId}`
+        const byDirectory = half.proof === 'directory' || half.proof === 'remembered'
+        const session = await beginSession(sql, { ...half, byDirectory }, visitor, presented)
+        await appendAudit(sql, {
+          organisationId: half.organisationId ?? NIL_ID,
+          actor,
+          action: 'signed-in',
+          subject: actor,
+          detail: {
+            clientIp: visitor.clientIp,
+            by: half.credentialId === null ? 'link and authenticator app' : 'password and authenticator app',
+            ...(byDirectory ? { proof: half.proof } : {}),
+          },
+        })
+        return session
+      })
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/** After the right password, where two-step sign-in is on: the code of the authenticator app. */
+import { Button, TextInput } from '@mantine/core'
+import { useRef, useState } from 'react'
+import type { SyntheticEvent } from 'react'
+import { useTranslation } from 'react-i18next'
+import { signInSecond } from '../../actions/session.ts'
+import { toApiError } from '../../data/api.ts'
+import { errorText } from '../../lib/sentence.ts'
+import { Notice } from '../../ui/notice.tsx'
+import { Door } from './door.tsx'
+
+export function SecondStep({ back, done }: { back: () => void; done?: () => void }) {
+  const { t } = useTranslation()
+  const [code, setCode] = useState('')
+  const [isMissing, setMissing] = useState(false)
+  const [failed, setFailed] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const field = useRef<HTMLInputElement>(null)
+
+  async function submit(event: SyntheticEvent) {
+    event.preventDefault()
+    setMissing(code.trim() === '')
+    if (code.trim() === '') return field.current?.focus()
+    setBusy(true)
+    setFailed(null)
+    try {
+      await signInSecond(code)
+      done?.()
+    } catch (thrown) {
+      setFailed(thrown)
+      setBusy(false)
+      field.current?.focus()
+      field.current?.select()
+    }
+  }
+  function words(): string {
+    const { code: fault } = toApiError(failed)
+    if (fault === 'sign-in-failed' || fault === 'bad-request') return t('secondStep.wrong')
+    if (fault === 'sign-in-slow-down' || fault === 'rate-limited') return t('secondStep.slow')
+    if (fault === 'signed-out') return t('secondStep.over')
+    return fault === 'offline' ? t('signIn.away') : errorText(t, failed)
+  }
+  return (
+    <Door title={t('secondStep.title')} lead={t('secondStep.lead')}>
+      <form className="stack" onSubmit={(event) => void submit(event)} noValidate>
+        {failed !== null && <Notice tone="bad">{words()}</Notice>}
+        <TextInput
+          ref={field}
+          label={t('secondStep.code')}
+          description={t('secondStep.hint')}
+          name="code"
+          autoComplete="one-time-code"
+          inputMode="numeric"
+          autoFocus
+          maxLength={40}
+          value={code}
+          error={isMissing && t('secondStep.missing')}
+          onChange={(event) => setCode(event.currentTarget.value)}
+        />
+        <Button type="submit" loading={busy} fullWidth>
+          {t('secondStep.submit')}
+        </Button>
+        <Button variant="default" fullWidth onClick={back}>
+          {t('secondStep.back')}
+        </Button>
+        <p className="muted">{t('secondStep.lost')}</p>
+      </form>
+    </Door>
+  )
+}
