@@ -47,7 +47,9 @@ import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
+  createPrivateContacts,
   createSignInLinks,
+  type PrivateContacts,
   type PeopleNotices,
   type SignInLinks,
   type SignInLinksDeps,
@@ -112,6 +114,7 @@ export interface Core {
   quiet: QuietBook
   peopleNotices: PeopleNotices
   /** to private addresses, for who does not know their password; `find`: whom a name means */
+  privateContacts: PrivateContacts
   signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
   continuity: Continuity
   accept: Accept
@@ -342,6 +345,11 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
+    privateContacts: createPrivateContacts({
+      ...{ db, clock, log, config, directory, routing, ownId, accept },
+      keys: base.keys,
+      sign: createSignDkim({ sql: db, keys: base.keys, clock }),
+    }),
     signInLinks: (find) =>
       createSignInLinks({
         ...{ db, clock, log, config, directory, routing, ownId, accept, find },

@@ -12,5 +12,15 @@ export const signInCorruptions: readonly Corruption[] = [
     text: "nobody's app password",
     sql: 'UPDATE app_password SET person_id = organisation_id',
   },
+  {
+    expected: 'private-contact-person',
+    text: "nobody's private address",
+    sql: 'UPDATE private_contact SET person_id = gen_random_uuid()',
+  },
+  {
+    expected: 'private-contact-verified',
+    text: 'a private address that counts as verified and never was',
+    sql: 'UPDATE private_contact SET verified_at = NULL',
+  },
   { expected: 'session-subject', text: "nobody's session", sql: 'UPDATE session SET subject_id = organisation_id' },
 ]

@@ -22,6 +22,8 @@ export const auditActions = [
   'sessions-revoked',
   'app-password-made',
   'app-password-revoked',
+  'private-address-verified',
+  'private-address-removed',
   // what an organisation consists of
   'organisation-created',
   'organisation-changed',

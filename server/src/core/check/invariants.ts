@@ -151,6 +151,11 @@ export const invariants: Record<InvariantName, Meaning> = {
   'owed-finished': { means: 'what is owed has no end time, and everything else has one', remedy: REPORT },
   'credential-subject': { means: 'credentials belong to somebody', remedy: REPORT },
   'app-password-person': { means: 'app passwords belong to somebody', remedy: REPORT },
+  'private-contact-person': { means: 'private addresses belong to somebody', remedy: REPORT },
+  'private-contact-verified': {
+    means: 'a private address is in use exactly when it was verified, and a code belongs to one that waits',
+    remedy: 'Remove it on the page People (Help); the person gives it again.',
+  },
   'session-subject': { means: 'sessions belong to somebody', remedy: REPORT },
   'installation-row': {
     means: 'the database knows which installation it is',

@@ -15,6 +15,7 @@ import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { ownSessionHandlers } from './routes/own-sessions.ts'
+import { privateContactHandlers } from './routes/private-contact.ts'
 import { quietHandlers } from './routes/quiet.ts'
 import { signInHelpHandlers } from './routes/sign-in-help.ts'
 
@@ -32,6 +33,7 @@ const handlers: Handlers<OperationId> = {
   ...alarmHandlers,
   ...signInHelpHandlers,
   ...ownSessionHandlers,
+  ...privateContactHandlers,
   ...directoryHandlers,
 }
 

@@ -10,6 +10,7 @@ import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
+import { privateContactOperations } from './private-contact.ts'
 import { quietOperations } from './quiet.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
 
@@ -25,6 +26,7 @@ export const contract = {
   ...alarmOperations,
   ...signInHelpOperations,
   ...ownSessionOperations,
+  ...privateContactOperations,
   ...directoryOperations,
 }
 export type OperationId = keyof typeof contract
