@@ -46,6 +46,7 @@ const scenes = {
   empty: ['/mail/m5', '.state'],
   password: ['/password', '.door-card'],
   appPasswords: ['/app-passwords', '.app-list'],
+  waysBack: ['/ways-back', '.ways'],
   sessions: ['/sessions', '.app-list'],
   revoke: ['/app-passwords', '.app-revoke', 'Enter', '.mantine-Modal-body button'],
   board: ['/admin/o1/board', '.route'],

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 
 import { appPasswordsApi } from './app-passwords.mjs'
+import { contactApi } from './private-contact.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -860,7 +861,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, { 'GET /disk': () => diskOf(mode) })
+Object.assign(api, learnedApi, appPasswordsApi, contactApi, { 'GET /disk': () => diskOf(mode) })
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)

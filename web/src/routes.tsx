@@ -40,6 +40,12 @@ const appPasswords = createRoute({
   component: lazyRouteComponent(() => import('./scenes/account/app-passwords.tsx'), 'AppPasswordsScene'),
 })
 
+const privateContact = createRoute({
+  getParentRoute: () => signed,
+  path: '/ways-back',
+  component: lazyRouteComponent(() => import('./scenes/account/private-contact.tsx'), 'PrivateContactScene'),
+})
+
 const sessions = createRoute({
   getParentRoute: () => signed,
   path: '/sessions',
@@ -153,6 +159,7 @@ export const router = createRouter({
       signIn,
       password,
       appPasswords,
+      privateContact,
       sessions,
       mailIndex,
       mail,

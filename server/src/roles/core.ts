@@ -318,22 +318,13 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     hostTlsa,
   })
-  const peopleNotices = createPeopleNotices({
-    db,
-    clock,
-    log,
-    metrics,
-    config,
+  /** what mails to private addresses need */
+  const privateMail = {
+    ...{ db, clock, log, config, directory, routing, ownId, accept },
     keys: base.keys,
-    judge: continuity.judge,
-    routes,
-    quiet,
-    directory,
-    routing,
-    ownId,
-    accept,
     sign: createSignDkim({ sql: db, keys: base.keys, clock }),
-  })
+  }
+  const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
   return {
     nodeId,
     callouts,
@@ -345,18 +336,8 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
-    privateContacts: createPrivateContacts({
-      ...{ db, clock, log, config, directory, routing, ownId, accept },
-      keys: base.keys,
-      sign: createSignDkim({ sql: db, keys: base.keys, clock }),
-    }),
-    signInLinks: (find) =>
-      createSignInLinks({
-        ...{ db, clock, log, config, directory, routing, ownId, accept, find },
-        keys: base.keys,
-        publicUrl: config.publicUrl,
-        sign: createSignDkim({ sql: db, keys: base.keys, clock }),
-      }),
+    privateContacts: createPrivateContacts(privateMail),
+    signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
     continuity,
     accept,
     bodies,

@@ -19,6 +19,7 @@ export type {
   ModePins,
   OneTimePassword,
   OwnSession,
+  PrivateContact,
   SessionsEnded,
   Organisation,
   ParkedAssigned,

@@ -13,6 +13,7 @@ import type {
   LedgerItem,
   ModePins,
   OwnSession,
+  PrivateContact,
   Organisation,
   Page,
   ParkedItem,
@@ -77,6 +78,10 @@ export const appPasswordsQuery = queryOptions({
   queryKey: ['appPasswords'],
   queryFn: ({ signal }) => api<AppPasswords>('GET', '/me/app-passwords', undefined, signal),
   refetchInterval: 60_000,
+})
+export const privateContactQuery = queryOptions({
+  queryKey: ['privateContact'],
+  queryFn: ({ signal }) => api<PrivateContact>('GET', '/me/private-contact', undefined, signal),
 })
 export const ownSessionsQuery = queryOptions({
   queryKey: ['ownSessions'],

@@ -2,7 +2,7 @@
 export function maskedAddress(address: string): string {
   const at = address.lastIndexOf('@')
   const labels = address.slice(at + 1).split('.')
-  const first = (text: string): string => [...text][0] ?? ''
+  const first = (text: string): string => String.fromCodePoint(...(text === '' ? [] : [text.codePointAt(0)!]))
   const end = labels.length > 1 ? `.${labels[labels.length - 1]!}` : ''
   return `${first(address.slice(0, Math.max(at, 0)))}…@${first(labels[0]!)}…${end}`
 }
