@@ -711,6 +711,20 @@ CREATE INDEX placement_changes ON placement USING btree (organisation_id, person
 CREATE INDEX placement_copy ON placement USING btree (organisation_id, person_id, folder_no, copy_id);
 CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_id, thread_id, folder_no) INCLUDE (flags) WHERE (tombstone IS NULL);
 
+CREATE TABLE private_contact (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  sealed bytea,
+  verified_at timestamp with time zone,
+  waiting_sealed bytea,
+  code_hash bytea,
+  code_expires_at timestamp with time zone,
+  code_tries smallint DEFAULT 0 NOT NULL,
+  hour_began_at timestamp with time zone DEFAULT now() NOT NULL,
+  sent_in_hour smallint DEFAULT 0 NOT NULL,
+  PRIMARY KEY (organisation_id, person_id)
+);
+
 CREATE TABLE provider_attempt (
   state_hash bytea NOT NULL,
   browser_hash bytea NOT NULL,

@@ -405,6 +405,22 @@ CREATE TABLE app_password (
 );
 CREATE UNIQUE INDEX app_password_person ON app_password (organisation_id, person_id, verifier);
 
+-- The private address a person gave, used for links once a code sent there came back. What an admin declared is
+-- person.private_sealed. The row stays when the address goes: what was sent within the hour is counted here.
+CREATE TABLE private_contact (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  sealed           bytea,                             -- as person.private_sealed is
+  verified_at      timestamptz,
+  waiting_sealed   bytea,                             -- not verified yet
+  code_hash        bytea,                             -- of the code sent there, under the master key
+  code_expires_at  timestamptz,
+  code_tries       smallint    NOT NULL DEFAULT 0,
+  hour_began_at    timestamptz NOT NULL DEFAULT now(),
+  sent_in_hour     smallint    NOT NULL DEFAULT 0,
+  PRIMARY KEY (organisation_id, person_id)
+);
+
 CREATE TABLE session (
   token_hash       bytea PRIMARY KEY,                 -- SHA-256 of the cookie's value
   organisation_id  uuid,

@@ -52,6 +52,7 @@ const scenes = {
   shared: ['/mail/m1', '.mail-row'],
   password: ['/password', '.door-card'],
   appPasswords: ['/app-passwords', '.app-list'],
+  waysBack: ['/ways-back', '.ways'],
   sessions: ['/sessions', '.app-list'],
   revoke: ['/app-passwords', '.app-revoke', 'Enter', '.mantine-Modal-body button'],
   board: ['/admin/o1/board', '.route'],

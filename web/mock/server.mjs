@@ -8,6 +8,7 @@ import { extname, join } from 'node:path'
 
 import { appPasswordsApi } from './app-passwords.mjs'
 import { bookApi } from './book.mjs'
+import { contactApi } from './private-contact.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -877,7 +878,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, bookApi, { 'GET /disk': () => diskOf(mode) })
+Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, { 'GET /disk': () => diskOf(mode) })
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)

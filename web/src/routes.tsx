@@ -52,6 +52,12 @@ const twoStep = createRoute({
   component: lazyRouteComponent(() => import('./scenes/account/two-step.tsx'), 'TwoStepScene'),
 })
 
+const privateContact = createRoute({
+  getParentRoute: () => signed,
+  path: '/ways-back',
+  component: lazyRouteComponent(() => import('./scenes/account/private-contact.tsx'), 'PrivateContactScene'),
+})
+
 const sessions = createRoute({
   getParentRoute: () => signed,
   path: '/sessions',
@@ -176,6 +182,7 @@ export const router = createRouter({
       password,
       appPasswords,
       twoStep,
+      privateContact,
       sessions,
       addressBook,
       mailIndex,

@@ -47,7 +47,9 @@ import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
+  createPrivateContacts,
   createSignInLinks,
+  type PrivateContacts,
   type PeopleNotices,
   type SignInLinks,
   type SignInLinksDeps,
@@ -112,6 +114,7 @@ export interface Core {
   quiet: QuietBook
   peopleNotices: PeopleNotices
   /** to private addresses, for who does not know their password; `find`: whom a name means */
+  privateContacts: PrivateContacts
   signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
   continuity: Continuity
   accept: Accept
@@ -315,22 +318,13 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     hostTlsa,
   })
-  const peopleNotices = createPeopleNotices({
-    db,
-    clock,
-    log,
-    metrics,
-    config,
+  /** what mails to private addresses need */
+  const privateMail = {
+    ...{ db, clock, log, config, directory, routing, ownId, accept },
     keys: base.keys,
-    judge: continuity.judge,
-    routes,
-    quiet,
-    directory,
-    routing,
-    ownId,
-    accept,
     sign: createSignDkim({ sql: db, keys: base.keys, clock }),
-  })
+  }
+  const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
   return {
     nodeId,
     callouts,
@@ -342,13 +336,8 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
-    signInLinks: (find) =>
-      createSignInLinks({
-        ...{ db, clock, log, config, directory, routing, ownId, accept, find },
-        keys: base.keys,
-        publicUrl: config.publicUrl,
-        sign: createSignDkim({ sql: db, keys: base.keys, clock }),
-      }),
+    privateContacts: createPrivateContacts(privateMail),
+    signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
     continuity,
     accept,
     bodies,

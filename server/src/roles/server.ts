@@ -239,6 +239,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           clock,
           access,
           continuity: core.continuity,
+          privateContacts: core.privateContacts,
           signInLinks: core.signInLinks((name) => access.find(name)),
           disk: core.disk,
           version: options.version,

@@ -27,5 +27,15 @@ export const signInCorruptions: readonly Corruption[] = [
     text: 'an account at a provider that is not declared',
     sql: "UPDATE provider_tie SET provider = 'https://else.test holdfast'",
   },
+  {
+    expected: 'private-contact-person',
+    text: "nobody's private address",
+    sql: 'UPDATE private_contact SET person_id = gen_random_uuid()',
+  },
+  {
+    expected: 'private-contact-verified',
+    text: 'a private address that counts as verified and never was',
+    sql: 'UPDATE private_contact SET verified_at = NULL',
+  },
   { expected: 'session-subject', text: "nobody's session", sql: 'UPDATE session SET subject_id = organisation_id' },
 ]

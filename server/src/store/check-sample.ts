@@ -97,6 +97,10 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
       )
     }
     await sql.query(
+      `INSERT INTO private_contact (organisation_id, person_id, sealed, verified_at) VALUES ($1, $2, '\\x01', now())`,
+      [o, personId],
+    )
+    await sql.query(
       `INSERT INTO session (token_hash, organisation_id, subject_id, is_operator, csrf, expires_at) VALUES ($1, $2, $3, false, '', now() + interval '1 day')`,
       [randomBytes(32), o, personId],
     )

@@ -245,6 +245,11 @@ const queries = {
   'provider-tie': `SELECT t.organisation_id o, 'account of person ' || t.person_id || ' at ' || t.provider s, 'that is not the provider of the organisation' d FROM provider_tie t
     JOIN organisation o USING (organisation_id)
     WHERE t.provider IS DISTINCT FROM (o.sign_in->'provider'->>'issuer') || ' ' || (o.sign_in->'provider'->>'clientId')`,
+  'private-contact-person': `SELECT organisation_id o, 'private address of ' || person_id s, 'of nobody' d FROM private_contact c
+    WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.person_id)`,
+  'private-contact-verified': `SELECT organisation_id o, 'private address of ' || person_id s, 'half verified' d FROM private_contact
+    WHERE (sealed IS NULL) <> (verified_at IS NULL) OR (waiting_sealed IS NULL) <> (code_hash IS NULL)
+      OR (code_hash IS NULL) <> (code_expires_at IS NULL)`,
   'session-subject': `SELECT organisation_id o, 'session of ' || subject_id s, 'of nobody' d FROM session c
     WHERE CASE WHEN is_operator THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,

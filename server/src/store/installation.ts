@@ -50,7 +50,10 @@ export async function hasSealedSecrets(sql: Sql): Promise<boolean> {
   const [row] = await sql.query<{ sealed: boolean }>(
     `SELECT EXISTS (SELECT FROM route WHERE secret_sealed IS NOT NULL OR client_tls_sealed IS NOT NULL OR reach_sealed IS NOT NULL)
          OR EXISTS (SELECT FROM domain WHERE dkim_private_sealed IS NOT NULL)
-         OR EXISTS (SELECT FROM organisation WHERE ldap_sealed IS NOT NULL OR provider_sealed IS NOT NULL) AS sealed`,
+         OR EXISTS (SELECT FROM organisation WHERE ldap_sealed IS NOT NULL OR provider_sealed IS NOT NULL)
+         OR EXISTS (SELECT FROM person WHERE private_sealed IS NOT NULL)
+         OR EXISTS (SELECT FROM private_contact WHERE sealed IS NOT NULL OR waiting_sealed IS NOT NULL)
+         OR EXISTS (SELECT FROM second_factor) AS sealed`,
   )
   return row!.sealed
 }

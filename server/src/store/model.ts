@@ -376,7 +376,15 @@ export async function removePeople(
 ): Promise<void> {
   const ids = uuidArray(people.map((person) => person.id))
   const gone = uuidArray(people.filter((person) => !person.keep).map((person) => person.id))
-  for (const table of ['address', 'delegation', 'app_password', 'emergency_code', 'one_time_link', 'person_card'])
+  for (const table of [
+    'address',
+    'delegation',
+    'app_password',
+    'emergency_code',
+    'one_time_link',
+    'person_card',
+    'private_contact',
+  ])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])`, [
       organisationId,
       ids,

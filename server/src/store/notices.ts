@@ -83,7 +83,10 @@ export async function endOutage(sql: Sql, organisationId: Id, outageId: Id): Pro
   )
 }
 
-const WRITABLE = `p.private_sealed IS NOT NULL AND p.disabled_at IS NULL AND ${PROTECTED}`
+/** What the person verified, else what an admin declared. */
+const PRIVATE = `coalesce((SELECT c.sealed FROM private_contact c WHERE c.organisation_id = p.organisation_id
+  AND c.person_id = p.person_id), p.private_sealed)`
+const WRITABLE = `${PRIVATE} IS NOT NULL AND p.disabled_at IS NULL AND ${PROTECTED}`
 
 /**
  * From now on people are told. Null: they are already, it was suppressed (for the engine; an admin thinks better of it), or
@@ -163,7 +166,7 @@ export interface NoticePerson {
   privateSealed: Buffer
 }
 
-const PERSON = `p.person_id AS "personId", p.name, p.locale, a.display AS address, d.name AS domain, p.private_sealed AS "privateSealed"`
+const PERSON = `p.person_id AS "personId", p.name, p.locale, a.display AS address, d.name AS domain, ${PRIVATE} AS "privateSealed"`
 const HOME = `JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary
   JOIN domain d ON d.organisation_id = a.organisation_id AND d.domain_id = a.domain_id`
 
@@ -175,7 +178,7 @@ const AGAIN = (tries: string): string => `now() + make_interval(secs => least(36
 /** Not told yet, and not for good. */
 const PENDING = `n.told_at IS NULL AND n.why IN ('quiet-time', '${TELL_LATER}')`
 const OVER_PENDING = `n.told_at IS NOT NULL AND n.over_told_at IS NULL AND n.tries < ${MOST_TELL_TRIES}
-  AND p.private_sealed IS NOT NULL AND p.disabled_at IS NULL`
+  AND ${PRIVATE} IS NOT NULL AND p.disabled_at IS NULL`
 
 /** The next ones who were not told yet. */
 export function nextPeople(sql: Sql, outage: WalkingOutage, limit: number): Promise<NoticePerson[]> {

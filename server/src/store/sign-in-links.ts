@@ -12,16 +12,17 @@ export interface LinkPerson extends NoticePerson {
   notices: unknown
 }
 
-/** Null: who has no private address, no address, or may not sign in. */
+/** Null: who has not verified a private address, has no address, or may not sign in. */
 export async function linkPerson(sql: Sql, personId: Id): Promise<LinkPerson | null> {
   const rows = await sql.query<LinkPerson>(
     `SELECT p.person_id AS "personId", p.name, p.locale, a.display AS address, d.name AS domain,
-       p.private_sealed AS "privateSealed", p.organisation_id AS "organisationId", o.name AS organisation,
+       c.sealed AS "privateSealed", p.organisation_id AS "organisationId", o.name AS organisation,
        o.outbound_route_id AS "outboundRouteId", o.notices
      FROM person p JOIN organisation o USING (organisation_id)
+     JOIN private_contact c ON c.organisation_id = p.organisation_id AND c.person_id = p.person_id AND c.sealed IS NOT NULL
      JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary
      JOIN domain d ON d.organisation_id = a.organisation_id AND d.domain_id = a.domain_id
-     WHERE p.person_id = $1 AND p.disabled_at IS NULL AND p.private_sealed IS NOT NULL`,
+     WHERE p.person_id = $1 AND p.disabled_at IS NULL`,
     [personId],
   )
   return rows[0] ?? null
@@ -55,7 +56,7 @@ export async function useSignInLink(
     [tokenHash],
   )
   if (!used) return null
-  await sql.query('UPDATE one_time_link SET used_at = now() WHERE person_id = $1 AND used_at IS NULL', [used.subjectId])
+  await endSignInLinks(sql, used.subjectId)
   return used
 }
 
@@ -65,8 +66,13 @@ export async function deleteOldLinks(sql: Sql): Promise<void> {
   )
 }
 
+/** What was sent to an address that is no longer the person's. */
+export async function endSignInLinks(sql: Sql, personId: Id): Promise<void> {
+  await sql.query('UPDATE one_time_link SET used_at = now() WHERE person_id = $1 AND used_at IS NULL', [personId])
+}
+
 /** A person's codes on paper and links that were not used: no longer good. */
 export async function endOtherWaysIn(sql: Sql, personId: Id): Promise<void> {
   await sql.query('DELETE FROM emergency_code WHERE person_id = $1', [personId])
-  await sql.query('UPDATE one_time_link SET used_at = now() WHERE person_id = $1 AND used_at IS NULL', [personId])
+  await endSignInLinks(sql, personId)
 }

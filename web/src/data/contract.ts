@@ -24,6 +24,7 @@ export type {
   OwnSession,
   SecondFactor,
   SecondFactorOffer,
+  PrivateContact,
   SessionsEnded,
   OfferedProvider,
   Organisation,

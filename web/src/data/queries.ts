@@ -14,6 +14,7 @@ import type {
   ModePins,
   OwnSession,
   SecondFactor,
+  PrivateContact,
   Organisation,
   Page,
   ParkedItem,
@@ -83,6 +84,10 @@ export const appPasswordsQuery = queryOptions({
 export const secondFactorQuery = queryOptions({
   queryKey: ['secondFactor'],
   queryFn: ({ signal }) => api<SecondFactor>('GET', '/me/second-factor', undefined, signal),
+})
+export const privateContactQuery = queryOptions({
+  queryKey: ['privateContact'],
+  queryFn: ({ signal }) => api<PrivateContact>('GET', '/me/private-contact', undefined, signal),
 })
 export const ownSessionsQuery = queryOptions({
   queryKey: ['ownSessions'],

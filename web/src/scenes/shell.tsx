@@ -79,6 +79,9 @@ function AccountMenu({ account }: { account: Account }) {
           <Menu.Item onClick={() => void navigate({ to: '/app-passwords' })}>{t('appPasswords.menu')}</Menu.Item>
         )}
         <Menu.Item onClick={() => void navigate({ to: '/two-step' })}>{t('twoStep.menu')}</Menu.Item>
+        {account.kind === 'person' && (
+          <Menu.Item onClick={() => void navigate({ to: '/ways-back' })}>{t('privateContact.menu')}</Menu.Item>
+        )}
         <Menu.Item onClick={() => void navigate({ to: '/sessions' })}>{t('sessions.menu')}</Menu.Item>
         <Menu.Item onClick={() => void signOut().then(() => navigate({ to: '/' }))}>{t('app.signOut')}</Menu.Item>
         <Menu.Divider />

@@ -62,6 +62,8 @@ export interface Access {
   session(token: string | undefined): Promise<Session | null>
   ownSessions: OwnSessions
   signOut(token: string | undefined): Promise<void>
+  /** The account's password once more, with the brakes of signing in. Throws sign-in-failed, sign-in-slow-down. */
+  proveAgain(session: Session, password: string, visitor: Visitor): Promise<unknown>
   /** By a link that was sent to somebody's private address, once. Gives the cookie's value; a new password is chosen next. */
   signInByLink(attempt: { token: string; visitor: Visitor; presented?: string | undefined }): Promise<string>
   /** Gives a new cookie's value; every other session of the account ends, app passwords stay. */
@@ -236,6 +238,7 @@ export function createAccess(deps: AccessDeps): Access {
       verifyAgain: (session, password, visitor) =>
         (session.organisationId === null ? verifyOwn : verifyAgain)(session, password, visitor),
     }),
+    proveAgain: verifyAgain,
     session: (token) => findSession(db, token),
     ownSessions: createOwnSessions({ db }),
     signOut: (token) => endSession(db, token),

@@ -26,6 +26,8 @@ export const auditActions = [
   'app-password-made',
   'app-password-revoked',
   'sent-for-another',
+  'private-address-verified',
+  'private-address-removed',
   // what an organisation consists of
   'organisation-created',
   'organisation-changed',

@@ -170,6 +170,11 @@ export const invariants: Record<InvariantName, Meaning> = {
   'second-factor-subject': { means: 'second factors belong to somebody', remedy: REPORT },
   'half-sign-in-subject': { means: 'what is half signed in belongs to somebody', remedy: REPORT },
   'app-password-person': { means: 'app passwords belong to somebody', remedy: REPORT },
+  'private-contact-person': { means: 'private addresses belong to somebody', remedy: REPORT },
+  'private-contact-verified': {
+    means: 'a private address is in use exactly when it was verified, and a code belongs to one that waits',
+    remedy: 'Remove it on the page People (Help); the person gives it again.',
+  },
   'session-subject': { means: 'sessions belong to somebody', remedy: REPORT },
   'installation-row': {
     means: 'the database knows which installation it is',

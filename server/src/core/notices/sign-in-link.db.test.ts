@@ -37,10 +37,20 @@ beforeAll(async () => {
     org.routeId,
   ])
   const { personId } = org.people['Alice']!
-  await db.query("UPDATE person SET private_sealed = $2, locale = 'de' WHERE person_id = $1", [
-    personId,
-    keys.seal(privatePlace(personId), Buffer.from('alice@home.example')),
-  ])
+  await db.query("UPDATE person SET locale = 'de' WHERE person_id = $1", [personId])
+  await db.query(
+    'INSERT INTO private_contact (organisation_id, person_id, sealed, verified_at) VALUES ($1, $2, $3, now())',
+    [org.organisationId, personId, keys.seal(privatePlace(personId), Buffer.from('alice@home.example'))],
+  )
+  // Declared by an admin, and given but not verified: no link goes there.
+  const bob = org.people['Bob']!.personId
+  const unverified = keys.seal(privatePlace(bob), Buffer.from('bob@home.example'))
+  await db.query('UPDATE person SET private_sealed = $2 WHERE person_id = $1', [bob, unverified])
+  await db.query(
+    `INSERT INTO private_contact (organisation_id, person_id, waiting_sealed, code_hash, code_expires_at)
+     VALUES ($1, $2, $3, '\\x00', now() + interval '1 hour')`,
+    [org.organisationId, bob, unverified],
+  )
   access = createAccess({ db, clock: systemClock, log })
   const routes = createRouteBook({ db, clock: systemClock, log })
   await routes.refresh()
@@ -100,7 +110,7 @@ const outcome = (promise: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error as { code: string }).code,
   )
 
-test('to the private address alone, in the person’s language; it signs in once and a new password is chosen', async () => {
+test('to the verified private address alone, in the person’s language; it signs in once and a new password is chosen', async () => {
   await ask('ALICE@corp.test', 'bob@corp.test', 'nobody@corp.test', '')
   const [mail, ...others] = await sent()
   expect(others).toEqual([])

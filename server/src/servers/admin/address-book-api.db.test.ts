@@ -1,5 +1,6 @@
 /** The address book over HTTP: for everybody of the organisation, and for nobody else. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { noContacts } from '../../../testkit/no-contacts.ts'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
 import { expectSound } from '../../../testkit/sound.ts'
@@ -43,7 +44,15 @@ beforeAll(async () => {
   const disk = { isFull: () => false, fullInMs: () => null }
   http.register(
     adminRoutes({
-      ...{ db, clock: systemClock, access, continuity, disk, signInLinks: { ask: () => undefined } },
+      ...{
+        db,
+        clock: systemClock,
+        access,
+        continuity,
+        disk,
+        signInLinks: { ask: () => undefined },
+        privateContacts: noContacts,
+      },
       ...{ version: '0', publicUrl: '', secure: false },
     }),
   )

@@ -19,6 +19,7 @@ import type { HttpServer } from '../http/index.ts'
 import { createHttp, visitorOf } from '../http/index.ts'
 import { contract, operations } from './contract/index.ts'
 import { adminRoutes } from './index.ts'
+import { noContacts } from '../../../testkit/no-contacts.ts'
 
 const PASSWORD = 'three grey owls at dawn'
 const roles = ['person', 'helpdesk', 'auditor', 'admin', 'operator'] as const
@@ -97,6 +98,7 @@ beforeAll(async () => {
       access,
       continuity,
       signInLinks: { ask: () => undefined },
+      privateContacts: noContacts,
       disk: { isFull: () => false, fullInMs: () => null },
       version: '0.0.0',
       publicUrl: 'https://mail.test',
@@ -166,6 +168,9 @@ const bodies: Partial<Record<string, object>> = {
   confirmDirectoryRun: { digest: '0'.repeat(64) },
   forgetKnown: { address: 'nobody@matrix.test' },
   makeLetters: { people: [newId(0)] },
+  giveOwnContact: { current: PASSWORD, address: 'me@home.example' },
+  confirmOwnContact: { code: '123456' },
+  removeOwnContact: { current: PASSWORD },
   resetPassword: { identity: 'calledBack' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },

@@ -12,6 +12,7 @@ import { createMetrics } from '../../platform/metrics.ts'
 import { createHttp, type HttpServer } from '../http/index.ts'
 import { contract } from './contract/index.ts'
 import { adminRoutes } from './index.ts'
+import { noContacts } from '../../../testkit/no-contacts.ts'
 
 const PASSWORD = 'three grey owls at dawn'
 const PATH = '/me/app-passwords'
@@ -63,7 +64,15 @@ beforeAll(async () => {
   const disk = { isFull: () => false, fullInMs: () => null }
   http.register(
     adminRoutes({
-      ...{ db, clock: systemClock, access, continuity, disk, signInLinks: { ask: () => undefined } },
+      ...{
+        db,
+        clock: systemClock,
+        access,
+        continuity,
+        disk,
+        signInLinks: { ask: () => undefined },
+        privateContacts: noContacts,
+      },
       version: '0',
       publicUrl: '',
       secure: false,

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Access, Session } from '../../core/access/index.ts'
 import type { Continuity } from '../../core/continuity/index.ts'
-import type { SignInLinks } from '../../core/notices/index.ts'
+import type { PrivateContacts, SignInLinks } from '../../core/notices/index.ts'
 import { organisations } from '../../core/trace/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
@@ -20,6 +20,7 @@ export interface AdminDeps {
   access: Access
   continuity: Pick<Continuity, 'overview' | 'returnNumbers' | 'pins' | 'reports'>
   signInLinks: Pick<SignInLinks, 'ask'>
+  privateContacts: PrivateContacts
   disk: Pick<DiskGuard, 'isFull' | 'fullInMs'>
   version: string
   /** where people sign in; '' where it is not set */

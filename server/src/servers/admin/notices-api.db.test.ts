@@ -12,6 +12,7 @@ import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { createHttp, type HttpServer } from '../http/index.ts'
 import { adminRoutes } from './index.ts'
+import { noContacts } from '../../../testkit/no-contacts.ts'
 
 const PASSWORD = 'three grey owls at dawn'
 let fresh: FreshDatabase
@@ -56,6 +57,7 @@ beforeAll(async () => {
         access,
         continuity,
         signInLinks: { ask: () => undefined },
+        privateContacts: noContacts,
         disk: { isFull: () => false, fullInMs: () => null },
       },
       ...{ version: '0', publicUrl: 'https://mail.test', secure: false },

@@ -13,6 +13,7 @@ import type { Letters, LetterStanding, OneTimePassword, Person } from '../../dat
 import { lettersQuery, sessionQuery } from '../../data/queries.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { Notice } from '../../ui/notice.tsx'
+import { PersonContact } from './person-contact.tsx'
 
 const checks = ['inPerson', 'calledBack', 'vouched', 'other'] as const
 const checkText = {
@@ -141,6 +142,7 @@ export function SignInHelpDialog({ org, person, close }: { org: string; person: 
             </Button>
           </form>
         )}
+        <PersonContact org={org} person={person.id} />
         {mayPrint && (
           <div className="stack">
             <h3>{t('signInHelp.letterTitle')}</h3>

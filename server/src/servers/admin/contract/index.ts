@@ -12,6 +12,7 @@ import { mailOperations } from './mail.ts'
 import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
 import { providerSignInOperations } from './provider-sign-in.ts'
+import { privateContactOperations } from './private-contact.ts'
 import { quietOperations } from './quiet.ts'
 import { secondFactorOperations } from './second-factor.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
@@ -29,6 +30,7 @@ export const contract = {
   ...signInHelpOperations,
   ...secondFactorOperations,
   ...ownSessionOperations,
+  ...privateContactOperations,
   ...directoryOperations,
   ...addressBookOperations,
   ...providerSignInOperations,

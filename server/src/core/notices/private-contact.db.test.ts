@@ -1,0 +1,217 @@
+/** A private address from giving to removing: verified by a code, never one of the organisation's own, never shown, told of. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
+import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { expectSound } from '../../../testkit/sound.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { configSchema } from '../../platform/config/config.ts'
+import { newId } from '../../platform/ids.ts'
+import { keysFrom } from '../../platform/keys.ts'
+import { silentLog } from '../../platform/log.ts'
+import { createMetrics } from '../../platform/metrics.ts'
+import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
+import { removePeople } from '../../store/model.ts'
+import { nextPeople, type WalkingOutage } from '../../store/notices.ts'
+import { insertSignInLink, linkPerson, useSignInLink } from '../../store/sign-in-links.ts'
+import { createContinuity } from '../continuity/index.ts'
+import { createDirectory, createRouteBook, privatePlace } from '../directory/index.ts'
+import { createAccept } from '../queue/index.ts'
+import { createOwnId, createRouting } from '../routing/index.ts'
+import { createPrivateContacts, type PrivateContacts } from './private-contact.ts'
+
+const keys = keysFrom(Buffer.alloc(32, 7))
+const config = configSchema.parse({ hostname: 'mx.holdfast.test' })
+let fresh: FreshDatabase
+let org: MadeOrganisation
+let contacts: PrivateContacts
+let seen = ''
+const key = (name = 'Alice') => ({ organisationId: org.organisationId, personId: org.people[name]!.personId })
+
+beforeAll(async () => {
+  fresh = await freshDatabase({ poolSize: 8 })
+  const { db } = fresh
+  const log = silentLog
+  org = await makeOrganisation(db, {
+    people: ['Alice', 'Bob', 'Carol'],
+    domain: 'corp.test',
+    route: { hosts: [{ host: 'x' }] },
+  })
+  await makeOrganisation(db, { people: ['Dora'], domain: 'other.test' })
+  const routes = createRouteBook({ db, clock: systemClock, log })
+  await routes.refresh()
+  const directory = createDirectory({ db, clock: systemClock, log })
+  await directory.refresh()
+  const { board } = createContinuity({
+    ...{ db, clock: systemClock, log, routes, helo: 'test', judging: false },
+    nodeId: newId(Date.now()),
+  })
+  await board.refresh()
+  const accept = createAccept({
+    ...{ db, clock: systemClock, log, config },
+    metrics: createMetrics(),
+    nodeId: newId(Date.now()),
+    ensureFolders: () => Promise.resolve(),
+  })
+  contacts = createPrivateContacts({
+    ...{ db, clock: systemClock, log, config, keys, directory, accept },
+    routing: createRouting({ board, directory, clock: systemClock, hasRoom: () => false }),
+    ownId: createOwnId(keys, newId(Date.now())),
+    sign: () => Promise.resolve(Buffer.from('DKIM-Signature: v=1; d=corp.test\r\n')),
+  })
+})
+beforeEach(async () => {
+  await fresh.db.query('DELETE FROM private_contact')
+  await fresh.db.query('DELETE FROM one_time_link')
+  await fresh.db.query('UPDATE organisation SET outbound_route_id = $2 WHERE organisation_id = $1', [
+    org.organisationId,
+    org.routeId,
+  ])
+  await mails()
+})
+afterAll(async () => {
+  await expectSound(fresh.db, diskBlobStore('/nonexistent'))
+  await fresh.drop()
+})
+
+/** What was sent since it was asked last. */
+async function mails(): Promise<{ to: string; subject: string; code: string }[]> {
+  const rows = await fresh.db.query<{ id: string; to: string; subject: string; bytes: Buffer }>(
+    `SELECT m.message_id AS id, d.recipient AS to, m.subject, b.bytes FROM message m
+     JOIN delivery d USING (organisation_id, message_id) JOIN body b ON b.body_id = m.message_id
+     WHERE m.direction = 5 AND m.message_id::text > $1 ORDER BY m.message_id`,
+    [seen],
+  )
+  seen = rows.at(-1)?.id ?? seen
+  return rows.map(({ to, subject, bytes }) => ({
+    to,
+    subject,
+    code: /^ {2}(\d{6})\s*$/m.exec(bytes.toString())?.[1] ?? '',
+  }))
+}
+const outcome = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'good',
+    (error: unknown) => (error as { code: string }).code,
+  )
+async function give(address: string, name = 'Alice'): Promise<string> {
+  await contacts.begin(key(name), address)
+  const [mail] = await mails()
+  expect(mail!.to).toBe(address)
+  return mail!.code
+}
+const wrong = (code: string): string => String((Number(code) + 1) % 1_000_000).padStart(6, '0')
+
+test('it waits until the code comes back, then links go there; what is shown and kept gives it away to nobody', async () => {
+  const code = await give('Jo.Private@home.example')
+  expect(await contacts.standing(key())).toMatchObject({ address: null, waiting: 'J…@h….example', verifiedAt: null })
+  expect(await linkPerson(fresh.db, key().personId)).toBeNull()
+  expect(await outcome(contacts.confirm(key(), wrong(code), 'person:x'))).toBe('code-wrong')
+  expect(await outcome(contacts.confirm(key('Bob'), code, 'person:x'))).toBe('code-wrong')
+  await contacts.confirm(key(), `${code.slice(0, 3)} ${code.slice(3)}`, 'person:x')
+  expect(await contacts.standing(key())).toMatchObject({
+    ...{ address: 'J…@h….example', waiting: null, waitingUntil: null },
+    verifiedAt: expect.any(Date) as Date,
+  })
+  const person = await linkPerson(fresh.db, key().personId)
+  expect(keys.open(privatePlace(key().personId), person!.privateSealed).toString()).toBe('Jo.Private@home.example')
+  for (const table of ['private_contact', 'audit'])
+    for (const { text } of await fresh.db.query<{ text: string }>(`SELECT x::text AS text FROM ${table} x`)) {
+      expect(text.toLowerCase()).not.toContain('jo.private')
+      expect(text).not.toContain(Buffer.from('Jo.Private').toString('hex'))
+    }
+  const [act] = await fresh.db.query('SELECT action, actor, detail FROM audit ORDER BY seq DESC LIMIT 1')
+  expect(act).toEqual({ action: 'private-address-verified', actor: 'person:x', detail: {} })
+})
+
+test('a code is good once, for the first of two at the same moment, five tries long and a quarter of an hour', async () => {
+  const first = await give('one@home.example')
+  const both = await Promise.all([1, 2].map(() => outcome(contacts.confirm(key(), first, 'person:x'))))
+  expect(both.sort()).toEqual(['code-wrong', 'good'])
+  const second = await give('two@home.example')
+  expect(await outcome(contacts.confirm(key(), first, 'person:x'))).toBe('code-wrong')
+  for (let n = 0; n < 4; n++)
+    expect(await outcome(contacts.confirm(key(), wrong(second), 'person:x'))).toBe('code-wrong')
+  expect(await outcome(contacts.confirm(key(), second, 'person:x'))).toBe('code-wrong')
+  const third = await give('three@home.example')
+  await fresh.db.query(`UPDATE private_contact SET code_expires_at = now() - interval '1 s'`)
+  expect(await contacts.standing(key())).toMatchObject({ address: 'o…@h….example', waiting: null, waitingUntil: null })
+  expect(await outcome(contacts.confirm(key(), third, 'person:x'))).toBe('code-wrong')
+})
+
+test('three codes an hour, whatever is removed between them', async () => {
+  for (const n of [1, 2, 3]) await give(`n${n}@home.example`)
+  await contacts.remove(key(), 'person:x')
+  expect(await outcome(contacts.begin(key(), 'n4@home.example'))).toBe('too-many-codes')
+  expect(await mails()).toEqual([])
+  await fresh.db.query(`UPDATE private_contact SET hour_began_at = now() - interval '61 minutes'`)
+  await give('n5@home.example')
+})
+
+test("the organisation's own domains and what is below them are refused, and what is no address", async () => {
+  for (const inside of ['me@corp.test', 'ME@CORP.TEST', 'me@mail.corp.test', ' me@corp.test '])
+    expect(await outcome(contacts.begin(key(), inside))).toBe('private-address-inside')
+  for (const none of ['', 'x', '@', 'a@', 'a b@home.example', 'a@home.example\r\nBcc: b@c.example', '\0@home.example'])
+    expect(await outcome(contacts.begin(key(), none))).toBe('bad-request')
+  expect(await fresh.db.query('SELECT FROM private_contact')).toEqual([])
+  await give('me@notcorp.test')
+  await give('me@other.test')
+})
+
+test('where nothing can be sent it is said, and nothing is verified', async () => {
+  await fresh.db.query('UPDATE organisation SET outbound_route_id = NULL')
+  expect(await outcome(contacts.begin(key(), 'me@home.example'))).toBe('private-address-unreachable')
+  expect(await contacts.standing(key())).toMatchObject({ address: null })
+})
+
+test('another one, and its removal, are told to the former address, and links sent there are over', async () => {
+  await contacts.confirm(key(), await give('old@home.example'), 'person:x')
+  const tokenHash = Buffer.alloc(32, 1)
+  await insertSignInLink(fresh.db, { ...key(), tokenHash, seconds: 600, most: 3 })
+  await contacts.confirm(key(), await give('new@home.example'), 'person:x')
+  expect(await mails()).toMatchObject([
+    { to: 'old@home.example', code: '', subject: expect.stringContaining('another') as string },
+  ])
+  expect(await useSignInLink(fresh.db, tokenHash)).toBeNull()
+  await contacts.remove(key(), 'person:helpdesk')
+  expect(await mails()).toMatchObject([
+    { to: 'new@home.example', subject: expect.stringContaining('removed') as string },
+  ])
+  expect(await contacts.standing(key())).toMatchObject({ address: null, verifiedAt: null })
+  expect(await outcome(contacts.remove(key(), 'person:x'))).toBe('not-found')
+  const [act] = await fresh.db.query('SELECT action, actor FROM audit ORDER BY seq DESC LIMIT 1')
+  expect(act).toEqual({ action: 'private-address-removed', actor: 'person:helpdesk' })
+})
+
+test('what an admin declared is for notices alone, and the verified one goes before it', async () => {
+  const { personId } = key()
+  await fresh.db.query(`UPDATE person SET private_sealed = $2, scope_emergency = true WHERE person_id = $1`, [
+    personId,
+    keys.seal(privatePlace(personId), Buffer.from('declared@home.example')),
+  ])
+  expect(await contacts.standing(key())).toMatchObject({ address: null, declared: 'd…@h….example' })
+  expect(await linkPerson(fresh.db, personId)).toBeNull()
+  const told = async () =>
+    (
+      await nextPeople(
+        fresh.db,
+        {
+          organisationId: org.organisationId,
+          routeId: org.routeId,
+          outageId: newId(0),
+          after: null,
+        } as unknown as WalkingOutage,
+        10,
+      )
+    ).map((one) => keys.open(privatePlace(one.personId), one.privateSealed).toString())
+  expect(await told()).toEqual(['declared@home.example'])
+  const code = await give('own@home.example')
+  expect(await told()).toEqual(['declared@home.example'])
+  await contacts.confirm(key(), code, 'person:x')
+  expect(await told()).toEqual(['own@home.example'])
+})
+
+test('who is removed has none any more', async () => {
+  await contacts.confirm(key('Carol'), await give('carol@home.example', 'Carol'), 'person:x')
+  await removePeople(fresh.db, org.organisationId, [{ id: key('Carol').personId, keep: true }])
+  expect(await fresh.db.query('SELECT FROM private_contact')).toEqual([])
+})

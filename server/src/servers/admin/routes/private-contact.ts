@@ -1,0 +1,49 @@
+/** /me/private-contact and what a help desk sees of it. Giving and removing ask for the password once more. */
+import type { Session } from '../../../core/access/index.ts'
+import type { ContactStanding } from '../../../core/notices/index.ts'
+import { WireError } from '../../../platform/errors.ts'
+import type { Id } from '../../../platform/ids.ts'
+import { visitorOf } from '../../http/index.ts'
+import type { Handlers } from '../handler.ts'
+import { isoOrNull } from '../present.ts'
+
+function personOf(session: Session): { organisationId: Id; personId: Id } {
+  if (session.organisationId === null) throw new WireError('not-found')
+  if (session.mustChangePassword) throw new WireError('password-change-needed')
+  return { organisationId: session.organisationId, personId: session.subjectId }
+}
+
+const present = (standing: ContactStanding) => ({
+  ...standing,
+  verifiedAt: isoOrNull(standing.verifiedAt),
+  waitingUntil: isoOrNull(standing.waitingUntil),
+})
+
+export const privateContactHandlers: Handlers<
+  'readOwnContact' | 'giveOwnContact' | 'confirmOwnContact' | 'removeOwnContact' | 'readContact' | 'removeContact'
+> = {
+  readOwnContact: async ({ deps, session }) => present(await deps.privateContacts.standing(personOf(session))),
+  async giveOwnContact({ deps, session, body, request }) {
+    const person = personOf(session)
+    await deps.access.proveAgain(session, body.current, visitorOf(request))
+    await deps.privateContacts.begin(person, body.address)
+    return present(await deps.privateContacts.standing(person))
+  },
+  async confirmOwnContact({ deps, session, body }) {
+    const person = personOf(session)
+    await deps.privateContacts.confirm(person, body.code, session.actor)
+    return present(await deps.privateContacts.standing(person))
+  },
+  async removeOwnContact({ deps, session, body, request }) {
+    const person = personOf(session)
+    await deps.access.proveAgain(session, body.current, visitorOf(request))
+    await deps.privateContacts.remove(person, session.actor)
+    return present(await deps.privateContacts.standing(person))
+  },
+  readContact: async ({ deps, organisationId, params }) =>
+    present(await deps.privateContacts.standing({ organisationId, personId: params.person })),
+  async removeContact({ deps, organisationId, params, session }) {
+    await deps.privateContacts.remove({ organisationId, personId: params.person }, session.actor)
+    return undefined
+  },
+}

@@ -1,0 +1,18 @@
+/** A made-up private address; the password "wrong" and the code "000000" are not taken. */
+let standing = {
+  ...{ address: null, verifiedAt: null, waiting: null, waitingUntil: null },
+  ...{ declared: 'a…@o….example', hasPassword: true, codesLeft: 0 },
+}
+const set = (more) => (standing = { ...standing, ...more })
+export const contactApi = {
+  'GET /me/private-contact': () => standing,
+  'POST /me/private-contact': ({ current, address }) =>
+    current === 'wrong'
+      ? [401, { error: { code: 'sign-in-failed', text: '' } }]
+      : set({ waiting: `${address[0]}…@h….example`, waitingUntil: new Date(Date.now() + 900_000).toISOString() }),
+  'POST /me/private-contact/code': ({ code }) =>
+    code === '000000'
+      ? [409, { error: { code: 'code-wrong', text: '' } }]
+      : set({ address: standing.waiting, verifiedAt: new Date().toISOString(), waiting: null, waitingUntil: null }),
+  'POST /me/private-contact/removal': () => set({ address: null, verifiedAt: null, waiting: null, waitingUntil: null }),
+}

@@ -1,0 +1,51 @@
+/** What a help desk sees of somebody's private address: that there is one, masked, and whether it was confirmed. They can remove it. */
+import { Button } from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { api } from '../../data/api.ts'
+import type { PrivateContact } from '../../data/contract.ts'
+import { fullTime } from '../../lib/format.ts'
+import { errorText } from '../../lib/sentence.ts'
+import { Notice } from '../../ui/notice.tsx'
+
+export function PersonContact({ org, person }: { org: string; person: string }) {
+  const { t, i18n } = useTranslation()
+  const client = useQueryClient()
+  const path = `/organisations/${encodeURIComponent(org)}/people/${encodeURIComponent(person)}/private-contact`
+  const queryKey = ['org', org, 'contact', person]
+  const { data } = useQuery({ queryKey, queryFn: ({ signal }) => api<PrivateContact>('GET', path, undefined, signal) })
+  const [fault, setFault] = useState('')
+  const [busy, setBusy] = useState(false)
+  if (!data) return null
+  const { address, verifiedAt, waiting, declared } = data
+
+  async function remove() {
+    setBusy(true)
+    setFault('')
+    try {
+      await api('DELETE', path)
+    } catch (thrown) {
+      setFault(errorText(t, thrown))
+    }
+    setBusy(false)
+    await client.invalidateQueries({ queryKey })
+  }
+  return (
+    <div className="stack">
+      <h3>{t('privateContact.helpTitle')}</h3>
+      {fault && <Notice>{fault}</Notice>}
+      {address !== null && verifiedAt !== null && (
+        <p>{t('privateContact.helpVerified', { address, when: fullTime(verifiedAt, i18n.language) })}</p>
+      )}
+      {waiting !== null && <p>{t('privateContact.helpWaiting', { address: waiting })}</p>}
+      {declared !== null && <p>{t('privateContact.helpDeclared', { address: declared })}</p>}
+      {address === null && waiting === null && declared === null && <p>{t('privateContact.helpNone')}</p>}
+      {(address !== null || waiting !== null) && (
+        <Button variant="default" loading={busy} onClick={() => void remove()}>
+          {t('privateContact.remove')}
+        </Button>
+      )}
+    </div>
+  )
+}
