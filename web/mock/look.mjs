@@ -53,6 +53,8 @@ const scenes = {
   password: ['/password', '.door-card'],
   appPasswords: ['/app-passwords', '.app-list'],
   waysBack: ['/ways-back', '.ways'],
+  twoStep: ['/two-step', 'input[type=password]'],
+  twoStepOffer: ['/two-step', 'input[type=password]', 'Enter', 'svg[role=img]'],
   sessions: ['/sessions', '.app-list'],
   revoke: ['/app-passwords', '.app-revoke', 'Enter', '.mantine-Modal-body button'],
   board: ['/admin/o1/board', '.route'],
@@ -118,6 +120,15 @@ async function shots(size, scheme, locale, names, mode) {
     await page.waitForSelector('.notice-good')
     await page.screenshot({ path: `${out}/cant-reach-done-${tag}.png` })
   }
+  if (names.includes('secondStep')) {
+    await page.goto(base)
+    await page.fill('input[name=username]', 'alice@example.com')
+    await page.fill('input[name=password]', 'second step')
+    await page.click('button[type=submit]')
+    await page.waitForSelector('input[name=code]')
+    await page.screenshot({ path: `${out}/secondStep-${tag}.png` })
+    await page.goto(base)
+  }
   if (names.includes('provider')) {
     for (const domain of ['id', 'away']) {
       await page.fill('input[name=username]', `alice@${domain}.example`)
@@ -167,8 +178,8 @@ async function shots(size, scheme, locale, names, mode) {
 }
 const all = Object.keys(scenes)
 const runs = [
-  ['desktop', 'light', 'en', ['sign-in', 'provider', ...all], 'emergency'],
-  ['phone', 'light', 'de', ['sign-in', 'provider', ...all], 'emergency'],
+  ['desktop', 'light', 'en', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],
+  ['phone', 'light', 'de', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],
   [
     'desktop',
     'dark',

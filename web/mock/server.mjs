@@ -9,6 +9,7 @@ import { extname, join } from 'node:path'
 import { appPasswordsApi } from './app-passwords.mjs'
 import { bookApi } from './book.mjs'
 import { contactApi } from './private-contact.mjs'
+import { secondFactorApi } from './second-factor.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -514,8 +515,8 @@ const page = (items) => ({ items, next: null })
 const api = {
   'GET /session': () => signed ?? [401, { error: { code: 'signed-out', text: 'Please sign in' } }],
   'POST /session': ({ name, password }) =>
-    password === 'wrong'
-      ? [401, { error: { code: 'sign-in-failed', text: '' } }]
+    password === 'wrong' || password === 'second step'
+      ? [401, { error: { code: password === 'wrong' ? 'sign-in-failed' : 'second-factor-needed', text: '' } }]
       : (signed =
           name === 'operator'
             ? { ...alice, kind: 'operator', role: 'operator', organisation: null, address: null }
@@ -878,7 +879,9 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, { 'GET /disk': () => diskOf(mode) })
+Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, secondFactorApi, {
+  'GET /disk': () => diskOf(mode),
+})
 const body = async (request) => {
   const parts = []
   for await (const part of request) parts.push(part)
