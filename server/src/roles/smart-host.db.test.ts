@@ -134,6 +134,30 @@ test('a provider’s address counts with the tenant’s header alone', async () 
   expect((await places()).map(({ name, folder }) => `${name} ${folder}`)).toEqual(['Alice Sent', 'Bob Inbox'])
 })
 
+test('two organisations behind one system: a notice without a sender goes out in the name of whose From it has', async () => {
+  const other = await makeOrganisation(one.db, {
+    domain: 'other.test',
+    people: ['zoe'],
+    route: routeTo(one.primary.port),
+    outbound: routeTo(one.sink.port),
+  })
+  await list([here])
+  await list([here], other.organisationId)
+  const notice = (nonce: string, from: string) =>
+    `From: ${from}\r\nSubject: out of office\r\nX-Nonce: ${nonce}\r\n\r\nback\r\n`
+  const send = (nonce: string, from: string) => one.send(nonce, [world], { from: '' }, notice(nonce, from))
+  for (const from of ['x@outside.test', 'Alice <alice@corp.test>, zoe@other.test', 'alice@notcorp.test'])
+    expect((await send('whose', from)).final).toMatchObject({ code: 550 })
+  expect(await one.count('message')).toBe(0)
+  expect((await send('away', 'Zoe <zoe@other.test>')).ok).toBe(true)
+  expect((await send('bounce', 'MAILER-DAEMON@mail.corp.test')).ok).toBe(true)
+  await written(2)
+  const of = await one.db.query<{ id: Id }>(
+    'SELECT organisation_id AS id FROM message WHERE direction = 2 ORDER BY message_id',
+  )
+  expect(of.map(({ id }) => id)).toEqual([other.organisationId, one.org.organisationId])
+})
+
 test('to another organisation here: by the way out like anybody, with its copy in Sent, under the same hold, and no loop', async () => {
   const other = await makeOrganisation(one.db, {
     domain: 'other.test',

@@ -390,19 +390,11 @@ export async function removePeople(
       ids,
     ])
   await dropMembers(sql, organisationId, ids)
-  for (const table of ['second_factor', 'half_sign_in'])
+  for (const table of ['second_factor', 'half_sign_in', 'credential', 'session'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])`, [
       organisationId,
       ids,
     ])
-  await sql.query('DELETE FROM credential WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
-    organisationId,
-    ids,
-  ])
-  await sql.query('DELETE FROM session WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])', [
-    organisationId,
-    ids,
-  ])
   await sql.query(
     'UPDATE person SET disabled_at = coalesce(disabled_at, now()), upn = NULL, private_sealed = NULL WHERE organisation_id = $1 AND person_id = ANY($2::uuid[])',
     [organisationId, ids],

@@ -8,12 +8,15 @@ export interface OutboundSourcesRow {
   sources: unknown
   /** by the user name of the source */
   verifiers: Record<string, string>
+  /** its own, A-labels */
+  domains: string[]
 }
 
 /** Of the organisations that have any. */
 export async function allOutboundSources(sql: Sql): Promise<OutboundSourcesRow[]> {
   return sql.query<OutboundSourcesRow>(
-    `SELECT organisation_id AS "organisationId", outbound_route_id AS "outboundRouteId", outbound_sources AS sources, outbound_verifiers AS verifiers
+    `SELECT organisation_id AS "organisationId", outbound_route_id AS "outboundRouteId", outbound_sources AS sources, outbound_verifiers AS verifiers,
+       ARRAY(SELECT name FROM domain d WHERE d.organisation_id = organisation.organisation_id) AS domains
      FROM organisation WHERE outbound_sources <> '[]' ORDER BY organisation_id`,
   )
 }

@@ -16,6 +16,8 @@ export interface Source {
   outboundRouteId: Id | null
   /** the header that must be there as well; null: the address, password or certificate is enough */
   tenant: { name: string; value: string } | null
+  /** the organisation's */
+  domains: ReadonlySet<string>
 }
 
 /** That a client is one of an organisation's systems: worth something as long as the book knows its key. */
@@ -87,12 +89,13 @@ export function createSourceBook(deps: FollowDeps): SourceBook {
     const next = noEntries()
     for (const row of await allOutboundSources(deps.db)) {
       const { organisationId } = row
+      const domains = new Set(row.domains)
       const parsed = listSchema.safeParse(row.sources)
       if (!parsed.success) {
         deps.log.error({ organisationId, problem: parsed.error.issues[0]?.message }, 'outbound sources are not valid')
         continue
       }
-      for (const declared of parsed.data) enter(next, declared, row)
+      for (const declared of parsed.data) enter(next, declared, row, domains)
     }
     entries = next
     answers.clear()
@@ -121,9 +124,14 @@ export function createSourceBook(deps: FollowDeps): SourceBook {
   }
 }
 
-function enter(entries: Entries, declared: OutboundSource, row: OutboundSourcesRow): void {
+function enter(
+  entries: Entries,
+  declared: OutboundSource,
+  row: OutboundSourcesRow,
+  domains: ReadonlySet<string>,
+): void {
   const { organisationId, outboundRouteId } = row
-  const source: Source = { organisationId, outboundRouteId, tenant: declared.tenantHeader ?? null }
+  const source: Source = { organisationId, outboundRouteId, tenant: declared.tenantHeader ?? null, domains }
   entries.organisations.add(organisationId)
   const prove = (key: string): void => {
     entries.proven.set(key, [...(entries.proven.get(key) ?? []), source])

@@ -8,6 +8,7 @@ const source = (organisationId: string, tenant?: string): Source => ({
   organisationId,
   outboundRouteId: 'way',
   tenant: tenant === undefined ? null : { name: 'X-Tenant', value: tenant },
+  domains: new Set([`${organisationId}.test`]),
 })
 const [a, b, cloudA, cloudB] = [source('a'), source('b'), source('a', 'tenant-a'), source('b', 'tenant-b')]
 
@@ -18,7 +19,7 @@ test.each<[string, Source[], string | null, boolean, object]>([
   ['own server, sender of another organisation here', [a], 'b', false, { kind: 'refused' }],
   ['two organisations behind one address', [a, b], 'b', false, { kind: 'trusted', source: b, isOwnSender: true }],
   ['two behind one address, nobody’s sender', [a, b], null, false, { kind: 'refused' }],
-  ['two behind one address, a notice', [a, b], null, true, { kind: 'refused' }],
+  ['two behind one address, a notice', [a, b], null, true, { kind: 'header', sources: [a, b], isOwnSender: false }],
   ['a cloud, own sender', [cloudA, cloudB], 'a', false, { kind: 'header', sources: [cloudA], isOwnSender: true }],
   ['a cloud, nobody’s sender', [cloudA, cloudB], null, false, { kind: 'refused' }],
   ['a cloud, a notice', [cloudA, cloudB], null, true, { kind: 'header', sources: [cloudA, cloudB] }],
@@ -40,6 +41,23 @@ test.each<[string, { name: string; value: string }[], Source | null]>([
   expect(sourceByHeader([cloudA, cloudB], fields)).toBe(expected)
 })
 
+test.each<[string, string[], Source | null]>([
+  ['one of them', ['Mail System <MAILER-DAEMON@mx.b.test>'], b],
+  ['one of them, with the domain itself', ['postmaster@A.test'], a],
+  ['two people of one', ['x@a.test, y@a.test'], a],
+  ['people of both', ['x@a.test, y@b.test'], null],
+  ['somebody else', ['x@c.test'], null],
+  ['a domain that only ends like it', ['x@nota.test'], null],
+  ['nobody', [''], null],
+  ['one, and is there twice', ['x@a.test', 'x@a.test'], null],
+  ['one behind a name that looks like another', ['"x@a.test" <y@b.test>'], b],
+])('a notice from where two organisations send, From is %s', (_, froms, expected) => {
+  const fields = froms.map((value) => ({ name: 'From', value }))
+  expect(sourceByHeader([a, b], fields)).toBe(expected)
+  // At a provider's address everybody could write it.
+  expect(sourceByHeader([cloudA, cloudB], fields)).toBeNull()
+})
+
 test('no address of a cloud alone ever lets anybody send; what is trusted is in the list', () => {
   const any = fc.array(fc.constantFrom(a, b, cloudA, cloudB), { minLength: 1, maxLength: 6 })
   fc.assert(
@@ -52,7 +70,7 @@ test('no address of a cloud alone ever lets anybody send; what is trusted is in 
         // What another organisation here could be taken for never goes out.
         if (!claim.isOwnSender && !isNull) expect(sender).toBeNull()
       }
-      if (claim.kind === 'header') for (const one of claim.sources) expect(one.tenant).not.toBeNull()
+      if (claim.kind === 'header') for (const one of claim.sources) expect(one.tenant !== null || isNull).toBe(true)
     }),
   )
 })

@@ -151,7 +151,13 @@ export function createOutbound(deps: OutboundDeps): Outbound {
             throw new WireError('list-closed', 'the header that names the tenant is missing or another')
           return receive(recipients, null)
         }
-        throw new WireError('relay-denied', 'the header that names the tenant is missing or another')
+        const isOneOfSeveral = claim.sources.some(({ tenant }) => tenant === null)
+        throw new WireError(
+          'relay-denied',
+          isOneOfSeveral
+            ? 'several organisations send from this address, and its From is of none of them'
+            : 'the header that names the tenant is missing or another',
+        )
       }
       const { organisationId } = source
       const all = recipients.map((one) => {
