@@ -29,6 +29,7 @@ import {
   type Bounces,
   type Delivery,
   type KeptPolicy,
+  shareRoutes,
 } from '../core/delivery/index.ts'
 import {
   createDirectory,
@@ -101,6 +102,8 @@ export interface Foundation {
   works: boolean
   /** this process relays (role deliver) */
   delivers: boolean
+  /** living processes that relay */
+  peers: { readonly delivering: number }
 }
 
 export interface Core {
@@ -203,7 +206,7 @@ export function buildCore(base: Foundation): Core {
     metrics,
     config,
     nodeId,
-    routes,
+    routes: shareRoutes(routes, base.peers),
     board,
     mailboxes: continuity.mailboxes,
     quiet,

@@ -29,7 +29,7 @@ import { createMxListener } from '../servers/smtp/listener.ts'
 import { createSubmissionListener } from '../servers/smtp/submission/listener.ts'
 import { ownPolicy } from '../store/mta-sts.ts'
 import { ensureInstallation } from '../store/installation.ts'
-import { beat, leave } from '../store/nodes.ts'
+import { beat, leave, living } from '../store/nodes.ts'
 import { buildCore, type Core } from './core.ts'
 import { hasUnknownProxy, webLimits } from './web-limits.ts'
 
@@ -72,7 +72,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw new Error('The role access has nothing to do in this version yet: IMAP and POP3 are still to come.')
   const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
   const { installationId } = await ensureInstallation(db, newId(clock.now()))
-  const core = buildCore({ ...options, config, metrics, installationId, works: has('work'), delivers: has('deliver') })
+  const peers = { delivering: 1 }
+  const core = buildCore({
+    ...options,
+    config,
+    metrics,
+    installationId,
+    works: has('work'),
+    delivers: has('deliver'),
+    peers,
+  })
   const access = createAccess({ db, clock, log, metrics, keys: () => options.keys })
   const stops: (() => Promise<void> | void)[] = []
   const begin = async (start: () => Promise<unknown> | void, stop: () => Promise<void> | void): Promise<void> => {
@@ -80,7 +89,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stops.push(stop)
   }
 
-  const sign = (): Promise<void> => beat(db.vital, core.nodeId, config.roles.join(','))
+  const sign = async (): Promise<void> => {
+    await beat(db.vital, core.nodeId, config.roles.join(','))
+    peers.delivering = await living(db.vital, 'deliver')
+  }
   await sign()
   const heart = clock.every(BEAT_MS, () => {
     sign().catch((error: unknown) => log.warn({ err: String(error) }, 'the sign of life could not be written'))

@@ -21,6 +21,17 @@ export async function beat(sql: Sql, nodeId: Id, roles: string): Promise<void> {
   )
 }
 
+/** Processes with this role that live. */
+export async function living(sql: Sql, role: string): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM node
+     WHERE seen_at > now() - make_interval(secs => ${DEAD_AFTER_SECONDS}) AND $1 = ANY (string_to_array(roles, ','))`,
+    [role],
+    'node-living',
+  )
+  return row!.n
+}
+
 export async function leave(sql: Sql, nodeId: Id): Promise<void> {
   await sql.query('DELETE FROM node WHERE node_id = $1', [nodeId])
 }

@@ -1,6 +1,6 @@
 /**
  * How fast messages go to a host that takes only so many a second (`messagesPerSecond`): evenly spaced, none saved up. One
- * pace for all destinations of a route, per process. Nobody waits in here: who asks is told how long, and comes again.
+ * pace for all destinations of a route; of several processes each has its part (process-share.ts). Nobody waits in here: who asks is told how long, and comes again.
  */
 import type { Clock } from '../../platform/clock.ts'
 

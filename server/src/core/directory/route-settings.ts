@@ -89,7 +89,7 @@ export const routeSettingsSchema = z.strictObject({
     .max(200)
     .default(20)
     .describe(
-      'Connections at once at most, to one destination (a route; for kind `mx` each domain). One host has a quarter more of them at most, whatever goes there; where several routes name it, the largest counts. For each process.',
+      'Connections at once at most, to one destination (a route; for kind `mx` each domain). One host has a quarter more of them at most, whatever goes there; where several routes name it, the largest counts. Where several processes deliver, each takes its part of them.',
     ),
   messagesPerConnection: z
     .number()
@@ -104,7 +104,7 @@ export const routeSettingsSchema = z.strictObject({
     .max(10_000)
     .default(0)
     .describe(
-      'Messages a second at most to each host, evenly spaced (0.5: one every two seconds), by each process that delivers; 0: no limit.',
+      'Messages a second at most to each host, evenly spaced (0.5: one every two seconds); where several processes deliver, each takes its part. 0: no limit.',
     ),
   unsureWait: seconds(
     900,
