@@ -1,8 +1,7 @@
 /**
  * `npm test`: builds, checks, then runs every suite whose peers are here. Arguments choose suites (`npm test -- unit db`).
  *
- * Suites run one after another so that their times mean something; only what calculates (the checks) runs beside the database
- * tests, which mostly wait. Missing peers are printed, one line each with how to
+ * Suites run one after another so that their times mean something. Missing peers are printed, one line each with how to
  * get them; with CI=true a missing peer is a failure. The last line is `N passed, N failed, N skipped`; the exit code is
  * not 0 when something failed or nothing ran. The database tests run a second time on Debian's PostgreSQL 15 (in CI those of
  * store and core).
@@ -95,23 +94,11 @@ async function step(name, args) {
 
 mkdirSync(results, { recursive: true })
 built = await step('build', ['tools/build.mjs'])
-// Begun with the database tests; where those are not wanted, it runs alone.
-let checked = Promise.resolve()
-const check = () => {
-  if (chosen('check')) checked = step('check', ['tools/check.mjs'])
-}
-if (!built || !chosen('db')) {
-  check()
-  await checked
-}
+if (chosen('check')) await step('check', ['tools/check.mjs'])
 if (built) {
   if (chosen('unit')) await suite('unit', 'unit')
   if (chosen('web')) await suite('web', 'web')
-  if (chosen('db')) {
-    check()
-    await suite('db', 'db')
-    await checked
-  }
+  if (chosen('db')) await suite('db', 'db')
   if (chosen('db-15') && hasPeer('postgresql-15'))
     await suite('db on PostgreSQL 15', 'db', {
       // The statements and who uses them; whole servers, and what is cut off at every step, are the same ones again. CI has

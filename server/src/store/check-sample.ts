@@ -304,7 +304,7 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
        envelope, release_at, due_at)
      SELECT c.organisation_id, n.id, c.person_id, c.copy_id, c.message_id, 'sample@sample.test', 1, n.status, '{}', now() + n.ahead, now() + n.ahead
      FROM (SELECT * FROM copy WHERE organisation_id = $1 ORDER BY copy_id LIMIT 1) c, (VALUES
-       ($2::uuid, ${UndoStatus.final}, interval '-1 hour'), ($3::uuid, ${UndoStatus.waiting}, interval '1 minute')) n (id, status, ahead)`,
+       ($2::uuid, ${UndoStatus.final}, interval '-1 hour'), ($3::uuid, ${UndoStatus.waiting}, interval '1 hour')) n (id, status, ahead)`,
     [o, id(), id()],
   )
   const uploadId = id()

@@ -19,6 +19,7 @@ import { claimWalks, MOST_TELL_TRIES, nextPeople, settlePage } from '../../store
 import { ensureStandardFolders } from '../../store/folders.ts'
 import { listDeliveries } from '../../store/queue-view.ts'
 import { attemptsOf, readMessage } from '../../store/trace.ts'
+import { refreshPeople } from '../directory/book/refresh.ts'
 import { createDirectory, createRouteBook, privatePlace, type RouteBook } from '../directory/index.ts'
 import { createContinuity } from '../continuity/index.ts'
 import { createAccept, type Accept } from '../queue/index.ts'
@@ -308,6 +309,11 @@ describe('once, whatever happens', () => {
        SELECT $1, lower(p.person_id::text) || '@corp.test', p.person_id, $2, true, p.person_id::text || '@corp.test'
        FROM person p WHERE name ~ '^P[0-9]'`,
       [org.organisationId, org.domainId],
+    )
+    await refreshPeople(
+      fresh.db,
+      org.organisationId,
+      made.map(({ personId }) => personId),
     )
     await ensureStandardFolders(
       fresh.db,
