@@ -334,8 +334,8 @@ test('people cannot reach their mail: its own emergency, mail goes on, each prob
   stops.push(() => a.stop())
   await a.start()
   const mode = () => a.board.standing(org.routeId).mode
-  await until('it was asked', 9000, async () =>
-    (await a.overview(org.organisationId)).some(({ reach }) => reach[0]?.last),
+  await until('both were asked', 9000, async () =>
+    (await a.overview(org.organisationId)).some(({ reach }) => reach.length === 2 && reach.every(({ last }) => last)),
   )
   signIn = reached('bad', 'no answer')
   await until('emergency', 9000, () => mode() === Mode.emergencyReach)
