@@ -44,7 +44,7 @@ const CONNECT_MS = 2_500
 const MOST_BYTES = 1_000_000
 
 /** The library's client on this one socket: it must not make another by itself, which would have no TLS. */
-function clientOn(socket: tls.TLSSocket): Client {
+function clientOn(socket: tls.TLSSocket, mostBytes: number): Client {
   let isGiven = false
   const give = (): Socket => {
     if (isGiven) throw new Error('it closed the connection')
@@ -52,7 +52,7 @@ function clientOn(socket: tls.TLSSocket): Client {
     let bytes = 0
     socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > MOST_BYTES) socket.destroy()
+      if (bytes > mostBytes) socket.destroy()
     })
     return socket
   }
@@ -60,12 +60,13 @@ function clientOn(socket: tls.TLSSocket): Client {
 }
 
 /** A session of the search account. Throws with a sentence; `signal` ends it. */
-async function asSearchAccount<T>(
+export async function asSearchAccount<T>(
   clock: Clock,
   server: LdapServer,
-  directory: LdapDirectory,
+  directory: Omit<LdapDirectory, 'filter'>,
   signal: AbortSignal,
   work: (client: Client) => Promise<T>,
+  mostBytes = MOST_BYTES,
 ): Promise<T> {
   const connecting = new AbortController()
   const late = (): Error => new Error(`it cannot be reached within ${CONNECT_MS / 1000} s`)
@@ -78,7 +79,7 @@ async function asSearchAccount<T>(
     dialled.catch(() => undefined)
     throw error
   }
-  const client = clientOn(socket)
+  const client = clientOn(socket, mostBytes)
   try {
     if (directory.bindDn === '' || directory.bindPassword === '') throw new Error('the search account has no password')
     try {
