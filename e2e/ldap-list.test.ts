@@ -19,9 +19,8 @@ const found = (filter: string, tls: 'ldaps' | 'starttls', ca = slapd.ca) =>
     systemClock,
     { host: '127.0.0.1', port: tls === 'ldaps' ? slapd.ldapsPort : slapd.starttlsPort, tls },
     { servers: [], ca, bindDn: searchDn, bindPassword: searchPassword, baseDn },
-    { filter, attributes: Object.values(names), isActiveDirectory: false },
+    { filter, attributes: Object.values(names), isActiveDirectory: false, limits: { ...LIST_LIMITS, page: 50 } },
     AbortSignal.timeout(10_000),
-    { ...LIST_LIMITS, page: 50 },
   )
 async function list(tls: 'ldaps' | 'starttls') {
   const all = await found('(objectClass=inetOrgPerson)', tls)

@@ -59,14 +59,19 @@ function clientOn(socket: tls.TLSSocket, mostBytes: number): Client {
   return new Client({ url: 'ldap://directory', createConnection: give })
 }
 
+interface SessionLimits {
+  signal: AbortSignal
+  /** whoever sends more is cut off */
+  mostBytes: number
+}
+
 /** A session of the search account. Throws with a sentence; `signal` ends it. */
 export async function asSearchAccount<T>(
   clock: Clock,
   server: LdapServer,
   directory: Omit<LdapDirectory, 'filter'>,
-  signal: AbortSignal,
+  { signal, mostBytes }: SessionLimits,
   work: (client: Client) => Promise<T>,
-  mostBytes = MOST_BYTES,
 ): Promise<T> {
   const connecting = new AbortController()
   const late = (): Error => new Error(`it cannot be reached within ${CONNECT_MS / 1000} s`)
@@ -116,7 +121,7 @@ async function search(client: Client, directory: LdapDirectory, name: string): P
 }
 
 export const askServer: AskServer = (clock, server, directory, { name, password }, signal) =>
-  asSearchAccount(clock, server, directory, signal, async (client) => {
+  asSearchAccount(clock, server, directory, { signal, mostBytes: MOST_BYTES }, async (client) => {
     const found = await search(client, directory, name)
     const [dn] = found
     const isOne = found.length === 1 && dn !== undefined && dn.includes('=')
@@ -145,6 +150,6 @@ export const tryServer = (
   directory: LdapDirectory,
   signal: AbortSignal,
 ): Promise<void> =>
-  asSearchAccount(clock, server, directory, signal, async (client) => {
+  asSearchAccount(clock, server, directory, { signal, mostBytes: MOST_BYTES }, async (client) => {
     await search(client, directory, `nobody-${randomBytes(8).toString('hex')}`)
   })

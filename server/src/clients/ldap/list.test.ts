@@ -72,9 +72,8 @@ const list = (given: Answer[], limits = {}) => {
     systemClock,
     { host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: 'ldaps' },
     { servers: [], ca: cert, bindDn: 'cn=search', bindPassword: 'pw', baseDn: 'dc=x' },
-    { filter: '(mail=*)', attributes: ['mail'], isActiveDirectory: true },
+    { filter: '(mail=*)', attributes: ['mail'], isActiveDirectory: true, limits: { ...LIST_LIMITS, ...limits } },
     AbortSignal.timeout(3_000),
-    { ...LIST_LIMITS, ...limits },
   )
 }
 const names = async (given: Answer[]) => (await list(given)).map(({ dn }) => dn)

@@ -24,6 +24,7 @@ export interface ListQuestion {
   attributes: string[]
   /** Active Directory: its references to the other partitions, which hold no people, are not wanted */
   isActiveDirectory: boolean
+  limits?: ListLimits
 }
 
 export interface ListLimits {
@@ -148,27 +149,21 @@ async function everyPage(
 }
 
 /** Throws with a sentence that holds no password; then nothing of the list may be used. */
-export const listEntries = (
+export function listEntries(
   clock: Clock,
   server: LdapServer,
   directory: Omit<LdapDirectory, 'filter'>,
   question: ListQuestion,
   signal: AbortSignal,
-  limits: ListLimits = LIST_LIMITS,
-): Promise<FoundEntry[]> =>
-  asSearchAccount(
-    clock,
-    server,
-    directory,
-    signal,
-    async (client) => {
-      try {
-        return await everyPage(client, directory.baseDn, question, limits)
-      } catch (error) {
-        const code = resultOf(error)
-        const why = code === null ? '' : ` (result ${code})`
-        throw new Error(`the list could not be read to its end: ${wordsOf(error)}${why}`, { cause: error })
-      }
-    },
-    limits.bytes,
-  )
+): Promise<FoundEntry[]> {
+  const limits = question.limits ?? LIST_LIMITS
+  return asSearchAccount(clock, server, directory, { signal, mostBytes: limits.bytes }, async (client) => {
+    try {
+      return await everyPage(client, directory.baseDn, question, limits)
+    } catch (error) {
+      const code = resultOf(error)
+      const why = code === null ? '' : ` (result ${code})`
+      throw new Error(`the list could not be read to its end: ${wordsOf(error)}${why}`, { cause: error })
+    }
+  })
+}
