@@ -62,7 +62,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // They mostly wait for time-outs and programs. Each has its own folders and ports; bounds of seconds are twice what is
           // promised, so that one beside it does not matter.
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
       { extends: true, test: { name: 'web', include: ['web/src/**/*.test.ts', 'web/src/**/*.test.tsx'] } },

@@ -144,7 +144,7 @@ describe.skipIf(skip).each([
     }
     await back(page)
     await page.goto(`${page.url()}?compose=new`)
-    await page.getByRole('textbox', { name: 'To', exact: true }).fill('customer@outside.test')
+    await page.getByRole('combobox', { name: 'To', exact: true }).fill('customer@outside.test')
     await subjectField(page).fill(subject)
     await page.getByRole('textbox', { name: 'Text', exact: true }).fill('Written once.')
     await page.reload()
@@ -178,7 +178,7 @@ describe.skipIf(skip).each([
       stage.sink.store.all().filter((mail) => mail.bytes.includes(`Subject: ${subject}`)).length
     await back(page)
     await page.goto(`${page.url()}?compose=new`)
-    await page.getByRole('textbox', { name: 'To', exact: true }).fill('customer@outside.test')
+    await page.getByRole('combobox', { name: 'To', exact: true }).fill('customer@outside.test')
     await page.getByRole('textbox', { name: 'Subject' }).fill(subject)
     const text = page.getByRole('textbox', { name: 'Text', exact: true })
     await text.fill('A word too many.')

@@ -4,7 +4,7 @@
  * Suites run one after another so that their times mean something. Missing peers are printed, one line each with how to
  * get them; with CI=true a missing peer is a failure. The last line is `N passed, N failed, N skipped`; the exit code is
  * not 0 when something failed or nothing ran. The database tests run a second time on Debian's PostgreSQL 15 (in CI those of
- * store and core).
+ * the store and of the rooms with the most statements).
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -103,23 +103,25 @@ if (built) {
     await suite('db on PostgreSQL 15', 'db', {
       // The statements and who uses them; whole servers, and what is cut off at every step, are the same ones again. CI has
       // forty minutes; elsewhere all run.
-      paths: ci ? ['server/src/store', 'server/src/core'] : [],
-      without: ci
+      paths: ci
         ? [
-            '**/packing/{crash,days,moves,rewriting}.db.test.ts',
-            '**/intake/power-loss.db.test.ts',
-            '**/continuity/{judge-storm,sight,target-pins}.db.test.ts',
-            '**/delivery/slow-domain.db.test.ts',
-            // the statements of these are in others' way too
-            '**/continuity/{mailbox-watch,pin-board}.db.test.ts',
-            '**/queue/body-intake.db.test.ts',
+            'server/src/store',
+            ...['check', 'queue', 'return', 'directory', 'mailbox', 'access'].map((room) => `server/src/core/${room}`),
           ]
         : [],
+      without: ci ? ['**/queue/body-intake.db.test.ts'] : [],
       wrap: ['--import', 'tsx', 'e2e/peers/with-postgres-15.ts', process.execPath],
     })
   // Only by name: those that start servers and databases of their own, for whom it matters who they are.
   if (wanted.includes('db-own'))
-    await suite('db of their own', 'db', { paths: ['server/src/commands', 'server/src/platform'] })
+    await suite('db of their own', 'db', {
+      paths: [
+        'server/src/platform',
+        ...['first-start', 'roles-apart', 'unsafe-server', 'command-line'].map(
+          (name) => `server/src/commands/${name}.db.test.ts`,
+        ),
+      ],
+    })
   if (chosen('e2e')) await suite('e2e', 'e2e')
 }
 

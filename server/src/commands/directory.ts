@@ -26,6 +26,7 @@ import { isId, type Id } from '../platform/ids.ts'
 import { chooseOrganisation, withOrganisation, type OrganisationOption } from './choose.ts'
 import { addCommand, CommandError, exitCodes, show, type GlobalOptions } from './command.ts'
 import { withContext, type Context } from './context.ts'
+import { registerSync } from './directory-sync.ts'
 import { briefText, readingText, runText } from './directory-text.ts'
 
 type Options = GlobalOptions & OrganisationOption
@@ -128,6 +129,7 @@ export function register(program: Command): void {
     .option('--dry-run', 'only show; keep nothing')
     .option('--apply', 'carry it out at once where it is not the first list and keeps to the limits of the source')
     .action((file: string, _options: ImportOptions, command: Command) => importFile(file, command.optsWithGlobals()))
+  registerSync(directory, depsOf, answered)
   withOrganisation(addCommand(directory, 'runs', 'lists that were read, the newest first')).action(
     (_options: Options, command: Command) => list(command.optsWithGlobals()),
   )

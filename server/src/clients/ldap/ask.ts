@@ -44,7 +44,7 @@ const CONNECT_MS = 2_500
 const MOST_BYTES = 1_000_000
 
 /** The library's client on this one socket: it must not make another by itself, which would have no TLS. */
-function clientOn(socket: tls.TLSSocket): Client {
+function clientOn(socket: tls.TLSSocket, mostBytes: number): Client {
   let isGiven = false
   const give = (): Socket => {
     if (isGiven) throw new Error('it closed the connection')
@@ -52,19 +52,25 @@ function clientOn(socket: tls.TLSSocket): Client {
     let bytes = 0
     socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > MOST_BYTES) socket.destroy()
+      if (bytes > mostBytes) socket.destroy()
     })
     return socket
   }
   return new Client({ url: 'ldap://directory', createConnection: give })
 }
 
+interface SessionLimits {
+  signal: AbortSignal
+  /** whoever sends more is cut off */
+  mostBytes: number
+}
+
 /** A session of the search account. Throws with a sentence; `signal` ends it. */
-async function asSearchAccount<T>(
+export async function asSearchAccount<T>(
   clock: Clock,
   server: LdapServer,
-  directory: LdapDirectory,
-  signal: AbortSignal,
+  directory: Omit<LdapDirectory, 'filter'>,
+  { signal, mostBytes }: SessionLimits,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const connecting = new AbortController()
@@ -78,7 +84,7 @@ async function asSearchAccount<T>(
     dialled.catch(() => undefined)
     throw error
   }
-  const client = clientOn(socket)
+  const client = clientOn(socket, mostBytes)
   try {
     if (directory.bindDn === '' || directory.bindPassword === '') throw new Error('the search account has no password')
     try {
@@ -115,7 +121,7 @@ async function search(client: Client, directory: LdapDirectory, name: string): P
 }
 
 export const askServer: AskServer = (clock, server, directory, { name, password }, signal) =>
-  asSearchAccount(clock, server, directory, signal, async (client) => {
+  asSearchAccount(clock, server, directory, { signal, mostBytes: MOST_BYTES }, async (client) => {
     const found = await search(client, directory, name)
     const [dn] = found
     const isOne = found.length === 1 && dn !== undefined && dn.includes('=')
@@ -144,6 +150,6 @@ export const tryServer = (
   directory: LdapDirectory,
   signal: AbortSignal,
 ): Promise<void> =>
-  asSearchAccount(clock, server, directory, signal, async (client) => {
+  asSearchAccount(clock, server, directory, { signal, mostBytes: MOST_BYTES }, async (client) => {
     await search(client, directory, `nobody-${randomBytes(8).toString('hex')}`)
   })

@@ -11,6 +11,7 @@ import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
 import { removePeople } from '../../store/model.ts'
+import { refreshPeople } from '../directory/book/refresh.ts'
 import { nextPeople, type WalkingOutage } from '../../store/notices.ts'
 import { insertSignInLink, linkPerson, useSignInLink } from '../../store/sign-in-links.ts'
 import { createContinuity } from '../continuity/index.ts'
@@ -213,5 +214,6 @@ test('what an admin declared is for notices alone, and the verified one goes bef
 test('who is removed has none any more', async () => {
   await contacts.confirm(key('Carol'), await give('carol@home.example', 'Carol'), 'person:x')
   await removePeople(fresh.db, org.organisationId, [{ id: key('Carol').personId, keep: true }])
+  await refreshPeople(fresh.db, org.organisationId, [key('Carol').personId])
   expect(await fresh.db.query('SELECT FROM private_contact')).toEqual([])
 })

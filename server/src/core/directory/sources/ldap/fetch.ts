@@ -1,0 +1,57 @@
+/**
+ * The list of an organisation's LDAP directory, whole or not at all: from the first of its servers that gives all of it. A list
+ * that ends early is none, and the next server is asked.
+ */
+import type { LdapDirectory } from '../../../../clients/ldap/ask.ts'
+import { listEntries, type FoundEntry } from '../../../../clients/ldap/list.ts'
+import type { Clock } from '../../../../platform/clock.ts'
+import type { SourceList } from '../entry.ts'
+import { ATTRIBUTES, readEntries, type Reading, type Schema } from './read.ts'
+
+/** Accounts of people and of shared mailboxes, and no computers. */
+const PEOPLE: Record<Schema, string> = {
+  activeDirectory: '(&(objectCategory=person)(objectClass=user)(|(mail=*)(proxyAddresses=*)))',
+  openldap: '(&(objectClass=inetOrgPerson)(mail=*))',
+}
+const GROUPS: Record<Schema, string> = {
+  activeDirectory: '(objectClass=group)',
+  openldap: '(objectClass=groupOfNames)',
+}
+/** A server that goes on for longer is as good as silent. */
+const LIMIT_MS = 600_000
+
+export interface FetchWish {
+  schema: Schema
+  /** of people; left out: PEOPLE */
+  filter?: string
+  groups: Reading['groups']
+}
+
+/** Throws with a sentence about each server where none gave a whole list. */
+export async function fetchList(
+  clock: Clock,
+  directory: LdapDirectory,
+  { schema, filter = PEOPLE[schema], groups }: FetchWish,
+): Promise<{ list: SourceList; server: string; found: number }> {
+  const names = ATTRIBUTES[schema]
+  const isActiveDirectory = schema === 'activeDirectory'
+  const attributes = [...Object.values<string>({ ...names }), 'cn', ...(isActiveDirectory ? ['useraccountcontrol'] : [])]
+  const reasons: string[] = []
+  for (const server of directory.servers) {
+    const name = `${server.host}:${server.port}`
+    const limit = new AbortController()
+    const timer = clock.after(LIMIT_MS, () => limit.abort(new Error(`not done within ${LIMIT_MS / 60_000} minutes`)))
+    const ask = (wanted: string): Promise<FoundEntry[]> =>
+      listEntries(clock, server, directory, { filter: wanted, attributes, isActiveDirectory }, limit.signal)
+    try {
+      const people = await ask(filter)
+      const all = groups.length === 0 ? [] : await ask(GROUPS[schema])
+      return { list: readEntries(people, all, { schema, names, groups }), server: name, found: people.length }
+    } catch (error) {
+      reasons.push(`${name}: ${(error as Error).message}`)
+    } finally {
+      timer.cancel()
+    }
+  }
+  throw new Error(`No server gave a whole list. ${reasons.join('; ')}`)
+}
