@@ -35,7 +35,11 @@ export async function fetchList(
 ): Promise<{ list: SourceList; server: string; found: number }> {
   const names = ATTRIBUTES[schema]
   const isActiveDirectory = schema === 'activeDirectory'
-  const attributes = [...Object.values<string>({ ...names }), 'cn', ...(isActiveDirectory ? ['useraccountcontrol'] : [])]
+  const attributes = [
+    ...Object.values<string>({ ...names }),
+    'cn',
+    ...(isActiveDirectory ? ['useraccountcontrol'] : []),
+  ]
   const reasons: string[] = []
   for (const server of directory.servers) {
     const name = `${server.host}:${server.port}`
