@@ -79,16 +79,8 @@ describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
   })
 
   const sync = (...more: string[]): Promise<CliResult> =>
-    installation.cli([
-      'directory',
-      'sync',
-      '--schema',
-      'openldap',
-      '--group',
-      `Everybody=cn=all,${baseDn}`,
-      '--json',
-      ...more,
-    ])
+    installation.cli(['directory', 'sync', '--schema', 'openldap', '--json', ...more])
+  const withGroup = ['--group', `Everybody=cn=all,${baseDn}`]
   const addressOf = async (address: string): Promise<string> =>
     (await installation.cli(['admin', 'address', address])).stdout
 
@@ -104,6 +96,9 @@ describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
       counts: { same: 200 },
     })
     expect(await addressOf('p007@corp.test')).toContain('p007')
+    const nobodys = await sync('--dry-run', ...withGroup)
+    expect(nobodys.code).not.toBe(0)
+    expect(`${nobodys.stdout}${nobodys.stderr}`).toContain(`there is no group cn=all,${baseDn}`)
   })
 
   test('renamed, another address, a nested group: the same person', async () => {
@@ -129,7 +124,7 @@ objectClass: groupOfNames
 cn: all
 member: cn=staff,${baseDn}
 `)
-    const run = runOf(await sync('--apply'))
+    const run = runOf(await sync('--apply', ...withGroup))
     expect(run).toMatchObject({ state: 'applied', counts: { changes: 1, same: 199, creations: 0, removals: 0 } })
     const words = run.items[0]!.words.join('; ')
     for (const part of ['address other@corp.test added', 'sign-in name: p007 -> renamed', 'group: none -> Everybody'])

@@ -11,6 +11,7 @@ export {
   type BookEntry,
   type BookPage,
 } from './book/book.ts'
+export { refreshPeople } from './book/refresh.ts'
 export { coverageOf, type Cover } from './coverage.ts'
 export { sharedMembers, type SharedMember } from './shared.ts'
 export { inTheWorld } from './expand.ts'

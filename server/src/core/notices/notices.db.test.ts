@@ -19,7 +19,7 @@ import { claimWalks, MOST_TELL_TRIES, nextPeople, settlePage } from '../../store
 import { ensureStandardFolders } from '../../store/folders.ts'
 import { listDeliveries } from '../../store/queue-view.ts'
 import { attemptsOf, readMessage } from '../../store/trace.ts'
-import { refreshPeople } from '../directory/book/refresh.ts'
+import { refreshPeople } from '../directory/index.ts'
 import { createDirectory, createRouteBook, privatePlace, type RouteBook } from '../directory/index.ts'
 import { createContinuity } from '../continuity/index.ts'
 import { createAccept, type Accept } from '../queue/index.ts'

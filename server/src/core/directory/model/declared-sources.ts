@@ -17,8 +17,11 @@ export const directorySourceSchema = z.strictObject({
     .string()
     .max(100)
     .refine((text) => text.trim() === text && text !== '' && !text.includes('\0') && text.isWellFormed(), 'is no name')
-    .describe('As named with holdfast directory import --source.'),
-  kind: z.enum(['csv']).default('csv').describe('Where its lists come from.'),
+    .describe('As named with --source of holdfast directory import or sync.'),
+  kind: z
+    .enum(['csv', 'ldap'])
+    .optional()
+    .describe('Where its lists come from; left out: csv, or what it is already. A source stays of its kind.'),
   ...sourceSettingsSchema.shape,
 })
 type DeclaredSource = z.output<typeof directorySourceSchema>
@@ -34,12 +37,11 @@ export async function planSources(
     ...row,
     settings: sourceSettingsSchema.parse(row.settings),
   }))
-  const wanted = declared.map(({ name, kind, ...settings }): SourceRow => ({
-    id: before.find((one) => one.name === name)?.id ?? newId(clock.now()),
-    name,
-    kind: PersonSource[kind],
-    settings,
-  }))
+  const wanted = declared.map(({ name, kind = 'csv', ...settings }): SourceRow => {
+    // Its people are known by the ids of that kind: it is never another.
+    const known = before.find((one) => one.name === name)
+    return { id: known?.id ?? newId(clock.now()), name, kind: known?.kind ?? PersonSource[kind], settings }
+  })
   const { items, write } = compare<SourceRow>('directory source', before, wanted, { nameOf: ({ name }) => name })
   const carryOut = () => (write.length > 0 ? writeSources(sql, organisationId, write) : Promise.resolve())
   return { items, carryOut }

@@ -50,6 +50,10 @@ export async function fetchList(
     try {
       const people = await ask(filter)
       const all = groups.length === 0 ? [] : await ask(GROUPS[schema])
+      // A name that is spelled wrong, or a group that is gone, would take everybody out of the group here.
+      const dns = new Set(all.map(({ dn }) => dn.toLowerCase()))
+      const missing = groups.find(({ dn }) => !dns.has(dn.toLowerCase()))
+      if (missing) throw new Error(`there is no group ${missing.dn}`)
       return { list: readEntries(people, all, { schema, names, groups }), server: name, found: people.length }
     } catch (error) {
       reasons.push(`${name}: ${(error as Error).message}`)
