@@ -148,6 +148,11 @@ export async function lockCredential(sql: Sql, subjectId: Id, credentialId: Id):
 }
 
 /** False where it was replaced meanwhile: what it proved does not hold any more. */
+/** Until the transaction ends nobody signs in by a password of theirs. */
+export async function lockCredentialsOf(sql: Sql, subjectId: Id): Promise<void> {
+  await sql.query('SELECT 1 FROM credential WHERE subject_id = $1 ORDER BY credential_id FOR UPDATE', [subjectId])
+}
+
 export async function credentialUsed(sql: Sql, credentialId: Id): Promise<boolean> {
   const rows = await sql.query('UPDATE credential SET last_used_at = now() WHERE credential_id = $1 RETURNING 1', [
     credentialId,

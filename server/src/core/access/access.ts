@@ -196,19 +196,21 @@ export function createAccess(deps: AccessDeps): Access {
       const attempt = { name, password, clientIp: visitor.clientIp, protocol: null }
       const { found, origin, code } = await chain(attempt, () => true)
       await remember(origin, found.subjectId)
-      if (!code) {
-        const proof = found.by === 'directory' || found.by === 'remembered' ? found.by : null
-        await askSecondFactor(db, { ...found, proof, choosesPassword: false })
-      }
-      return db.transaction(async (sql) => {
+      const byDirectory = found.by === 'directory' || found.by === 'remembered'
+      const entered = await db.transaction(async (sql) => {
+        if (!code) {
+          // Holds the password until the session is there: see confirm of second-factor.ts.
+          if (found.credentialId !== null && !(await store.credentialUsed(sql, found.credentialId)))
+            throw new WireError('sign-in-failed')
+          const proof = byDirectory ? found.by : null
+          const needed = await askSecondFactor(sql, { ...found, proof, choosesPassword: false })
+          if (needed) return needed
+        }
         const left = code && (await useCode(sql, found.subjectId, code))
         // Somebody else was there first with the same code.
         if (code && left === null) throw new WireError('sign-in-failed')
-        const byDirectory = found.by === 'directory' || found.by === 'remembered'
         const begun = { ...found, byDirectory, choosesPassword: code !== null }
         const token = await beginSession(sql, begun, visitor, presented)
-        if (!code && found.credentialId !== null && !(await store.credentialUsed(sql, found.credentialId)))
-          throw new WireError('sign-in-failed')
         await appendAudit(sql, {
           organisationId: found.organisationId ?? NIL_ID,
           actor: `${found.organisationId === null ? 'operator' : 'person'}:${found.subjectId}`,
@@ -222,6 +224,8 @@ export function createAccess(deps: AccessDeps): Access {
         })
         return token
       })
+      if (entered instanceof SecondFactorNeeded) throw entered
+      return entered
     },
 
     verifyPerson: createVerifyPerson({ db, prove: chain, remember }),
@@ -247,13 +251,9 @@ export function createAccess(deps: AccessDeps): Access {
         const whose = await useSignInLink(sql, tokenHash(token))
         if (!whose) throw new WireError('not-found', 'this link was used or has ended; ask for a new one')
         const half = { ...whose, credentialId: null, proof: null, choosesPassword: true }
-        try {
-          await askSecondFactor(sql, half)
-        } catch (error) {
-          // The link is used up all the same: what is half open is committed with it.
-          if (error instanceof SecondFactorNeeded) return error
-          throw error
-        }
+        // The link is used up all the same: what is half open is committed with it.
+        const needed = await askSecondFactor(sql, half)
+        if (needed) return needed
         const actor = `person:${whose.subjectId}`
         await appendAudit(sql, {
           organisationId: whose.organisationId,

@@ -71,10 +71,11 @@ const codeAt = (secret: Buffer, skew = 0) => hotp(secret, stepAt(now) + skew)
 const second = (token: string | undefined, code: string, by = access) =>
   by.secondFactor.signIn({ half: token, code, visitor: visitor() })
 async function enrol(): Promise<Buffer> {
-  const mine = await session(await signIn())
+  const token = await signIn()
+  const mine = await session(token)
   const wish = { session: mine, current: PASSWORD, account: 'alice@corp.test', visitor: visitor() }
   const secret = bytesOf((await access.secondFactor.offer(wish)).secret)
-  await access.secondFactor.confirm({ session: mine, code: codeAt(secret), visitor: visitor() })
+  await access.secondFactor.confirm({ session: mine, token, code: codeAt(secret), visitor: visitor() })
   now += 10 * STEP_MS
   return secret
 }
@@ -100,11 +101,12 @@ afterAll(async () => {
 })
 
 test('it is asked for once a right code confirmed it, after the right password alone, and opens nothing before', async () => {
-  const mine = await session(await signIn())
+  const own = await signIn()
+  const mine = await session(own)
   const wish = { session: mine, current: PASSWORD, account: 'alice@corp.test', visitor: visitor() }
   expect(await fault(access.secondFactor.offer({ ...wish, current: 'wrong' }))).toBe('sign-in-failed')
   const { secret } = await access.secondFactor.offer(wish)
-  const confirm = (code: string) => access.secondFactor.confirm({ session: mine, code, visitor: visitor() })
+  const confirm = (code: string) => access.secondFactor.confirm({ session: mine, token: own, code, visitor: visitor() })
   const wrong = codeAt(bytesOf(secret), 5)
   expect(await fault(confirm(wrong))).toBe('sign-in-failed')
   expect(await fault(signIn())).toBe('good')
@@ -118,6 +120,27 @@ test('it is asked for once a right code confirmed it, after the right password a
   expect(await fault(second(token, codeAt(bytesOf(secret), 5)))).toBe('sign-in-failed')
   expect(await access.session(await second(token, codeAt(bytesOf(secret))))).toMatchObject({ subjectId: id() })
   expect(await fault(second(token, codeAt(bytesOf(secret), 1)))).toBe('signed-out')
+})
+
+test('turning it on ends the other sessions, those that begin at the same moment too, and tells nothing of codes after', async () => {
+  const elsewhere = await signIn()
+  const own = await signIn()
+  const mine = await session(own)
+  const offer = { session: mine, current: PASSWORD, account: 'alice@corp.test', visitor: visitor() }
+  const secret = bytesOf((await access.secondFactor.offer(offer)).secret)
+  const confirm = (code: string) => access.secondFactor.confirm({ session: mine, token: own, code, visitor: visitor() })
+  const tries = Array.from({ length: 6 }, (_, n) =>
+    (n % 2 === 0 ? access : other)
+      .signIn({ name: 'alice@corp.test', password: PASSWORD, visitor: visitor() })
+      .catch(() => null),
+  )
+  const [, ...begun] = await Promise.all([confirm(codeAt(secret)), ...tries])
+  expect(await access.session(own)).toMatchObject({ subjectId: id() })
+  for (const token of [elsewhere, ...begun]) if (token !== null) expect(await access.session(token)).toBeNull()
+  now += 2 * STEP_MS
+  for (const code of [codeAt(secret), codeAt(secret, 9)]) expect(await fault(confirm(code))).toBe('conflict')
+  const [row] = await fresh.db.query<{ wrong: number }>('SELECT wrong FROM second_factor')
+  expect(row!.wrong).toBe(1)
 })
 
 test('the secret is sealed, and in no audit row', async () => {

@@ -13,7 +13,7 @@ import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
-import { credentialUsed } from '../../store/access.ts'
+import { credentialUsed, endSessionsOf, lockCredentialsOf } from '../../store/access.ts'
 import * as store from '../../store/second-factor.ts'
 import { appendAudit } from '../audit/index.ts'
 import { networkOf } from './delays.ts'
@@ -43,7 +43,8 @@ export interface SecondFactor {
     account: string
     visitor: Visitor
   }): Promise<{ secret: string; uri: string }>
-  confirm(wish: { session: Session; code: string; visitor: Visitor }): Promise<void>
+  /** Ends the account's other sessions: they have proved less. `token`: this one's. Throws not-found, conflict, sign-in-failed. */
+  confirm(wish: { session: Session; token: string; code: string; visitor: Visitor }): Promise<void>
   end(wish: { session: Session; current: string; visitor: Visitor }): Promise<void>
   /** The second step. Gives the cookie's value. Throws sign-in-failed, signed-out (begin anew), sign-in-slow-down. */
   signIn(attempt: {
@@ -56,13 +57,16 @@ export interface SecondFactor {
 
 const placeOfSecret = (subjectId: Id): string => `second_factor.secret_sealed:${subjectId}`
 
-/** Throws SecondFactorNeeded where the subject has one; after the right password only. */
-export async function askSecondFactor(sql: Sql, half: store.HalfSignIn): Promise<void> {
+/**
+ * After the right password only, in the transaction that would begin the session. What it gives is to be thrown once that is
+ * committed, so that the half-open sign-in stays; null: there is no second factor.
+ */
+export async function askSecondFactor(sql: Sql, half: store.HalfSignIn): Promise<SecondFactorNeeded | null> {
   const one = await store.secondFactorOf(sql, half.subjectId)
-  if (one === null || one.confirmedAt === null) return
+  if (one === null || one.confirmedAt === null) return null
   const token = randomBytes(32).toString('base64url')
   await store.insertHalfSignIn(sql, { ...half, tokenHash: hashOfToken(token), seconds: HALF_SECONDS })
-  throw new SecondFactorNeeded(token)
+  return new SecondFactorNeeded(token)
 }
 
 /** Taken away by somebody else, after a reset: audited where there was one. */
@@ -127,14 +131,21 @@ export function createSecondFactor(deps: {
       return { secret: base32(secret), uri: otpauthUri(secret, { issuer: ISSUER, account }) }
     },
 
-    async confirm({ session, code, visitor }) {
+    async confirm({ session, token, code, visitor }) {
       if (session.mustChangePassword) throw new WireError('password-change-needed')
-      if (!(await store.secondFactorOf(db, session.subjectId))) throw new WireError('not-found')
+      const offered = await store.secondFactorOf(db, session.subjectId)
+      if (!offered) throw new WireError('not-found')
+      // Before a guess is counted: who holds a stolen session learns nothing of the codes.
+      if (offered.confirmedAt !== null) throw new WireError('conflict', 'two-step sign-in is on already')
       const { sealed, step } = await prove(session.subjectId, code, visitor)
       await db.transaction(async (sql) => {
+        // Sign-ins by the password alone that are under way are over before it is asked for, or see that it is.
+        await lockCredentialsOf(sql, session.subjectId)
         if (!(await store.confirmSecondFactor(sql, session.subjectId, sealed, step)))
           throw new WireError('conflict', 'begin again: this secret is not the last one any more')
         await audited(sql, session, 'second-factor-made')
+        // Whoever is in elsewhere came in by the password alone, and could turn it off again.
+        await endSessionsOf(sql, session.subjectId, { id: null, except: hashOfToken(token) })
       })
     },
 
@@ -169,7 +180,7 @@ export function createSecondFactor(deps: {
           subject: actor,
           detail: {
             clientIp: visitor.clientIp,
-            by: half.credentialId === null ? 'link and authenticator app' : 'password and authenticator app',
+            by: half.choosesPassword ? 'link and authenticator app' : 'password and authenticator app',
             ...(byDirectory ? { proof: half.proof } : {}),
           },
         })

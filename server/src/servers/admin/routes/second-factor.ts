@@ -27,7 +27,12 @@ export const secondFactorHandlers: Handlers<
     return deps.access.secondFactor.offer(wish)
   },
   async confirmSecondFactor({ deps, request, session, body }) {
-    await deps.access.secondFactor.confirm({ session, code: body.code, visitor: visitorOf(request) })
+    await deps.access.secondFactor.confirm({
+      session,
+      token: request.cookies[COOKIE] ?? '',
+      code: body.code,
+      visitor: visitorOf(request),
+    })
     return undefined
   },
   async endSecondFactor({ deps, request, session, body }) {
