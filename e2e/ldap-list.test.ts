@@ -5,7 +5,7 @@ import { ATTRIBUTES, readEntries } from '../server/src/core/directory/sources/ld
 import { selfSigned } from '../server/src/platform/certificate.ts'
 import { systemClock } from '../server/src/platform/clock.ts'
 import { missing } from './peers/needs.ts'
-import { baseDn, searchDn, searchPassword, startSlapd, type Slapd } from './peers/slapd.ts'
+import { baseDn, renamed, searchDn, searchPassword, startSlapd, type Slapd } from './peers/slapd.ts'
 
 const people = Array.from({ length: 200 }, (_, i) => `p${String(i).padStart(3, '0')}`)
 let slapd: Slapd
@@ -40,29 +40,7 @@ describe.skipIf(missing('slapd'))('a list by LDAP', () => {
     expect(before.entries.map(({ addresses }) => addresses[0]).sort()).toEqual(
       people.map((name) => `${name}@corp.test`),
     )
-    slapd.change(`dn: uid=p007,${baseDn}
-changetype: modrdn
-newrdn: uid=renamed
-deleteoldrdn: 1
-
-dn: uid=renamed,${baseDn}
-changetype: modify
-add: mail
-mail: other@corp.test
-
-dn: cn=staff,${baseDn}
-changetype: add
-objectClass: groupOfNames
-cn: staff
-member: uid=renamed,${baseDn}
-member: cn=all,${baseDn}
-
-dn: cn=all,${baseDn}
-changetype: add
-objectClass: groupOfNames
-cn: all
-member: cn=staff,${baseDn}
-`)
+    slapd.change(renamed('p007'))
     const after = await list('starttls')
     const idOf = ({ entries }: typeof before) =>
       entries.find(({ addresses }) => addresses.includes('p007@corp.test'))!.externalId

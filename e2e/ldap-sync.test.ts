@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createInstallation, type CliResult, type Installation, type RunningHoldfast } from './kit/holdfast.ts'
 import { applyFile, organisationFile } from './kit/organisation.ts'
 import { missing } from './peers/needs.ts'
-import { baseDn, searchDn, searchPassword, startSlapd, type Slapd } from './peers/slapd.ts'
+import { baseDn, renamed, searchDn, searchPassword, startSlapd, type Slapd } from './peers/slapd.ts'
 
 const names = Array.from({ length: 200 }, (_, i) => `p${String(i).padStart(3, '0')}`)
 
@@ -102,28 +102,7 @@ describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
   })
 
   test('renamed, another address, a nested group: the same person', async () => {
-    slapd.change(`dn: uid=p007,${baseDn}
-changetype: modrdn
-newrdn: uid=renamed
-deleteoldrdn: 1
-
-dn: uid=renamed,${baseDn}
-changetype: modify
-add: mail
-mail: other@corp.test
-
-dn: cn=staff,${baseDn}
-changetype: add
-objectClass: groupOfNames
-cn: staff
-member: uid=renamed,${baseDn}
-
-dn: cn=all,${baseDn}
-changetype: add
-objectClass: groupOfNames
-cn: all
-member: cn=staff,${baseDn}
-`)
+    slapd.change(renamed('p007'))
     const run = runOf(await sync('--apply', ...withGroup))
     expect(run).toMatchObject({ state: 'applied', counts: { changes: 1, same: 199, creations: 0, removals: 0 } })
     const words = run.items[0]!.words.join('; ')

@@ -14,6 +14,31 @@ export const searchDn = `cn=search,${baseDn}`
 export const searchPassword = 'seven-lamps-search'
 const rootPassword = 'root-of-all-entries'
 
+/** LDIF: somebody is renamed, has another address, and is in a group within a group that contains itself. */
+export const renamed = (uid: string): string => `dn: uid=${uid},${baseDn}
+changetype: modrdn
+newrdn: uid=renamed
+deleteoldrdn: 1
+
+dn: uid=renamed,${baseDn}
+changetype: modify
+add: mail
+mail: other@corp.test
+
+dn: cn=staff,${baseDn}
+changetype: add
+objectClass: groupOfNames
+cn: staff
+member: uid=renamed,${baseDn}
+member: cn=all,${baseDn}
+
+dn: cn=all,${baseDn}
+changetype: add
+objectClass: groupOfNames
+cn: all
+member: cn=staff,${baseDn}
+`
+
 export interface Slapd {
   ldapsPort: number
   starttlsPort: number

@@ -7,35 +7,37 @@ import { readFileSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   confirmRun,
-  importList,
   ListError,
   listRuns,
-  noteFailed,
   readCsv,
   refuseRun,
-  RunError,
   showRun,
   type CsvReading,
-  type RunDeps,
   type RunReport,
 } from '../core/directory/index.ts'
-import { placeWaiting } from '../core/mailbox/index.ts'
 import { PersonSource } from '../platform/codes.ts'
 import { fileWords } from '../platform/file-words.ts'
 import { isId, type Id } from '../platform/ids.ts'
 import { chooseOrganisation, withOrganisation, type OrganisationOption } from './choose.ts'
 import { addCommand, CommandError, exitCodes, show, type GlobalOptions } from './command.ts'
 import { withContext, type Context } from './context.ts'
+import {
+  answered,
+  bringList,
+  depsOf,
+  noList,
+  sourceNameOf,
+  wishOf,
+  withListOptions,
+  type ListOptions,
+} from './directory-list.ts'
 import { registerSync } from './directory-sync.ts'
 import { briefText, readingText, runText } from './directory-text.ts'
 
 type Options = GlobalOptions & OrganisationOption
-type ImportOptions = Options & { source: string; dryRun?: boolean; apply?: boolean }
 
 const MOST_BYTES = 32 * 1024 * 1024
 const MOST_SHOWN = 200
-
-const depsOf = ({ db, clock, actor }: Context): RunDeps => ({ db, clock, actor, placeWaiting })
 
 function readFile(file: string): Buffer {
   try {
@@ -46,48 +48,22 @@ function readFile(file: string): Buffer {
   }
 }
 
-/** What the engine says no to is an answer, not a fault. */
-async function answered<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof RunError) throw new CommandError(error.message, exitCodes.failed)
-    throw error
-  }
-}
-
-async function importFile(file: string, options: ImportOptions): Promise<void> {
-  if (options.dryRun && options.apply) throw new CommandError('--dry-run or --apply, not both', exitCodes.usage)
-  const source = options.source.trim()
-  if (source === '' || source.length > 100)
-    throw new CommandError('--source takes a name of 1 to 100 letters', exitCodes.usage)
+async function importFile(file: string, options: ListOptions): Promise<void> {
+  const name = sourceNameOf(options)
   const bytes = readFile(file)
   await withContext(options, async (context) => {
     const { id: organisationId } = await chooseOrganisation(context.db, options)
-    const deps = depsOf(context)
-    const wish = {
-      organisationId,
-      source: { name: source, kind: PersonSource.csv },
-      isUnasked: options.apply === true,
-      isDryRun: options.dryRun === true,
-    }
+    const wish = wishOf(options, { organisationId, source: { name, kind: PersonSource.csv } })
     let reading: CsvReading
     try {
       reading = readCsv(bytes)
     } catch (error) {
       if (!(error instanceof ListError)) throw error
-      if (!wish.isDryRun) await answered(() => noteFailed(deps, wish, error.message))
+      await noList(context, wish, error.message)
       throw new CommandError(`${file}: ${error.message}`, exitCodes.usage)
     }
-    const run = await answered(() => importList(deps, wish, reading.list))
-    const { list: _, ...how } = reading
-    show(
-      options,
-      { run, reading: how, dryRun: wish.isDryRun },
-      `${readingText(reading)}\n\n${runText(run, wish.isDryRun)}`,
-    )
-    // Whoever runs this by the clock hears that somebody is asked.
-    if (wish.isUnasked && run.state !== 'applied') process.exitCode = exitCodes.failed
+    const { list: people, ...facts } = reading
+    await bringList(context, options, wish, people, { facts, text: readingText(reading) })
   })
 }
 
@@ -123,13 +99,13 @@ async function withRun(
 
 export function register(program: Command): void {
   const directory = addCommand(program, 'directory', 'people from lists: what each would change, and yes or no to it')
-  withOrganisation(addCommand(directory, 'import', 'read a CSV file of all people, and show what it would change'))
+  withListOptions(
+    addCommand(directory, 'import', 'read a CSV file of all people, and show what it would change'),
+    'csv',
+  )
     .argument('<file>', 'the list, with a heading: id;name;email;aliases;group')
-    .option('--source <name>', 'where it comes from; a source knows its people by their ids', 'csv')
-    .option('--dry-run', 'only show; keep nothing')
-    .option('--apply', 'carry it out at once where it is not the first list and keeps to the limits of the source')
-    .action((file: string, _options: ImportOptions, command: Command) => importFile(file, command.optsWithGlobals()))
-  registerSync(directory, depsOf, answered)
+    .action((file: string, _options: ListOptions, command: Command) => importFile(file, command.optsWithGlobals()))
+  registerSync(directory)
   withOrganisation(addCommand(directory, 'runs', 'lists that were read, the newest first')).action(
     (_options: Options, command: Command) => list(command.optsWithGlobals()),
   )

@@ -5,7 +5,7 @@ import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factor
 import { systemClock, type Clock } from '../../platform/clock.ts'
 import { newId } from '../../platform/ids.ts'
 import { silentLog } from '../../platform/log.ts'
-import { removePeople } from '../../store/model.ts'
+import { removePeople } from '../../store/model-removals.ts'
 import { appendAudit } from '../audit/index.ts'
 import type { AppProtocolWord } from './app-passwords.ts'
 import { createAccess, MOST_APP_PASSWORDS, type Access, type Session } from './index.ts'

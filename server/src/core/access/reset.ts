@@ -15,7 +15,7 @@ import { oneTimePassword } from './passwords.ts'
 import { removeSecondFactor } from './second-factor.ts'
 import type { Session } from './sessions.ts'
 
-/** Whose password each role may replace. */
+/** Whose ways in each role may replace. */
 const mayReset: Record<RoleWord, readonly (keyof typeof Role)[]> = {
   person: [],
   auditor: [],
@@ -34,6 +34,18 @@ export interface Reset {
   endsSecondFactor?: boolean
 }
 
+/** Touching what somebody gets in by is for who is not below them. Throws not-found, and forbidden with what to do. */
+export async function checkMayHelp(
+  sql: Sql,
+  { organisationId, personId }: { organisationId: Id; personId: Id },
+  by: RoleWord,
+): Promise<void> {
+  const role = await roleOf(sql, organisationId, personId)
+  if (role === null) throw new WireError('not-found')
+  if (!mayReset[by].includes(wordOf(Role, role)))
+    throw new WireError('forbidden', 'an administrator has to do this for somebody who may do as much as you')
+}
+
 /** The one-time password, which is shown once. Throws not-found, and forbidden with what to do. */
 export function resetPassword(
   { db, access }: { db: Database; access: Pick<Access, 'setPassword'> },
@@ -41,11 +53,8 @@ export function resetPassword(
 ): Promise<string> {
   const password = oneTimePassword()
   return db.transaction(async (sql: Sql) => {
-    const role = await roleOf(sql, organisationId, personId)
-    if (role === null) throw new WireError('not-found')
     if (by.subjectId === personId) throw new WireError('forbidden', 'choose a new password of your own yourself')
-    if (!mayReset[by.role].includes(wordOf(Role, role)))
-      throw new WireError('forbidden', 'an administrator has to do this for somebody who may do as much as you')
+    await checkMayHelp(sql, { organisationId, personId }, by.role)
     await access.setPassword(sql, { subjectId: personId, organisationId }, password, {
       mustChange: true,
       actor: by.actor,

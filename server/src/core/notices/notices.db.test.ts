@@ -5,25 +5,23 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, makePerson, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { privateMail } from '../../../testkit/private-mail.ts'
 import { expectSound } from '../../../testkit/sound.ts'
 import { fakeClock } from '../../../testkit/fake-clock.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { Direction, Mode, Pin } from '../../platform/codes.ts'
 import { configSchema } from '../../platform/config/config.ts'
 import { WireError } from '../../platform/errors.ts'
-import { newId, type Id } from '../../platform/ids.ts'
+import { type Id } from '../../platform/ids.ts'
 import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
-import { createMetrics } from '../../platform/metrics.ts'
 import { claimWalks, MOST_TELL_TRIES, nextPeople, settlePage } from '../../store/notices.ts'
 import { ensureStandardFolders } from '../../store/folders.ts'
 import { listDeliveries } from '../../store/queue-view.ts'
 import { attemptsOf, readMessage } from '../../store/trace.ts'
 import { refreshPeople } from '../directory/index.ts'
-import { createDirectory, createRouteBook, privatePlace, type RouteBook } from '../directory/index.ts'
-import { createContinuity } from '../continuity/index.ts'
-import { createAccept, type Accept } from '../queue/index.ts'
-import { createOwnId, createRouting } from '../routing/index.ts'
+import { createRouteBook, privatePlace, type RouteBook } from '../directory/index.ts'
+import { type Accept } from '../queue/index.ts'
 import { routeNotices, suppressNotices, tellPeople } from './acts.ts'
 import { createPeopleNotices, type PeopleNotices } from './notices.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
@@ -50,22 +48,10 @@ const processes: Process[] = []
 async function process(): Promise<Process> {
   const { db } = fresh
   const clock = fakeClock(Date.now())
-  const log = silentLog
-  const directory = createDirectory({ db, clock: systemClock, log })
-  await directory.refresh()
-  const { board } = createContinuity({
-    ...{ db, clock: systemClock, log, routes, helo: 'test', judging: false },
-    nodeId: newId(Date.now()),
-  })
-  await board.refresh()
-  const accept = createAccept({
-    ...{ db, clock: systemClock, log, config },
-    metrics: createMetrics(),
-    nodeId: newId(Date.now()),
-    ensureFolders: () => Promise.resolve(),
-  })
+  const mail = await privateMail(db, routes)
+  const { accept } = mail
   const notices = createPeopleNotices({
-    ...{ db, clock, log, keys, config, directory, routes },
+    ...{ ...mail, clock, config, routes },
     accept: {
       accept: (incoming) =>
         incoming.deliveries.some(({ recipient }) => brokenFor.has(recipient))
@@ -74,9 +60,6 @@ async function process(): Promise<Process> {
     },
     judge: { judges: (routeId) => routeId === org.routeId, sees: () => sees },
     quiet: { holds: ({ personId }) => (quietFor(personId) ? { windowId: '', name: 'night', until: 0 } : null) },
-    routing: createRouting({ board, directory, clock: systemClock, hasRoom: () => false }),
-    ownId: createOwnId(keys, newId(Date.now())),
-    sign: () => Promise.resolve(Buffer.from('DKIM-Signature: v=1; d=corp.test\r\n')),
   })
   const made = { notices, accept, clock }
   processes.push(made)

@@ -2,26 +2,19 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { privateMail } from '../../../testkit/private-mail.ts'
 import { expectSound } from '../../../testkit/sound.ts'
-import { systemClock } from '../../platform/clock.ts'
-import { configSchema } from '../../platform/config/config.ts'
 import { newId } from '../../platform/ids.ts'
 import { keysFrom } from '../../platform/keys.ts'
-import { silentLog } from '../../platform/log.ts'
-import { createMetrics } from '../../platform/metrics.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
-import { removePeople } from '../../store/model.ts'
+import { removePeople } from '../../store/model-removals.ts'
 import { refreshPeople } from '../directory/index.ts'
 import { nextPeople, type WalkingOutage } from '../../store/notices.ts'
 import { insertSignInLink, linkPerson, useSignInLink } from '../../store/sign-in-links.ts'
-import { createContinuity } from '../continuity/index.ts'
-import { createDirectory, createRouteBook, privatePlace } from '../directory/index.ts'
-import { createAccept } from '../queue/index.ts'
-import { createOwnId, createRouting } from '../routing/index.ts'
+import { privatePlace } from '../directory/index.ts'
 import { createPrivateContacts, type PrivateContacts } from './private-contact.ts'
 
 const keys = keysFrom(Buffer.alloc(32, 7))
-const config = configSchema.parse({ hostname: 'mx.holdfast.test' })
 let fresh: FreshDatabase
 let org: MadeOrganisation
 let contacts: PrivateContacts
@@ -31,34 +24,13 @@ const key = (name = 'Alice') => ({ organisationId: org.organisationId, personId:
 beforeAll(async () => {
   fresh = await freshDatabase({ poolSize: 8 })
   const { db } = fresh
-  const log = silentLog
   org = await makeOrganisation(db, {
     people: ['Alice', 'Bob', 'Carol'],
     domain: 'corp.test',
     route: { hosts: [{ host: 'x' }] },
   })
   await makeOrganisation(db, { people: ['Dora'], domain: 'other.test' })
-  const routes = createRouteBook({ db, clock: systemClock, log })
-  await routes.refresh()
-  const directory = createDirectory({ db, clock: systemClock, log })
-  await directory.refresh()
-  const { board } = createContinuity({
-    ...{ db, clock: systemClock, log, routes, helo: 'test', judging: false },
-    nodeId: newId(Date.now()),
-  })
-  await board.refresh()
-  const accept = createAccept({
-    ...{ db, clock: systemClock, log, config },
-    metrics: createMetrics(),
-    nodeId: newId(Date.now()),
-    ensureFolders: () => Promise.resolve(),
-  })
-  contacts = createPrivateContacts({
-    ...{ db, clock: systemClock, log, config, keys, directory, accept },
-    routing: createRouting({ board, directory, clock: systemClock, hasRoom: () => false }),
-    ownId: createOwnId(keys, newId(Date.now())),
-    sign: () => Promise.resolve(Buffer.from('DKIM-Signature: v=1; d=corp.test\r\n')),
-  })
+  contacts = createPrivateContacts(await privateMail(db))
 })
 beforeEach(async () => {
   await fresh.db.query('DELETE FROM private_contact')

@@ -2,23 +2,17 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
+import { privateMail } from '../../../testkit/private-mail.ts'
 import { expectSound } from '../../../testkit/sound.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { configSchema } from '../../platform/config/config.ts'
-import { newId } from '../../platform/ids.ts'
 import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
-import { createMetrics } from '../../platform/metrics.ts'
 import { createAccess, type Access } from '../access/index.ts'
-import { createContinuity } from '../continuity/index.ts'
-import { createDirectory, createRouteBook, privatePlace } from '../directory/index.ts'
-import { createAccept } from '../queue/index.ts'
-import { createOwnId, createRouting } from '../routing/index.ts'
+import { privatePlace } from '../directory/index.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
 import { createSignInLinks, type SignInLinks } from './sign-in-link.ts'
 
 const keys = keysFrom(Buffer.alloc(32, 7))
-const config = configSchema.parse({ hostname: 'mx.holdfast.test' })
 const visitor = { clientIp: '192.0.2.1', userAgent: 'test' }
 const NEW = 'seven slow boats upriver'
 let fresh: FreshDatabase
@@ -52,29 +46,8 @@ beforeAll(async () => {
     [org.organisationId, bob, unverified],
   )
   access = createAccess({ db, clock: systemClock, log })
-  const routes = createRouteBook({ db, clock: systemClock, log })
-  await routes.refresh()
-  const directory = createDirectory({ db, clock: systemClock, log })
-  await directory.refresh()
-  const { board } = createContinuity({
-    ...{ db, clock: systemClock, log, routes, helo: 'test', judging: false },
-    nodeId: newId(Date.now()),
-  })
-  await board.refresh()
-  const accept = createAccept({
-    ...{ db, clock: systemClock, log, config },
-    metrics: createMetrics(),
-    nodeId: newId(Date.now()),
-    ensureFolders: () => Promise.resolve(),
-  })
-  make = (publicUrl) =>
-    createSignInLinks({
-      ...{ db, clock: systemClock, log, config, keys, directory, accept, publicUrl },
-      routing: createRouting({ board, directory, clock: systemClock, hasRoom: () => false }),
-      ownId: createOwnId(keys, newId(Date.now())),
-      sign: () => Promise.resolve(Buffer.from('DKIM-Signature: v=1; d=corp.test\r\n')),
-      find: (name) => access.find(name),
-    })
+  const mail = await privateMail(db)
+  make = (publicUrl) => createSignInLinks({ ...mail, publicUrl, find: (name) => access.find(name) })
 })
 beforeEach(async () => {
   links = make('https://mail-emergency.test/')

@@ -8,6 +8,7 @@ import type { Sql } from '../../../platform/db/database.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { linkedPeople } from '../../../store/directory-sources.ts'
 import * as store from '../../../store/model.ts'
+import * as removing from '../../../store/model-removals.ts'
 import * as standIns from '../../../store/stand-ins.ts'
 import type { Current, Desired } from './desired.ts'
 import type { PlanItem } from './diff.ts'
@@ -90,7 +91,7 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
     })
   }
   const routes = missing(current.routes, desired.routes)
-  const unused = await store.unusedRoutes(
+  const unused = await removing.unusedRoutes(
     sql,
     organisationId,
     routes.map((row) => row.id),
@@ -113,10 +114,10 @@ export async function removalsOf(sql: Sql, organisationId: Id, current: Current,
 }
 
 export async function remove(sql: Sql, organisationId: Id, removals: Removals): Promise<void> {
-  if (removals.people.length > 0) await store.removePeople(sql, organisationId, removals.people)
-  if (removals.groups.length > 0) await store.removeGroups(sql, organisationId, removals.groups)
+  if (removals.people.length > 0) await removing.removePeople(sql, organisationId, removals.people)
+  if (removals.groups.length > 0) await removing.removeGroups(sql, organisationId, removals.groups)
   if (removals.redirects.length > 0) await standIns.removeRedirects(sql, organisationId, removals.redirects)
   if (removals.lists.length > 0) await standIns.removeLists(sql, organisationId, removals.lists)
-  if (removals.domains.length > 0) await store.removeDomains(sql, organisationId, removals.domains)
-  if (removals.routes.length > 0) await store.removeRoutes(sql, organisationId, removals.routes)
+  if (removals.domains.length > 0) await removing.removeDomains(sql, organisationId, removals.domains)
+  if (removals.routes.length > 0) await removing.removeRoutes(sql, organisationId, removals.routes)
 }

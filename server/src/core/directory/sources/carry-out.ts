@@ -7,6 +7,7 @@ import { bumpDirectory } from '../../../store/directory.ts'
 import * as store from '../../../store/directory-sources.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import * as model from '../../../store/model.ts'
+import { removePeople } from '../../../store/model-removals.ts'
 import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { refreshPeople } from '../book/refresh.ts'
 import type { Plan } from './plan.ts'
@@ -54,7 +55,7 @@ async function writePeople(sql: Sql, deps: CarryOutDeps, run: OfRun, plan: Plan)
   const removed = plan.leavers.filter(({ act }) => act === 'remove').map(({ person }) => person.id)
   if (removed.length > 0) {
     const mail = await model.peopleWithMail(sql, organisationId, removed)
-    await model.removePeople(
+    await removePeople(
       sql,
       organisationId,
       mail.map(({ id, copies }) => ({ id, keep: copies })),

@@ -1,5 +1,5 @@
 /** /me/private-contact and what a help desk sees of it. Giving and removing ask for the password once more. */
-import type { Session } from '../../../core/access/index.ts'
+import { checkMayHelp, type Session } from '../../../core/access/index.ts'
 import type { ContactStanding } from '../../../core/notices/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Id } from '../../../platform/ids.ts'
@@ -43,7 +43,9 @@ export const privateContactHandlers: Handlers<
   readContact: async ({ deps, organisationId, params }) =>
     present(await deps.privateContacts.standing({ organisationId, personId: params.person })),
   async removeContact({ deps, organisationId, params, session }) {
-    await deps.privateContacts.remove({ organisationId, personId: params.person }, session.actor)
+    const person = { organisationId, personId: params.person }
+    await checkMayHelp(deps.db, person, session.role)
+    await deps.privateContacts.remove(person, session.actor)
     return undefined
   },
 }
