@@ -177,33 +177,18 @@ async function shots(size, scheme, locale, names, mode) {
   await context.close()
 }
 const all = Object.keys(scenes)
+const mail = ['inbox', 'reader', 'reply', 'board']
+/** how somebody gets in, and what they find of others */
+const personal = [
+  ...['secondStep', 'provider', 'twoStep', 'twoStepOffer', 'waysBack', 'signInHelp'],
+  ...['book', 'bookCard', 'bookList', 'offers', 'shared', 'people'],
+]
 const runs = [
   ['desktop', 'light', 'en', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],
   ['phone', 'light', 'de', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],
-  [
-    'desktop',
-    'dark',
-    'fr',
-    [
-      'sign-in',
-      'provider',
-      'inbox',
-      'reader',
-      'reply',
-      'later',
-      'sendLater',
-      'book',
-      'bookCard',
-      'offers',
-      'shared',
-      'board',
-      'trace',
-      'design',
-    ],
-    'recovering',
-  ],
-  ['phone', 'dark', 'fr', ['inbox', 'reader', 'board'], 'recovering'],
-  ['narrow', 'light', 'de', all, 'hold'],
+  ['desktop', 'dark', 'fr', ['sign-in', ...mail, 'later', 'sendLater', 'trace', 'design', ...personal], 'recovering'],
+  ['phone', 'dark', 'fr', [...mail, ...personal], 'recovering'],
+  ['narrow', 'light', 'de', ['secondStep', 'provider', ...all], 'hold'],
   ['tablet', 'light', 'en', ['inbox', 'reader', 'board', 'queue'], 'normal'],
 ]
 for (const run of runs)

@@ -5,6 +5,7 @@ let standing = {
 }
 const set = (more) => (standing = { ...standing, ...more })
 export const contactApi = {
+  'GET /organisations/o1/people/p0/private-contact': () => standing,
   'GET /me/private-contact': () => standing,
   'POST /me/private-contact': ({ current, address }) =>
     current === 'wrong'

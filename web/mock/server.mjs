@@ -815,7 +815,7 @@ const api = {
   'POST /session/provider/finish': () => [401, { error: { code: 'provider-stranger', text: '' } }],
   'GET /organisations/o1/letters': () => ({ people: 214, withCodes: 190, used: 3 }),
   'POST /organisations/o1/letters': () => ({ letters: 1, pdf: 'JVBERi0xLjQK' }),
-  'POST /organisations/o1/people/p1/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),
+  'POST /organisations/o1/people/p0/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),
   'GET /organisations/o1/stand-ins': () =>
     page([
       {
