@@ -126,6 +126,29 @@ CREATE TABLE book_entry (
 CREATE INDEX book_entry_sort ON book_entry USING btree (organisation_id, sort, entry_id);
 CREATE INDEX book_entry_words ON book_entry USING gin (words) WITH (fastupdate=off);
 
+CREATE TABLE contact_ask (
+  organisation_id uuid NOT NULL,
+  person_id uuid NOT NULL,
+  asks smallint NOT NULL,
+  asked_at timestamp with time zone NOT NULL,
+  why text,
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person(organisation_id, person_id) ON DELETE CASCADE
+);
+
+CREATE TABLE contact_campaign (
+  organisation_id uuid NOT NULL,
+  campaign_id uuid NOT NULL,
+  started_at timestamp with time zone DEFAULT now() NOT NULL,
+  started_by text NOT NULL,
+  every_days smallint NOT NULL,
+  times smallint NOT NULL,
+  stopped_at timestamp with time zone,
+  walker_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  PRIMARY KEY (organisation_id),
+  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id) ON DELETE CASCADE
+);
+
 CREATE TABLE copy (
   organisation_id uuid NOT NULL,
   copy_id uuid NOT NULL,

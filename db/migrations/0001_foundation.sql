@@ -421,6 +421,28 @@ CREATE TABLE private_contact (
   PRIMARY KEY (organisation_id, person_id)
 );
 
+-- People are asked, by mail to their mailbox here, for a private address: all who have none, now and later, until it is stopped.
+CREATE TABLE contact_campaign (
+  organisation_id  uuid PRIMARY KEY REFERENCES organisation ON DELETE CASCADE,
+  campaign_id      uuid        NOT NULL,
+  started_at       timestamptz NOT NULL DEFAULT now(),
+  started_by       text        NOT NULL,              -- as in audit
+  every_days       smallint    NOT NULL,              -- between two asks of the same person
+  times            smallint    NOT NULL,              -- most asks of one person
+  stopped_at       timestamptz,
+  -- One process at a time asks.
+  walker_until     timestamptz NOT NULL DEFAULT '-infinity'
+);
+CREATE TABLE contact_ask (
+  organisation_id  uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  asks             smallint    NOT NULL,
+  asked_at         timestamptz NOT NULL,              -- the last time
+  why              text,                              -- unsure: being sent; no-way; null: it is in the queue
+  PRIMARY KEY (organisation_id, person_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
+);
+
 CREATE TABLE session (
   token_hash       bytea PRIMARY KEY,                 -- SHA-256 of the cookie's value
   organisation_id  uuid,

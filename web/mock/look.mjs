@@ -70,6 +70,9 @@ const scenes = {
   trace: ['/admin/o1/trace/x0', '.attempts'],
   traces: ['/admin/o1/trace?q=alice', '.table'],
   people: ['/admin/o1/people', '.table'],
+  waysBackAsk: ['/admin/o1/people', '.ways-back-begin', 'Enter', '.mantine-Modal-body input'],
+  waysBackPanel: ['/admin/o1/people', '.ways-back-begin'],
+  asked: ['/mail', '.asked-bar'],
   signInHelp: ['/admin/o1/people', '.table .sign-in-help', 'Enter', '.mantine-Modal-body select'],
   learned: ['/admin/o1/learned', '.table'],
   forget: ['/admin/o1/learned', '.table .row-act', 'Enter', '.mantine-Modal-body button'],
@@ -148,6 +151,7 @@ async function shots(size, scheme, locale, names, mode) {
   await page.waitForSelector('.mail-row')
   for (const name of names.filter((each) => scenes[each])) {
     if (name === 'shared') await page.evaluate(() => sessionStorage.setItem('holdfast.mailbox', 'p3'))
+    if (name === 'asked') await Promise.all([fetch(`${base}/mock/asked?yes`), fetch(`${base}/mock/mode?normal`)])
     await page.goto(base + scenes[name][0])
     await page.waitForSelector(scenes[name][1])
     if (scenes[name][2]) {
@@ -156,6 +160,7 @@ async function shots(size, scheme, locale, names, mode) {
       else await page.keyboard.press(scenes[name][2])
       await page.waitForSelector(scenes[name][3])
     }
+    if (name === 'waysBackPanel') await page.locator(scenes[name][1]).scrollIntoViewIfNeeded()
     await page.waitForTimeout(350)
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     if (wide > 0) fault(`${tag} ${name}: ${wide} px wider than the screen`)
@@ -172,6 +177,7 @@ async function shots(size, scheme, locale, names, mode) {
     if (cutOff.length) fault(`${tag} ${name}: cut off: ${cutOff.join(' | ')}`)
     if (name === 'offers') await page.keyboard.press('ArrowDown')
     await page.screenshot({ path: `${out}/${name}-${tag}.png`, fullPage: name === 'design' })
+    if (name === 'asked') await Promise.all([fetch(`${base}/mock/asked?no`), fetch(`${base}/mock/mode?${mode}`)])
     if (name === 'shared') await page.evaluate(() => sessionStorage.removeItem('holdfast.mailbox'))
   }
   await context.close()
@@ -180,7 +186,17 @@ const all = Object.keys(scenes)
 const mail = ['inbox', 'reader', 'reply', 'board']
 /** how somebody gets in, and what they find of others */
 const personal = [
-  ...['secondStep', 'provider', 'twoStep', 'twoStepOffer', 'waysBack', 'signInHelp'],
+  ...[
+    'secondStep',
+    'provider',
+    'twoStep',
+    'twoStepOffer',
+    'waysBack',
+    'waysBackPanel',
+    'waysBackAsk',
+    'asked',
+    'signInHelp',
+  ],
   ...['book', 'bookCard', 'bookList', 'offers', 'shared', 'people'],
 ]
 const runs = [

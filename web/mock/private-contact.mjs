@@ -17,3 +17,19 @@ export const contactApi = {
       : set({ address: standing.waiting, verifiedAt: new Date().toISOString(), waiting: null, waitingUntil: null }),
   'POST /me/private-contact/removal': () => set({ address: null, verifiedAt: null, waiting: null, waitingUntil: null }),
 }
+
+const ways = { people: 214, none: 12, password: 61, withCodes: 90, withContact: 80 }
+let campaign = null
+const both = () => ({ ...ways, campaign })
+export const waysBackApi = {
+  'GET /organisations/o1/ways-back': both,
+  'POST /organisations/o1/ways-back/campaign': ({ everyDays, times }) => {
+    campaign = { startedAt: new Date().toISOString(), startedBy: 'Alice Martin', everyDays, times, stoppedAt: null }
+    Object.assign(campaign, { asked: 61, exhausted: 7, unreachable: 1, left: 73 })
+    return both()
+  },
+  'DELETE /organisations/o1/ways-back/campaign': () => {
+    campaign = null
+    return both()
+  },
+}

@@ -8,7 +8,7 @@ import { extname, join } from 'node:path'
 
 import { appPasswordsApi } from './app-passwords.mjs'
 import { bookApi } from './book.mjs'
-import { contactApi } from './private-contact.mjs'
+import { contactApi, waysBackApi } from './private-contact.mjs'
 import { secondFactorApi } from './second-factor.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
@@ -115,6 +115,8 @@ for (const { emailId, subject, email } of later)
   })
 let count = 1000
 let mode = process.argv[3] ?? 'emergency'
+/** the organisation asks for a private address */
+let asked = false
 let signed = null
 const sources = new Set()
 const alice = {
@@ -149,6 +151,9 @@ const alice = {
   version: '1',
   mustChangePassword: false,
   choosesPassword: false,
+  get askedForContact() {
+    return asked
+  },
 }
 const quiet = () => {
   const exempt = { senders: ['boss@example.com'], recipients: [], subjects: [], priorities: ['high'] }
@@ -813,7 +818,6 @@ const api = {
           : null,
   }),
   'POST /session/provider/finish': () => [401, { error: { code: 'provider-stranger', text: '' } }],
-  'GET /organisations/o1/letters': () => ({ people: 214, withCodes: 190, used: 3 }),
   'POST /organisations/o1/letters': () => ({ letters: 1, pdf: 'JVBERi0xLjQK' }),
   'POST /organisations/o1/people/p0/password-reset': () => ({ password: 'abcd-efgh-jkmn' }),
   'GET /organisations/o1/stand-ins': () =>
@@ -879,7 +883,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, secondFactorApi, {
+Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, waysBackApi, secondFactorApi, {
   'GET /disk': () => diskOf(mode),
 })
 const body = async (request) => {
@@ -893,6 +897,7 @@ createServer(async (request, answer) => {
     answer
       .writeHead(value === undefined ? 204 : status, { 'content-type': 'application/json' })
       .end(value === undefined ? undefined : JSON.stringify(value))
+  if (pathname === '/mock/asked') return ((asked = request.url.split('?')[1] === 'yes'), json({ asked }))
   if (pathname === '/mock/mode') return ((mode = request.url.split('?')[1]), json({ mode }))
   if (pathname === '/.well-known/jmap')
     return json({

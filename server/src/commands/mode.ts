@@ -75,7 +75,7 @@ async function ofPerson(wanted: string, options: ModeOptions): Promise<void> {
   await withContext(options, async ({ db }) => {
     const organisation = await chooseOrganisation(db, options)
     const id = await targetId(db, organisation, 'person', wanted)
-    const row = (await listPeople(db, organisation.id, wanted, null, 1000)).find((one) => one.id === id)
+    const row = (await listPeople(db, organisation.id, { q: wanted, limit: 1000 })).find((one) => one.id === id)
     if (!row) throw new CommandError(`There is no person "${wanted}" in ${organisation.name}.`, exitCodes.usage)
     const person = presentPerson(row, new Map())
     const { decided } = person

@@ -221,6 +221,20 @@ export const errorSpecs = {
     'us',
     'No mail can be sent to private addresses from here at the moment. Ask your administrator',
   ),
+  'no-way-out': spec(
+    450,
+    '4.4.0',
+    409,
+    'us',
+    'The organisation has no outboundRoute: nothing can be sent to private addresses. Declare one first',
+  ),
+  'no-public-url': spec(
+    450,
+    '4.3.5',
+    409,
+    'us',
+    'publicUrl is not set in holdfast.yaml: people could not be told where to sign in',
+  ),
   'code-wrong': spec(
     550,
     '5.7.8',

@@ -63,6 +63,7 @@ import {
   type BodyIntake,
   type Sweeper,
 } from '../core/queue/index.ts'
+import { createAsking, type Asking } from '../core/ways-back/index.ts'
 import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createQuietBook, type QuietBook } from '../core/quiet/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
@@ -118,6 +119,7 @@ export interface Core {
   peopleNotices: PeopleNotices
   /** to private addresses, for who does not know their password; `find`: whom a name means */
   privateContacts: PrivateContacts
+  asking: Asking
   signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
   continuity: Continuity
   accept: Accept
@@ -321,12 +323,12 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     hostTlsa,
   })
-  /** what mails to private addresses need */
-  const privateMail = {
-    ...{ db, clock, log, config, directory, routing, ownId, accept },
-    keys: base.keys,
+  /** what mails that we write ourselves need */
+  const ownMail = {
+    ...{ db, clock, log, config, routing, ownId, accept },
     sign: createSignDkim({ sql: db, keys: base.keys, clock }),
   }
+  const privateMail = { ...ownMail, directory, keys: base.keys }
   const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
   return {
     nodeId,
@@ -340,6 +342,7 @@ export function buildCore(base: Foundation): Core {
     quiet,
     peopleNotices,
     privateContacts: createPrivateContacts(privateMail),
+    asking: createAsking({ ...ownMail, publicUrl: config.publicUrl }),
     signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
     continuity,
     accept,
@@ -360,7 +363,7 @@ export function buildCore(base: Foundation): Core {
       listBounces,
       resolver: createRecords(config.dns.servers),
     }),
-    alarms: createAlarmTeller({ db, clock, log, config, accept, routing, ownId }),
+    alarms: createAlarmTeller(ownMail),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory, sources }),
     tlsTally,

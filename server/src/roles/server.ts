@@ -201,6 +201,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.peopleNotices.start(),
         () => core.peopleNotices.stop(),
       )
+      await begin(
+        () => core.asking.start(),
+        () => core.asking.stop(),
+      )
     }
     if (has('web') || has('submission') || has('mx'))
       await begin(

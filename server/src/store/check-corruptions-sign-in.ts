@@ -37,5 +37,10 @@ export const signInCorruptions: readonly Corruption[] = [
     text: 'a private address that counts as verified and never was',
     sql: 'UPDATE private_contact SET verified_at = NULL',
   },
+  {
+    expected: 'contact-ask-campaign',
+    text: 'somebody who was asked for a private address by nobody',
+    sql: 'DELETE FROM contact_campaign',
+  },
   { expected: 'session-subject', text: "nobody's session", sql: 'UPDATE session SET subject_id = organisation_id' },
 ]

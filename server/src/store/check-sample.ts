@@ -88,6 +88,14 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
     )
     if (people.length === 0) {
       await sql.query(
+        `INSERT INTO contact_campaign (organisation_id, campaign_id, started_by, every_days, times) VALUES ($1, $2, 'sample', 7, 4)`,
+        [o, id()],
+      )
+      await sql.query(
+        `INSERT INTO contact_ask (organisation_id, person_id, asks, asked_at) VALUES ($1, $2, 1, now())`,
+        [o, personId],
+      )
+      await sql.query(
         `INSERT INTO second_factor (subject_id, organisation_id, secret_sealed, confirmed_at) VALUES ($1, $2, '', now())`,
         [personId, o],
       )

@@ -3,6 +3,7 @@ import { Mode } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { DECISION } from './pins.ts'
+import { waysBackOf, type WaysBack } from './ways-back.ts'
 
 export interface OrganisationRow {
   id: Id
@@ -46,13 +47,20 @@ export interface PersonRow {
   decidedUntil: Date | null
 }
 
+export interface PeopleQuestion {
+  /** part of a name or address */
+  q?: string | null
+  after?: Id | null
+  limit: number
+  /** who has no more than these ways back in */
+  ways?: WaysBack | undefined
+}
+
 /** People in the order they were made. */
 export function listPeople(
   sql: Sql,
   organisationId: Id,
-  q: string | null,
-  after: Id | null,
-  limit: number,
+  { q = null, after = null, limit, ways }: PeopleQuestion,
 ): Promise<PersonRow[]> {
   return sql.query<PersonRow>(
     `SELECT p.person_id AS id, p.name, a.addresses, p.role, p.source, p.kind, coalesce(m.members, '[]') AS members, (SELECT max(c.last_used_at) FROM credential c WHERE c.subject_id = p.person_id) AS "lastSignInAt",
@@ -72,7 +80,7 @@ export function listPeople(
      LEFT JOIN LATERAL (${DECISION({ organisation: 'p.organisation_id', person: 'p.person_id', address: 'a.addresses[1]', route: 'coalesce(p.route_id, g.route_id, d.route_id)' })}) w ON true
      WHERE p.organisation_id = $1 AND ($2::uuid IS NULL OR p.person_id > $2)
        AND ($3::text IS NULL OR p.name ILIKE $3 OR EXISTS (SELECT FROM address x WHERE x.organisation_id = p.organisation_id
-            AND x.person_id = p.person_id AND x.address LIKE lower($3)))
+            AND x.person_id = p.person_id AND x.address LIKE lower($3)))${ways === undefined ? '' : ` AND ${waysBackOf[ways]}`}
      ORDER BY p.person_id LIMIT $4`,
     [organisationId, after, q === null ? null : `%${q.replace(/[\\%_]/g, '\\$&')}%`, limit],
   )

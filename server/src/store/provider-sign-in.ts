@@ -149,20 +149,3 @@ export async function untie(sql: Sql, personId: Id): Promise<boolean> {
   )
   return rows.length > 0
 }
-
-/**
- * Who has a mailbox to sign in to and no way but the provider: no password of their own or remembered, no code on paper that was not
- * used, no private address for a link. Their first addresses.
- */
-export async function peopleOnlyByProvider(sql: Sql, organisationId: Id): Promise<string[]> {
-  const rows = await sql.query<{ address: string }>(
-    `SELECT a.display AS address FROM person p
-     JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary
-     WHERE p.organisation_id = $1 AND p.disabled_at IS NULL AND p.private_sealed IS NULL
-       AND NOT EXISTS (SELECT FROM credential c WHERE c.subject_id = p.person_id)
-       AND NOT EXISTS (SELECT FROM emergency_code e WHERE e.person_id = p.person_id AND e.used_at IS NULL)
-     ORDER BY a.address`,
-    [organisationId],
-  )
-  return rows.map(({ address }) => address)
-}

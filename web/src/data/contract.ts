@@ -43,6 +43,7 @@ export type {
   Trace,
   TraceDelivery,
   TraceMessage,
+  WaysBack,
 } from './contract.gen.ts'
 
 /** Abilities are only looked up by name here; a server may know more of them than these pages. */

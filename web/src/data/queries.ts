@@ -29,7 +29,7 @@ import type {
   Trace,
   Refusal,
   TraceMessage,
-  LetterStanding,
+  WaysBack,
 } from './contract.ts'
 import { accounts } from './jmap/accounts.ts'
 import { laterMail, mostHold } from './jmap/later.ts'
@@ -211,14 +211,14 @@ export const traceQuery = (org: string, message: string) =>
     queryFn: ({ signal }) => api<Trace>('GET', of(org, `trace/${encodeURIComponent(message)}`), undefined, signal),
     refetchInterval: 5_000,
   })
-export const peopleQuery = (org: string, q: string) => ({
-  queryKey: ['org', org, 'people', q],
-  queryFn: page<Person>((after) => of(org, `people${query({ q, after })}`)),
+export const peopleQuery = (org: string, q: string, ways: string) => ({
+  queryKey: ['org', org, 'people', q, ways],
+  queryFn: page<Person>((after) => of(org, `people${query({ q, ways, after })}`)),
   ...paged,
 })
-export const lettersQuery = (org: string) => ({
-  queryKey: ['org', org, 'letters'],
-  queryFn: () => api<LetterStanding>('GET', of(org, 'letters')),
+export const waysBackQuery = (org: string) => ({
+  queryKey: ['org', org, 'ways-back'],
+  queryFn: () => api<WaysBack>('GET', of(org, 'ways-back')),
 })
 export const standInsQuery = (org: string) => ({
   queryKey: ['org', org, 'stand-ins'],

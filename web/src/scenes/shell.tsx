@@ -11,6 +11,7 @@ import type { Account } from '../data/contract.ts'
 import { sessionQuery, standingQuery } from '../data/queries.ts'
 import { localeNames, locales, setLocale } from '../lib/i18n.ts'
 import { Brand } from '../ui/brand.tsx'
+import { ContactAsked } from './account/contact-asked.tsx'
 
 export const mayAdminister = (account: Account): boolean => account.kind === 'operator' || account.role !== 'person'
 
@@ -48,6 +49,8 @@ export function Shell({ children, start }: { children: ReactNode; start?: ReactN
       <div role="status" aria-live="polite">
         {offline && <div className="offline-bar">{t('state.offlineBar')}</div>}
       </div>
+      {/* On a bad day there is other news to read up here. */}
+      {account?.askedForContact && standing.data?.mode === 'normal' && <ContactAsked />}
       {children}
     </div>
   )

@@ -100,7 +100,7 @@ export function createByProvider({ db, log, keys, providers, done }: ByProviderD
     const found = await store.personNamed(sql, { organisationId, name, upnToo: provider.claim !== 'email' })
     if (!found || found.isDisabled) return refuse('nobody who may sign in has this name')
     if (!(await store.tie(sql, { ...of, personId: found.personId })))
-      return refuse('the person is tied to another account there ("holdfast admin untie-provider")')
+      return refuse('the person is tied to another account there ("holdfast admin provider --untie")')
     return { personId: found.personId, isFirst: true }
   }
 

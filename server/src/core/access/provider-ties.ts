@@ -2,12 +2,13 @@
 import type { Database, Sql } from '../../platform/db/database.ts'
 import type { Id } from '../../platform/ids.ts'
 import * as store from '../../store/provider-sign-in.ts'
+import { peopleWithoutWay } from '../../store/ways-back.ts'
 import { appendAudit } from '../audit/index.ts'
 
 /** Addresses of people with no other way in; null: the organisation has no provider. */
 export async function onlyByProvider(sql: Sql, organisationId: Id): Promise<string[] | null> {
   if (!(await store.providerOf(sql, organisationId))) return null
-  return store.peopleOnlyByProvider(sql, organisationId)
+  return peopleWithoutWay(sql, organisationId)
 }
 
 /** False: the person never came by one. */

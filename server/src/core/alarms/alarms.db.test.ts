@@ -71,7 +71,8 @@ function teller(): AlarmTeller {
           postings: [],
         }),
     } as never,
-    ownId: { header: () => '' } as never,
+    ownId: { header: () => '' },
+    sign: () => Promise.resolve(null),
     accept: {
       accept: (incoming: Incoming) => {
         const text = incoming.body.kind === 'row' ? incoming.body.bytes.toString().replaceAll('=\r\n', '') : ''

@@ -6,19 +6,15 @@
  * A due alarm is claimed for a while, so that one process tells it; the letter's id is derived from alarm, number and address,
  * so that a crash between its commit and the note makes the same letter again, which is seen.
  */
-import { createHash } from 'node:crypto'
-import type { Clock, Timer } from '../../platform/clock.ts'
+import type { Timer } from '../../platform/clock.ts'
 import { Direction } from '../../platform/codes.ts'
 import type { Config } from '../../platform/config/config.ts'
-import type { Database } from '../../platform/db/database.ts'
-import { firstIdAt, type Id } from '../../platform/ids.ts'
+import type { Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
-import { buildMessage } from '../../protocols/mime/build.ts'
 import { claimAlarms, localeOf, noteTold, putOff, sweepAlarms, type DueAlarm } from '../../store/alarms.ts'
 import { messageExists } from '../../store/bounces.ts'
 import { foldAddress } from '../directory/index.ts'
-import type { Accept, Incoming } from '../queue/index.ts'
-import type { OwnId, Routing } from '../routing/index.ts'
+import { createOwnMail, derivedId, type OwnMailDeps } from '../own-mail/index.ts'
 import { endOfGoneRoutes } from './alarms.ts'
 import { letterLocale, letterOf } from './letter.ts'
 import { againAfter, isEnough, PUT_OFF_SECONDS } from './pace.ts'
@@ -37,16 +33,14 @@ const KEEP_DAYS = 365
 const SWEEP_EVERY = 1_800
 const GONE_EVERY = 30
 
-export function createAlarmTeller(deps: {
-  db: Database
-  clock: Clock
+export interface AlarmTellerDeps extends OwnMailDeps {
   log: Log
   config: Pick<Config, 'hostname' | 'publicUrl'>
-  accept: Accept
-  routing: Routing
-  ownId: OwnId
-}): AlarmTeller {
+}
+
+export function createAlarmTeller(deps: AlarmTellerDeps): AlarmTeller {
   const { db, clock, log, config } = deps
+  const sendOwn = createOwnMail(deps)
   let timer: Timer | null = null
   let running = false
   let rounds = 0
@@ -54,10 +48,13 @@ export function createAlarmTeller(deps: {
   const linkOf = ({ organisationId }: DueAlarm): string =>
     config.publicUrl === '' ? '' : `${config.publicUrl.replace(/\/$/, '')}/admin/${organisationId}/alarms`
 
-  async function bytesOf(alarm: DueAlarm, address: string, messageId: Id): Promise<{ bytes: Buffer; subject: string }> {
-    const { facts } = alarm
+  /** False: there is no way to that address. */
+  async function send(alarm: DueAlarm, address: string): Promise<boolean> {
+    const { organisationId, outboundRouteId, facts } = alarm
+    const messageId = letterId(alarm, address)
+    if (await messageExists(db, organisationId, messageId)) return true
     const text = (key: string): string => (typeof facts[key] === 'string' ? facts[key] : '')
-    const locale = letterLocale(await localeOf(db, alarm.organisationId, foldAddress(address) ?? address))
+    const locale = letterLocale(await localeOf(db, organisationId, foldAddress(address) ?? address))
     const { subject, lines } = letterOf(
       {
         kind: alarm.kind,
@@ -73,73 +70,12 @@ export function createAlarmTeller(deps: {
       },
       locale,
     )
-    const bytes = await buildMessage({
-      from: [{ name: 'Holdfast', email: `mailer-daemon@${config.hostname}` }],
-      sender: [],
-      replyTo: [],
-      to: [{ name: null, email: address }],
-      cc: [],
-      bcc: [],
-      subject,
-      date: new Date(clock.now()),
-      messageId: `${messageId}@${config.hostname}`,
-      inReplyTo: [],
-      references: [],
-      // RFC 3834 section 5: no out-of-office answers.
-      headers: [{ name: 'Auto-Submitted', value: 'auto-generated' }],
-      body: {
-        type: 'text/plain; charset=utf-8',
-        content: `${lines.join('\r\n')}\r\n`,
-        disposition: null,
-        name: null,
-        cid: null,
-        language: [locale],
-        location: null,
-        headers: [],
-        subParts: [],
-      },
+    const refused = await sendOwn({
+      ...{ organisationId, messageId, outboundRouteId, direction: Direction.dsn, from: 'Holdfast', domain: null },
+      ...{ to: { name: null, address }, locale, subject, lines },
     })
-    return { bytes, subject }
-  }
-
-  /** False: there is no way to that address. */
-  async function send(alarm: DueAlarm, address: string): Promise<boolean> {
-    const { organisationId, outboundRouteId } = alarm
-    const messageId = letterId(alarm, address)
-    if (await messageExists(db, organisationId, messageId)) return true
-    const receivedAt = clock.now()
-    const input = { receivedAt, threadRoot: null, organisationId, outboundRouteId, author: null }
-    const routed = await deps.routing.outbound(input, [address])
-    if (routed.deliveries.length === 0) {
-      const { error } = routed.refused[0] ?? { error: 'it stands for a list' }
-      log.warn({ address, err: String(error) }, 'there is no way to an address of alarmsTo')
-      return false
-    }
-    const { bytes, subject } = await bytesOf(alarm, address, messageId)
-    const incoming: Incoming = {
-      organisationId,
-      messageId,
-      receivedAt,
-      direction: Direction.dsn,
-      envelopeFrom: '',
-      size: bytes.length,
-      sha256: createHash('sha256').update(bytes).digest(),
-      body: { kind: 'row', bytes },
-      prefix: Buffer.from(deps.ownId.header(organisationId, messageId, [foldAddress(address) ?? address])),
-      headerFrom: `mailer-daemon@${config.hostname}`,
-      subject,
-      messageIdHeader: `<${messageId}@${config.hostname}>`,
-      inReplyTo: null,
-      headerDate: receivedAt,
-      clientIp: null,
-      helo: null,
-      tls: null,
-      facts: {},
-      deliveries: routed.deliveries,
-      copies: routed.copies,
-    }
-    await deps.accept.accept(incoming)
-    return true
+    if (refused !== null) log.warn({ address, err: String(refused) }, 'there is no way to an address of alarmsTo')
+    return refused === null
   }
 
   /** True: it was told. */
@@ -187,9 +123,5 @@ export function createAlarmTeller(deps: {
 }
 
 /** The same letter whoever makes it. */
-function letterId({ alarmId, told, endedAt, openedAt }: DueAlarm, address: string): Id {
-  const hex = createHash('sha256')
-    .update(`alarm ${alarmId} ${told} ${endedAt === null ? 'stands' : 'is over'} ${address}`)
-    .digest('hex')
-  return `${firstIdAt((endedAt ?? openedAt).getTime()).slice(0, 14)}7${hex.slice(0, 3)}-8${hex.slice(3, 6)}-${hex.slice(6, 18)}`
-}
+const letterId = ({ alarmId, told, endedAt, openedAt }: DueAlarm, address: string): Id =>
+  derivedId(`alarm ${alarmId} ${told} ${endedAt === null ? 'stands' : 'is over'} ${address}`, endedAt ?? openedAt)

@@ -28,6 +28,8 @@ export const auditActions = [
   'sent-for-another',
   'private-address-verified',
   'private-address-removed',
+  'contact-campaign-begun',
+  'contact-campaign-ended',
   // what an organisation consists of
   'organisation-created',
   'organisation-changed',

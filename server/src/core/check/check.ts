@@ -12,7 +12,7 @@ import { NIL_ID } from '../../platform/ids.ts'
 import { LineEndsError, wayBack } from '../../protocols/smtp/line-ends.ts'
 import type { BlobStore } from '../../store/blobs/blob-store.ts'
 import { openBody } from '../../store/bodies.ts'
-import type { Breach, StoredMessage } from '../../store/check.ts'
+import type { Breach, SqlInvariant, StoredMessage } from '../../store/check.ts'
 import { bigMessages, breachesOf, mendedMessages, knownBlobs, sqlInvariants } from '../../store/check.ts'
 import { isLivingPack, packPage, type Pack } from '../../store/packs.ts'
 import { partitionNames, partitionsAround } from '../../store/partitions.ts'
@@ -33,6 +33,8 @@ export interface CheckOptions {
   full?: boolean
   /** most problems named per invariant */
   most?: number
+  /** of the invariants that SQL alone can prove, only this one; left out: all */
+  onlySql?: SqlInvariant
 }
 
 export interface CheckReport {
@@ -184,7 +186,8 @@ export async function checkDatabase(sql: Sql, options: CheckOptions): Promise<Ch
     if (count <= most) problems.push({ invariant, ...breach })
   }
   const parameters = { most, now: options.now, reasons, sample: options.full ? 256 : SAMPLE }
-  for (const name of sqlInvariants) for (const breach of await breachesOf(sql, name, parameters)) add(name, breach)
+  const wanted = options.onlySql === undefined ? sqlInvariants : [options.onlySql]
+  for (const name of wanted) for (const breach of await breachesOf(sql, name, parameters)) add(name, breach)
   const blobs = options.blobs ?? nowhere
   await checkBytes(sql, blobs, options.full ?? false, add)
   await checkMended(sql, blobs, options.full ?? false, add)

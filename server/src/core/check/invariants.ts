@@ -175,6 +175,7 @@ export const invariants: Record<InvariantName, Meaning> = {
     means: 'a private address is in use exactly when it was verified, and a code belongs to one that waits',
     remedy: 'Remove it on the page People (Help); the person gives it again.',
   },
+  'contact-ask-campaign': { means: 'whoever was asked for a private address was so by a campaign', remedy: REPORT },
   'session-subject': { means: 'sessions belong to somebody', remedy: REPORT },
   'installation-row': {
     means: 'the database knows which installation it is',

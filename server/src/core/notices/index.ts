@@ -7,3 +7,4 @@ export { createSignInLinks, type SignInLinks, type SignInLinksDeps } from './sig
 export { createPrivateContacts, type ContactStanding, type PrivateContacts } from './private-contact.ts'
 export { createPeopleNotices, type PeopleNotices } from './notices.ts'
 export { MOST_OWN_TEXT, routeNotices, suppressNotices, tellPeople, type RouteNotices } from './acts.ts'
+export { localeOf, type NoticeLocale } from './words.ts'

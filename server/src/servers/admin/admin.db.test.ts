@@ -168,6 +168,7 @@ const bodies: Partial<Record<string, object>> = {
   confirmDirectoryRun: { digest: '0'.repeat(64) },
   forgetKnown: { address: 'nobody@matrix.test' },
   makeLetters: { people: [newId(0)] },
+  beginContactCampaign: {},
   giveOwnContact: { current: PASSWORD, address: 'me@home.example' },
   confirmOwnContact: { code: '123456' },
   removeOwnContact: { current: PASSWORD },

@@ -21,6 +21,7 @@ import { privateContactHandlers } from './routes/private-contact.ts'
 import { quietHandlers } from './routes/quiet.ts'
 import { secondFactorHandlers } from './routes/second-factor.ts'
 import { signInHelpHandlers } from './routes/sign-in-help.ts'
+import { waysBackHandlers } from './routes/ways-back.ts'
 
 export type { AdminDeps } from './handler.ts'
 
@@ -35,6 +36,7 @@ const handlers: Handlers<OperationId> = {
   ...quietHandlers,
   ...alarmHandlers,
   ...signInHelpHandlers,
+  ...waysBackHandlers,
   ...secondFactorHandlers,
   ...ownSessionHandlers,
   ...privateContactHandlers,

@@ -1,5 +1,5 @@
 /** Who is there, and who did what: two lists to look things up in. */
-import { Button, TextInput } from '@mantine/core'
+import { Button, NativeSelect, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
@@ -12,8 +12,9 @@ import { DataTable } from '../../ui/data-table.tsx'
 import { ModeMark } from '../../ui/mode.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { SharedMembers } from './shared-members.tsx'
-import { LettersLine, SignInHelpDialog } from './sign-in-help.tsx'
+import { SignInHelpDialog } from './sign-in-help.tsx'
 import { usePages } from './use-pages.ts'
+import { WaysBackPanel } from './ways-back-panel.tsx'
 import { AuditDetails, authorText, Thing } from './words.tsx'
 
 const peopleHere = getRouteApi('/signed/admin/$org/people')
@@ -36,8 +37,9 @@ export function PeopleScene() {
   const { t } = useTranslation()
   const { org } = peopleHere.useParams()
   const [text, setText] = useState('')
+  const [ways, setWays] = useState('')
   const [q] = useDebouncedValue(text.trim(), 300)
-  const { asked, rows } = usePages(peopleQuery(org, q))
+  const { asked, rows } = usePages(peopleQuery(org, q, ways))
   const standIns = usePages(standInsQuery(org))
   const { data: account } = useQuery(sessionQuery)
   const [helped, setHelped] = useState<Person | null>(null)
@@ -45,20 +47,30 @@ export function PeopleScene() {
   return (
     <>
       <h1>{t('admin.people')}</h1>
-      <LettersLine org={org} />
-      <TextInput
-        maw={360}
-        label={t('people.search')}
-        type="search"
-        value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-      />
+      <div className="filters">
+        <TextInput
+          label={t('people.search')}
+          type="search"
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <NativeSelect
+          label={t('waysBack.filter')}
+          value={ways}
+          onChange={(event) => setWays(event.currentTarget.value)}
+          data={[
+            { value: '', label: t('waysBack.filterAll') },
+            { value: 'none', label: t('waysBack.filterNone') },
+            { value: 'password', label: t('waysBack.filterPassword') },
+          ]}
+        />
+      </div>
       <DataTable
         label={t('admin.people')}
         asked={asked}
         rows={rows}
         rowKey={({ id }) => id}
-        empty={q ? t('people.emptySearch') : t('people.empty')}
+        empty={q || ways ? t('people.emptySearch') : t('people.empty')}
         columns={[
           {
             name: t('people.name'),
@@ -122,6 +134,7 @@ export function PeopleScene() {
         ]}
       />
       {helped && <SignInHelpDialog org={org} person={helped} close={() => setHelped(null)} />}
+      <WaysBackPanel org={org} />
       <h2>{t('standIns.title')}</h2>
       <DataTable
         label={t('standIns.title')}

@@ -7,7 +7,7 @@ import { createRoot, type Root } from 'react-dom/client'
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Person } from '../../data/contract.ts'
 import { startI18n } from '../../lib/i18n.ts'
-import { LettersLine, SignInHelpDialog } from './sign-in-help.tsx'
+import { SignInHelpDialog } from './sign-in-help.tsx'
 
 const person = { id: 'p1', name: 'Bob' } as Person
 const RESET = '/organisations/o1/people/p1/password-reset'
@@ -31,7 +31,6 @@ async function show(): Promise<void> {
     root.render(
       <MantineProvider env="test">
         <QueryClientProvider client={client}>
-          <LettersLine org="o1" />
           <SignInHelpDialog org="o1" person={person} close={() => undefined} />
         </QueryClientProvider>
       </MantineProvider>,
@@ -87,12 +86,6 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 const acts = () => sent.filter(({ method }) => method !== 'GET')
-
-test('how many have a letter, and how the others get one', async () => {
-  await show()
-  expect(text()).toContain('3 of 40 people have a letter with emergency codes.')
-  expect(text()).toContain('holdfast admin letters')
-})
 
 test('no password before it is said how it was made sure who asks; then once', async () => {
   await show()

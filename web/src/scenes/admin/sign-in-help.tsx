@@ -9,8 +9,8 @@ import { useState } from 'react'
 import type { SyntheticEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api } from '../../data/api.ts'
-import type { Letters, LetterStanding, OneTimePassword, Person } from '../../data/contract.ts'
-import { lettersQuery, sessionQuery } from '../../data/queries.ts'
+import type { Letters, OneTimePassword, Person } from '../../data/contract.ts'
+import { sessionQuery } from '../../data/queries.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { Notice } from '../../ui/notice.tsx'
 import { PersonContact } from './person-contact.tsx'
@@ -37,18 +37,6 @@ function download(base64: string, name: string): void {
   link.click()
   // The browser has taken it by then.
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
-}
-
-export function LettersLine({ org }: { org: string }) {
-  const { t } = useTranslation()
-  const { data } = useQuery<LetterStanding>(lettersQuery(org))
-  if (!data || data.people === 0) return null
-  return (
-    <p className="muted">
-      {t('signInHelp.standing', { with: data.withCodes, count: data.people })}{' '}
-      {data.withCodes < data.people && t('signInHelp.all', { command: 'holdfast admin letters --without --out FILE' })}
-    </p>
-  )
 }
 
 export function SignInHelpDialog({ org, person, close }: { org: string; person: Person; close: () => void }) {

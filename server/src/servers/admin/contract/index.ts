@@ -16,6 +16,7 @@ import { privateContactOperations } from './private-contact.ts'
 import { quietOperations } from './quiet.ts'
 import { secondFactorOperations } from './second-factor.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
+import { waysBackOperations } from './ways-back.ts'
 
 export const contract = {
   ...accountOperations,
@@ -28,6 +29,7 @@ export const contract = {
   ...quietOperations,
   ...alarmOperations,
   ...signInHelpOperations,
+  ...waysBackOperations,
   ...secondFactorOperations,
   ...ownSessionOperations,
   ...privateContactOperations,

@@ -355,8 +355,8 @@ export const mailOperations = {
     method: 'GET',
     path: '/organisations/:org/people',
     ability: 'people:see',
-    summary: 'People by name or address',
-    query: z.strictObject({ ...pageQuery, ...q }),
+    summary: 'People by name or address; `ways`: who has no way back in, or nothing but a password',
+    query: z.strictObject({ ...pageQuery, ...q, ways: z.enum(['none', 'password']).optional() }),
     answer: page('PersonPage', person),
   }),
   listStandIns: operation({

@@ -2,6 +2,7 @@
 import type { Session } from '../../../core/access/index.ts'
 import { addressesOf, networkOf } from '../../../core/access/index.ts'
 import { confirmDeletions, readDeletions } from '../../../core/return/index.ts'
+import { isAskedForContact } from '../../../core/ways-back/index.ts'
 import { personStanding } from '../../../core/trace/index.ts'
 import { Mode, Pin, wordOf } from '../../../platform/codes.ts'
 import { WireError } from '../../../platform/errors.ts'
@@ -30,6 +31,8 @@ async function present(deps: AdminDeps, session: Session) {
     version: deps.version,
     mustChangePassword: session.mustChangePassword,
     choosesPassword: session.choosesPassword,
+    askedForContact:
+      session.organisationId !== null && (await isAskedForContact(deps.db, session.organisationId, session.subjectId)),
   }
 }
 

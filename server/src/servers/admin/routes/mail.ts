@@ -141,7 +141,10 @@ export const mailHandlers: Handlers<
     const page = await pageOf(
       query.limit,
       (row: PersonRow) => row.id,
-      (limit) => listPeople(deps.db, organisationId, query.q?.trim() || null, keyOf(query.after), limit),
+      (limit) =>
+        listPeople(deps.db, organisationId, {
+          ...{ q: query.q?.trim() || null, after: keyOf(query.after), limit, ways: query.ways },
+        }),
     )
     const names = await namesOf(
       deps.db,
