@@ -737,6 +737,7 @@ CREATE INDEX placement_thread ON placement USING btree (organisation_id, person_
 CREATE TABLE private_contact (
   organisation_id uuid NOT NULL,
   person_id uuid NOT NULL,
+  kind smallint DEFAULT 1 NOT NULL,
   sealed bytea,
   verified_at timestamp with time zone,
   waiting_sealed bytea,
@@ -745,7 +746,7 @@ CREATE TABLE private_contact (
   code_tries smallint DEFAULT 0 NOT NULL,
   hour_began_at timestamp with time zone DEFAULT now() NOT NULL,
   sent_in_hour smallint DEFAULT 0 NOT NULL,
-  PRIMARY KEY (organisation_id, person_id)
+  PRIMARY KEY (organisation_id, person_id, kind)
 );
 
 CREATE TABLE provider_attempt (

@@ -410,7 +410,8 @@ CREATE UNIQUE INDEX app_password_person ON app_password (organisation_id, person
 CREATE TABLE private_contact (
   organisation_id  uuid        NOT NULL,
   person_id        uuid        NOT NULL,
-  sealed           bytea,                             -- as person.private_sealed is
+  kind             smallint    NOT NULL DEFAULT 1,    -- codes.ts ContactKind
+  sealed           bytea,                             -- an address as person.private_sealed is
   verified_at      timestamptz,
   waiting_sealed   bytea,                             -- not verified yet
   code_hash        bytea,                             -- of the code sent there, under the master key
@@ -418,7 +419,7 @@ CREATE TABLE private_contact (
   code_tries       smallint    NOT NULL DEFAULT 0,
   hour_began_at    timestamptz NOT NULL DEFAULT now(),
   sent_in_hour     smallint    NOT NULL DEFAULT 0,
-  PRIMARY KEY (organisation_id, person_id)
+  PRIMARY KEY (organisation_id, person_id, kind)
 );
 
 -- People are asked, by mail to their mailbox here, for a private address: all who have none, now and later, until it is stopped.

@@ -1,10 +1,11 @@
 /** Private addresses where a test of the API has no mail to send: nobody has one. */
-import type { PrivateContacts } from '../src/core/notices/index.ts'
+import type { ContactPlace, PrivateContacts } from '../src/core/notices/index.ts'
 
+const nowhere: ContactPlace = { given: null, verifiedAt: null, waiting: null, waitingUntil: null }
 export const noContacts: PrivateContacts = {
   standing: () =>
     Promise.resolve({
-      ...{ address: null, verifiedAt: null, waiting: null, waitingUntil: null, declared: null },
+      ...{ address: nowhere, phone: nowhere, mayPhone: false, declared: null },
       ...{ hasPassword: true, codesLeft: 0 },
     }),
   begin: () => Promise.resolve(),

@@ -34,6 +34,9 @@ export const CredentialKind = { password: 1, cached: 2 } as const
 /** What a mail client may do with an app password. Only submission is served so far; people choose for what is to come too. */
 export const AppProtocol = { submission: 1, imap: 2, pop3: 3 } as const
 export type AppProtocol = Values<typeof AppProtocol>
+/** What a person gave to be reached at when mail is down. */
+export const ContactKind = { address: 1, phone: 2 } as const
+export type ContactKind = Values<typeof ContactKind>
 export const LinkPurpose = { setup: 1, signIn: 2 } as const
 /** notice: from us to a person's private address, which nobody else is shown in full */
 export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4, notice: 5 } as const

@@ -221,6 +221,13 @@ export const errorSpecs = {
     'us',
     'No mail can be sent to private addresses from here at the moment. Ask your administrator',
   ),
+  'phone-unreachable': spec(
+    450,
+    '4.4.0',
+    409,
+    'us',
+    'No text message can be sent from here at the moment. Give a private address, or ask your administrator',
+  ),
   'no-way-out': spec(
     450,
     '4.4.0',

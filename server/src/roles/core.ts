@@ -64,6 +64,7 @@ import {
   type Sweeper,
 } from '../core/queue/index.ts'
 import { createAsking, type Asking } from '../core/ways-back/index.ts'
+import { smsGatewayOf } from './sms-gateway.ts'
 import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createQuietBook, type QuietBook } from '../core/quiet/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
@@ -328,7 +329,7 @@ export function buildCore(base: Foundation): Core {
     ...{ db, clock, log, config, routing, ownId, accept },
     sign: createSignDkim({ sql: db, keys: base.keys, clock }),
   }
-  const privateMail = { ...ownMail, directory, keys: base.keys }
+  const privateMail = { ...ownMail, directory, keys: base.keys, sms: smsGatewayOf(config.sms) }
   const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
   return {
     nodeId,

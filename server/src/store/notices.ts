@@ -1,5 +1,5 @@
 /** Tables outage and person_notice: what people are told of an outage, how far that has come, and who was told. */
-import { Mode, RouteKind } from '../platform/codes.ts'
+import { ContactKind, Mode, RouteKind } from '../platform/codes.ts'
 import { textArray, uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
@@ -85,7 +85,7 @@ export async function endOutage(sql: Sql, organisationId: Id, outageId: Id): Pro
 
 /** What the person verified, else what an admin declared. */
 const PRIVATE = `coalesce((SELECT c.sealed FROM private_contact c WHERE c.organisation_id = p.organisation_id
-  AND c.person_id = p.person_id), p.private_sealed)`
+  AND c.person_id = p.person_id AND c.kind = ${ContactKind.address}), p.private_sealed)`
 const WRITABLE = `${PRIVATE} IS NOT NULL AND p.disabled_at IS NULL AND ${PROTECTED}`
 
 /**

@@ -1,10 +1,13 @@
 /** Table one_time_link, those by which a person signs in: sent to their private address, good once and not for long. */
-import { LinkPurpose } from '../platform/codes.ts'
+import { ContactKind, LinkPurpose } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import type { NoticePerson } from './notices.ts'
 
-export interface LinkPerson extends NoticePerson {
+export interface LinkPerson extends Omit<NoticePerson, 'privateSealed'> {
+  /** verified ones; at least one of them is there */
+  privateSealed: Buffer | null
+  phoneSealed: Buffer | null
   organisationId: Id
   organisation: string
   outboundRouteId: Id | null
@@ -12,14 +15,17 @@ export interface LinkPerson extends NoticePerson {
   notices: unknown
 }
 
-/** Null: who has not verified a private address, has no address, or may not sign in. */
+/** Null: who has verified neither a private address nor a telephone, has no address, or may not sign in. */
 export async function linkPerson(sql: Sql, personId: Id): Promise<LinkPerson | null> {
   const rows = await sql.query<LinkPerson>(
     `SELECT p.person_id AS "personId", p.name, p.locale, a.display AS address, d.name AS domain,
-       c.sealed AS "privateSealed", p.organisation_id AS "organisationId", o.name AS organisation,
+       c.address AS "privateSealed", c.phone AS "phoneSealed", p.organisation_id AS "organisationId", o.name AS organisation,
        o.outbound_route_id AS "outboundRouteId", o.notices
      FROM person p JOIN organisation o USING (organisation_id)
-     JOIN private_contact c ON c.organisation_id = p.organisation_id AND c.person_id = p.person_id AND c.sealed IS NOT NULL
+     JOIN LATERAL (SELECT (array_agg(sealed) FILTER (WHERE kind = ${ContactKind.address}))[1] AS address,
+         (array_agg(sealed) FILTER (WHERE kind = ${ContactKind.phone}))[1] AS phone
+       FROM private_contact k WHERE k.organisation_id = p.organisation_id AND k.person_id = p.person_id
+         AND k.verified_at IS NOT NULL HAVING count(*) > 0) c ON true
      JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary
      JOIN domain d ON d.organisation_id = a.organisation_id AND d.domain_id = a.domain_id
      WHERE p.person_id = $1 AND p.disabled_at IS NULL`,

@@ -28,3 +28,5 @@ export type NoticeSettings = z.output<typeof noticeSettingsSchema>
 
 /** What a private address is sealed for. */
 export const privatePlace = (personId: Id): string => `person.private_sealed:${personId}`
+/** What a telephone number is sealed for. */
+export const phonePlace = (personId: Id): string => `private_contact.phone:${personId}`

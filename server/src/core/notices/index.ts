@@ -4,7 +4,13 @@
  * words.ts; what admins do: acts.ts. docs/decisions/0022.
  */
 export { createSignInLinks, type SignInLinks, type SignInLinksDeps } from './sign-in-link.ts'
-export { createPrivateContacts, type ContactStanding, type PrivateContacts } from './private-contact.ts'
+export {
+  createPrivateContacts,
+  type ContactPlace,
+  type ContactStanding,
+  type ContactWord,
+  type PrivateContacts,
+} from './private-contact.ts'
 export { createPeopleNotices, type PeopleNotices } from './notices.ts'
 export { MOST_OWN_TEXT, routeNotices, suppressNotices, tellPeople, type RouteNotices } from './acts.ts'
 export { localeOf, type NoticeLocale } from './words.ts'

@@ -6,3 +6,6 @@ export function maskedAddress(address: string): string {
   const end = labels.length > 1 ? `.${labels[labels.length - 1]!}` : ''
   return `${first(address.slice(0, Math.max(at, 0)))}…@${first(labels[0]!)}…${end}`
 }
+
+/** A number in the form of E.164: `+4…67`. */
+export const maskedPhone = (phone: string): string => `${phone.slice(0, 2)}…${phone.slice(-2)}`

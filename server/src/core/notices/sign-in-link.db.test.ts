@@ -8,7 +8,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
 import { createAccess, type Access } from '../access/index.ts'
-import { privatePlace } from '../directory/index.ts'
+import { phonePlace, privatePlace } from '../directory/index.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
 import { createSignInLinks, type SignInLinks } from './sign-in-link.ts'
 
@@ -20,6 +20,13 @@ let org: MadeOrganisation
 let access: Access
 let links: SignInLinks
 let make: (publicUrl: string) => SignInLinks
+
+let texts: { to: string; text: string }[] = []
+let failures = 0
+const sms = {
+  send: (to: string, text: string) =>
+    failures-- > 0 ? Promise.reject(new Error('answered 429')) : Promise.resolve(void texts.push({ to, text })),
+}
 
 beforeAll(async () => {
   fresh = await freshDatabase()
@@ -47,11 +54,14 @@ beforeAll(async () => {
   )
   access = createAccess({ db, clock: systemClock, log })
   const mail = await privateMail(db)
-  make = (publicUrl) => createSignInLinks({ ...mail, publicUrl, find: (name) => access.find(name) })
+  const clock = { ...systemClock, sleep: () => Promise.resolve() }
+  make = (publicUrl) => createSignInLinks({ ...mail, clock, sms, publicUrl, find: (name) => access.find(name) })
 })
 beforeEach(async () => {
   links = make('https://mail-emergency.test/')
   await fresh.db.query('DELETE FROM one_time_link')
+  texts = []
+  failures = 0
 })
 afterAll(async () => {
   await access.stop()
@@ -142,4 +152,31 @@ test('asking never fails and never waits; without publicUrl nothing is sent; wha
   // The queue is free again.
   await ask('alice@corp.test')
   expect((await sent()).length).toBe(before + 1)
+})
+
+test('to a verified telephone, and to both where there are both: the same link; a gateway that fails is asked again, three times in all', async () => {
+  const { personId: bob } = org.people['Bob']!
+  const { personId: alice } = org.people['Alice']!
+  await fresh.db.query('UPDATE person SET disabled_at = NULL')
+  const phone = (personId: string, number: string) =>
+    fresh.db.query(
+      'INSERT INTO private_contact (organisation_id, person_id, kind, sealed, verified_at) VALUES ($1, $2, 2, $3, now())',
+      [org.organisationId, personId, keys.seal(phonePlace(personId), Buffer.from(number))],
+    )
+  await phone(bob, '+41791234567')
+  await phone(alice, '+41791234568')
+  const before = (await sent()).length
+  failures = 2
+  await ask('bob@corp.test')
+  expect(texts.map(({ to }) => to)).toEqual(['+41791234567'])
+  expect((await sent()).length).toBe(before)
+  const token = /\/link#([A-Za-z0-9_-]{43})/.exec(texts[0]!.text)![1]!
+  expect(await outcome(access.signInByLink({ token, visitor }))).toBe('good')
+  await ask('alice@corp.test')
+  const [mail] = (await sent()).slice(before)
+  expect(mail!.to).toBe('alice@home.example')
+  expect(texts[1]).toEqual({ to: '+41791234568', text: expect.stringContaining(mail!.token) as string })
+  failures = 3
+  await ask('bob@corp.test')
+  expect(texts).toHaveLength(2)
 })

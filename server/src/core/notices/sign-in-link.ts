@@ -1,22 +1,27 @@
 /**
- * Somebody does not know their password and asks for a link: it goes to the private address that was given beforehand, never to
- * the mailbox that may be down. Asking is answered at once and always alike; who it is, whether they have such an address and
+ * Somebody does not know their password and asks for a link: it goes to the private address and telephone that were given
+ * beforehand, never to the mailbox that may be down. Asking is answered at once and always alike; who it is, whether they have such an address and
  * whether it was asked too often is found out afterwards, one after the other, so that neither words nor time tell a stranger
  * anything. Three links an hour for a person; what is asked beyond the queue is dropped.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import type { SmsGateway } from '../../clients/sms/gateway.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../platform/db/database.ts'
-import { newId } from '../../platform/ids.ts'
+import { newId, type Id } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
 import { insertSignInLink, linkPerson } from '../../store/sign-in-links.ts'
-import { noticeSettingsSchema } from '../directory/index.ts'
+import { noticeSettingsSchema, phonePlace } from '../directory/index.ts'
 import { linkText } from './link-words.ts'
+import { smsLink } from './sms-words.ts'
 import { createPrivateMail, type NoticeMailDeps } from './mail.ts'
 
 const MINUTES = 30
 const MOST_AN_HOUR = 3
 const LONGEST_QUEUE = 200
+/** A gateway that fails, or says that it is too much at once. */
+const SMS_TRIES = 3
+const SMS_AGAIN_MS = 5_000
 
 export interface SignInLinks {
   /** `find`: whom the name means */
@@ -29,6 +34,8 @@ export interface SignInLinksDeps extends NoticeMailDeps {
   db: Database
   clock: Clock
   log: Log
+  /** null: there is no gateway for text messages */
+  sms: SmsGateway | null
   find(name: string): Promise<{ subjectId: string; organisationId: string | null } | null>
 }
 
@@ -48,18 +55,33 @@ export function createSignInLinks(deps: SignInLinksDeps): SignInLinks {
     const tokenHash = createHash('sha256').update(token).digest()
     const link = { tokenHash, organisationId, personId, seconds: MINUTES * 60, most: MOST_AN_HOUR }
     if (!(await insertSignInLink(db, link))) return
-    const text = linkText(person.locale, {
-      person: person.name,
-      organisation,
-      address: person.address,
-      // Behind the number sign: it stands in no log on the way.
-      url: `${publicUrl.replace(/\/+$/, '')}/link#${token}`,
-      minutes: MINUTES,
-      contact: noticeSettingsSchema.catch(noticeSettingsSchema.parse({})).parse(person.notices).contact ?? null,
-    })
-    const messageId = newId(clock.now())
-    const why = await send({ organisationId, organisation, outboundRouteId, person, messageId, ...text })
-    if (why !== null) log.warn({ organisationId, personId, why }, 'a link to sign in could not be sent')
+    // Behind the number sign: it stands in no log on the way.
+    const url = `${publicUrl.replace(/\/+$/, '')}/link#${token}`
+    const { privateSealed, phoneSealed, locale } = person
+    if (privateSealed) {
+      const text = linkText(locale, {
+        ...{ person: person.name, organisation, address: person.address, url, minutes: MINUTES },
+        contact: noticeSettingsSchema.catch(noticeSettingsSchema.parse({})).parse(person.notices).contact ?? null,
+      })
+      const mail = { organisationId, organisation, outboundRouteId, messageId: newId(clock.now()), ...text }
+      const why = await send({ ...mail, person: { ...person, privateSealed } })
+      if (why !== null) log.warn({ organisationId, personId, why }, 'a link to sign in could not be sent')
+    }
+    if (phoneSealed) await sendText(phoneSealed, personId, smsLink(locale, { organisation, url, minutes: MINUTES }))
+  }
+
+  async function sendText(sealed: Buffer, personId: Id, text: string): Promise<void> {
+    if (!deps.sms)
+      return log.warn({ personId }, 'a link to sign in goes to no telephone: sms is not configured any more')
+    const phone = deps.keys.open(phonePlace(personId), sealed).toString()
+    for (let tries = 1; ; tries++)
+      try {
+        return await deps.sms.send(phone, text)
+      } catch (error) {
+        log.warn({ personId, err: String(error) }, 'a text message with a link to sign in could not be sent')
+        if (tries >= SMS_TRIES) return
+        await clock.sleep(SMS_AGAIN_MS)
+      }
   }
 
   async function work(): Promise<void> {

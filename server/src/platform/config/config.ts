@@ -19,6 +19,12 @@ function publicUrlFault(text: string): string | null {
   }
   return URL.canParse(text) ? null : `"${text}" is not an address; write it as https://mail.example.org`
 }
+/** Codes and links stand in it: never in clear over a network. */
+function isGatewayUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(hostname))
+}
 const count = (value: number, text: string) => z.number().int().min(1).default(value).describe(text)
 const bytes = (value: number, text: string) => z.number().int().min(0).default(value).describe(text)
 
@@ -327,6 +333,34 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  sms: z
+    .strictObject({
+      url: z
+        .string()
+        .refine((text) => text === '' || isGatewayUrl(text), 'an https address (http only to this machine)')
+        .default('')
+        .describe(
+          'Where text messages are handed in, as your provider documents it; with it people can give a telephone number for codes and links to sign in. Empty: none are sent.',
+        ),
+      format: z
+        .enum(['json', 'form'])
+        .default('json')
+        .describe('Of the body: JSON, or a form (application/x-www-form-urlencoded).'),
+      body: z
+        .string()
+        .max(4000)
+        .refine((text) => text.includes('{to}') && text.includes('{text}'), 'must hold {to} and {text}')
+        .default('{"to":{to},"text":{text}}')
+        .describe(
+          '{to} and {text} are put in, encoded for the format; in JSON with their quotes. For a form: To={to}&Body={text}&From=…',
+        ),
+      headersFile: z
+        .string()
+        .default('')
+        .describe('File with further headers, one in a line ("Authorization: Bearer …"), that nobody else may read.'),
+    })
+    .prefault({})
+    .describe('Text messages, by any provider that takes them over HTTPS.'),
   delivery: z
     .strictObject({
       lease: seconds(60, 'How long a lease runs; the holder renews it while an attempt runs.'),

@@ -169,9 +169,9 @@ const bodies: Partial<Record<string, object>> = {
   forgetKnown: { address: 'nobody@matrix.test' },
   makeLetters: { people: [newId(0)] },
   beginContactCampaign: {},
-  giveOwnContact: { current: PASSWORD, address: 'me@home.example' },
-  confirmOwnContact: { code: '123456' },
-  removeOwnContact: { current: PASSWORD },
+  giveOwnContact: { current: PASSWORD, kind: 'address', value: 'me@home.example' },
+  confirmOwnContact: { kind: 'address', code: '123456' },
+  removeOwnContact: { kind: 'address', current: PASSWORD },
   resetPassword: { identity: 'calledBack' },
   changeMe: { locale: 'de' },
   confirmDeletions: { waiting: 0 },
@@ -193,6 +193,7 @@ const pathOf = (path: string): string =>
     .replace(':person', newId(0))
     .replace(':session', '0'.repeat(24))
     .replace(':device', newId(0))
+    .replace(':kind', 'phone')
     .replace(':run', newId(0))
     .replace(':entry', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)
@@ -237,11 +238,16 @@ describe('privileges', () => {
         .replace(':org', other.organisationId)
         .replace(':route', other.routeId)
         .replace(':target', 'person')
+        .replace(':kind', 'phone')
         .replace(/:\w+/g, newId(0))
       expect((await ask({ method: operation.method, path, as: 'admin', body: bodies[operation.id] })).code).toBe(
         'not-found',
       )
-      const nonsense = operation.path.replace(':org', 'x').replace(':target', 'person').replace(/:\w+/g, newId(0))
+      const nonsense = operation.path
+        .replace(':org', 'x')
+        .replace(':target', 'person')
+        .replace(':kind', 'phone')
+        .replace(/:\w+/g, newId(0))
       expect(
         (await ask({ method: operation.method, path: nonsense, as: 'operator', body: bodies[operation.id] })).code,
       ).toMatch(/^(not-found|bad-request)$/)

@@ -1,4 +1,4 @@
-/** Giving a private address and removing it, each with the password once more; and the code that was sent there. */
+/** Giving a private address or telephone and removing it, each with the password once more; and the code that was sent there. */
 import { Button, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
@@ -13,6 +13,38 @@ import { Notice } from '../../ui/notice.tsx'
 import { PasswordField } from '../../ui/password-field.tsx'
 
 const PATH = '/me/private-contact'
+export const kinds = ['address', 'phone'] as const
+type Kind = (typeof kinds)[number]
+
+/** The words of each kind, and what is worth sending. */
+const of = {
+  address: {
+    give: 'privateContact.give',
+    change: 'privateContact.change',
+    field: 'privateContact.field',
+    hint: 'privateContact.fieldHint',
+    missing: 'privateContact.missing',
+    confirmed: 'privateContact.confirmed',
+    remove: 'privateContact.remove',
+    removeText: 'privateContact.removeText',
+    removed: 'privateContact.removed',
+    type: 'email',
+    form: /^[^\s@]+@[^\s@]+$/,
+  },
+  phone: {
+    give: 'privateContact.givePhone',
+    change: 'privateContact.changePhone',
+    field: 'privateContact.fieldPhone',
+    hint: 'privateContact.fieldPhoneHint',
+    missing: 'privateContact.missingPhone',
+    confirmed: 'privateContact.confirmedPhone',
+    remove: 'privateContact.removePhone',
+    removeText: 'privateContact.removePhoneText',
+    removed: 'privateContact.removedPhone',
+    type: 'tel',
+    form: /^(?:\+|00)[\d\s().\/-]{7,}$/,
+  },
+} as const
 
 /** Posts and shows what stands then; false where it was refused, which is said in `fault`. */
 function usePost() {
@@ -36,46 +68,52 @@ function usePost() {
   return { post, fault, busy }
 }
 
-export function ContactForm(props: { contact: PrivateContact; signInName: string; done: () => void }) {
-  const { contact, signInName, done } = props
+export function ContactForm(props: {
+  kind: Kind
+  place: PrivateContact['address']
+  signInName: string
+  done: () => void
+}) {
+  const { kind, place, signInName, done } = props
+  const words = of[kind]
   const { t } = useTranslation()
   const { post, fault, busy } = usePost()
-  const [address, setAddress] = useState('')
+  const [value, setValue] = useState('')
   const [current, setCurrent] = useState('')
   const [isTried, setTried] = useState(false)
   const field = useRef<HTMLInputElement>(null)
-  const isMissing = !/^[^\s@]+@[^\s@]+$/.test(address.trim())
-  const hasOne = contact.address !== null || contact.waiting !== null
+  const isMissing = !words.form.test(value.trim())
+  const hasOne = place.given !== null || place.waiting !== null
 
   async function submit(event: SyntheticEvent) {
     event.preventDefault()
     setTried(true)
     if (isMissing) return field.current?.focus()
-    if (!(await post(PATH, { current, address: address.trim() }))) return
-    setAddress('')
+    if (!(await post(PATH, { current, kind, value: value.trim() }))) return
+    setValue('')
     setCurrent('')
     setTried(false)
   }
   async function remove() {
-    if (!(await post(`${PATH}/removal`, { current }))) return
+    if (!(await post(`${PATH}/removal`, { current, kind }))) return
     setCurrent('')
-    toasts.add(t('privateContact.removed'), { tone: 'good' })
+    toasts.add(t(words.removed), { tone: 'good' })
     done()
   }
   return (
-    <section className="card stack" aria-labelledby="contact-give">
-      <h2 id="contact-give">{t(hasOne ? 'privateContact.change' : 'privateContact.give')}</h2>
+    <section className="card stack" aria-labelledby={`contact-give-${kind}`}>
+      <h2 id={`contact-give-${kind}`}>{t(hasOne ? words.change : words.give)}</h2>
       <form className="stack" onSubmit={(event) => void submit(event)} noValidate>
         <TextInput
           ref={field}
-          type="email"
-          label={t('privateContact.field')}
-          description={t('privateContact.fieldHint')}
-          error={isTried && isMissing ? t('privateContact.missing') : undefined}
+          type={words.type}
+          label={t(words.field)}
+          description={t(words.hint)}
+          error={isTried && isMissing ? t(words.missing) : undefined}
           autoComplete="off"
           maxLength={254}
-          value={address}
-          onChange={(event) => setAddress(event.currentTarget.value)}
+          value={value}
+          onChange={(event) => setValue(event.currentTarget.value)}
         />
         <input type="text" name="username" autoComplete="username" value={signInName} readOnly hidden />
         <PasswordField
@@ -91,9 +129,9 @@ export function ContactForm(props: { contact: PrivateContact; signInName: string
         </Button>
         {hasOne && (
           <>
-            <p className="muted">{t('privateContact.removeText')}</p>
+            <p className="muted">{t(words.removeText)}</p>
             <Button variant="default" disabled={busy} onClick={() => void remove()}>
-              {t('privateContact.remove')}
+              {t(words.remove)}
             </Button>
           </>
         )}
@@ -102,7 +140,7 @@ export function ContactForm(props: { contact: PrivateContact; signInName: string
   )
 }
 
-export function ContactCode({ waiting, done }: { waiting: string; done: () => void }) {
+export function ContactCode({ kind, waiting, done }: { kind: Kind; waiting: string; done: () => void }) {
   const { t } = useTranslation()
   const { post, fault, busy } = usePost()
   const [code, setCode] = useState('')
@@ -114,13 +152,13 @@ export function ContactCode({ waiting, done }: { waiting: string; done: () => vo
     event.preventDefault()
     setTried(true)
     if (isMissing) return field.current?.focus()
-    if (!(await post(`${PATH}/code`, { code }))) return field.current?.focus()
-    toasts.add(t('privateContact.confirmed'), { tone: 'good' })
+    if (!(await post(`${PATH}/code`, { kind, code }))) return field.current?.focus()
+    toasts.add(t(of[kind].confirmed), { tone: 'good' })
     done()
   }
   return (
-    <section className="card stack" aria-labelledby="contact-code">
-      <h2 id="contact-code">{t('privateContact.typeTitle')}</h2>
+    <section className="card stack" aria-labelledby={`contact-code-${kind}`}>
+      <h2 id={`contact-code-${kind}`}>{t('privateContact.typeTitle')}</h2>
       <p role="status">{t('privateContact.typeText', { address: waiting })}</p>
       <form className="stack" onSubmit={(event) => void submit(event)} noValidate>
         <TextInput

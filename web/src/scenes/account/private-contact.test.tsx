@@ -9,9 +9,10 @@ import { setLocale, startI18n } from '../../lib/i18n.ts'
 import { PrivateContactPage } from './private-contact.tsx'
 
 const PATH = '/me/private-contact'
-const standing = (more: object = {}) => ({
-  ...{ address: null, verifiedAt: null, waiting: null, waitingUntil: null, declared: null },
-  ...{ hasPassword: true, codesLeft: 0 },
+const place = { given: null, verifiedAt: null, waiting: null, waitingUntil: null }
+const standing = (more: object = {}, ofAddress: object = {}, ofPhone: object | null = null) => ({
+  ...{ address: { ...place, ...ofAddress }, phone: { ...place, ...ofPhone }, mayPhone: ofPhone !== null },
+  ...{ declared: null, hasPassword: true, codesLeft: 0 },
   ...more,
 })
 let answers: Record<string, [number, unknown]>
@@ -105,7 +106,7 @@ test('who has nothing but the password is warned; a code on paper or a confirmed
   expect(text()).toContain('3 unused codes of your emergency letter')
   expect(text()).not.toContain('You have no way back in')
   act(() => root?.unmount())
-  answers[`GET ${PATH}`] = [200, standing({ address: 'a…@h….example', verifiedAt: '2026-03-01T09:00:00.000Z' })]
+  answers[`GET ${PATH}`] = [200, standing({}, { given: 'a…@h….example', verifiedAt: '2026-03-01T09:00:00.000Z' })]
   await show()
   expect(text()).toContain('Private address a…@h….example, confirmed')
   expect(text()).not.toContain('You have no way back in')
@@ -129,10 +130,10 @@ test('given with the password, confirmed with the code; what is wrong is said', 
   answers[`POST ${PATH}`] = [409, { error: { code: 'private-address-inside', text: '' } }]
   await click(button('Send the code'))
   expect(document.querySelector('[role=alert]')!.textContent).toContain('your organisation’s own')
-  answers[`POST ${PATH}`] = [200, standing({ waiting: 'm…@h….example', waitingUntil: '2026-03-01T09:00:00.000Z' })]
+  answers[`POST ${PATH}`] = [200, standing({}, { waiting: 'm…@h….example', waitingUntil: '2026-03-01T09:00:00.000Z' })]
   type(field('Private address'), 'me@home.example')
   await click(button('Send the code'))
-  expect(acts().at(-1)!.body).toEqual({ current: 'three grey owls', address: 'me@home.example' })
+  expect(acts().at(-1)!.body).toEqual({ current: 'three grey owls', kind: 'address', value: 'me@home.example' })
   expect(text()).toContain('We sent six digits to m…@h….example.')
   expect(field('Private address').value).toBe('')
   expect(field('Your password').value).toBe('')
@@ -143,15 +144,15 @@ test('given with the password, confirmed with the code; what is wrong is said', 
   answers[`POST ${PATH}/code`] = [409, { error: { code: 'code-wrong', text: '' } }]
   await click(button('Confirm'))
   expect(document.querySelector('[role=alert]')!.textContent).toContain('This code is not right')
-  answers[`POST ${PATH}/code`] = [200, standing({ address: 'm…@h….example', verifiedAt: '2026-03-01T09:00:00.000Z' })]
+  answers[`POST ${PATH}/code`] = [200, standing({}, { given: 'm…@h….example', verifiedAt: '2026-03-01T09:00:00.000Z' })]
   await click(button('Confirm'))
-  expect(acts().at(-1)).toEqual({ method: 'POST', path: `${PATH}/code`, body: { code: '123456' } })
+  expect(acts().at(-1)).toEqual({ method: 'POST', path: `${PATH}/code`, body: { kind: 'address', code: '123456' } })
   expect(text()).toContain('Private address m…@h….example, confirmed')
   expect(document.activeElement!.textContent).toBe('Your ways back in')
 })
 
 test('removing asks for the password too', async () => {
-  answers[`GET ${PATH}`] = [200, standing({ address: 'a…@h….example', verifiedAt: '2026-03-01T09:00:00.000Z' })]
+  answers[`GET ${PATH}`] = [200, standing({}, { given: 'a…@h….example', verifiedAt: '2026-03-01T09:00:00.000Z' })]
   await show()
   answers[`POST ${PATH}/removal`] = [401, { error: { code: 'sign-in-failed', text: '' } }]
   await click(button('Remove the private address'))
@@ -159,6 +160,34 @@ test('removing asks for the password too', async () => {
   type(field('Your password'), 'three grey owls')
   answers[`POST ${PATH}/removal`] = [200, standing()]
   await click(button('Remove the private address'))
-  expect(acts().at(-1)!.body).toEqual({ current: 'three grey owls' })
+  expect(acts().at(-1)!.body).toEqual({ kind: 'address', current: 'three grey owls' })
   expect(text()).toContain('No confirmed private address')
+})
+
+test('a telephone, where text messages can be sent: offered, confirmed by its own code, and a way back in', async () => {
+  await show()
+  expect(text()).not.toContain('Telephone number')
+  act(() => root?.unmount())
+  answers[`GET ${PATH}`] = [200, standing({}, {}, {})]
+  await show()
+  expect(text()).toContain('No confirmed telephone')
+  const ofPhone = () => document.querySelector('[aria-labelledby=contact-give-phone]')!
+  const send = () => [...ofPhone().querySelectorAll('button')].find((one) => one.textContent === 'Send the code')
+  type(field('Telephone number'), '079 123 45 67')
+  await click(send())
+  expect(text()).toContain('Give a number with its country code')
+  expect(acts()).toEqual([])
+  type(field('Telephone number'), '+41 79 123 45 67')
+  type(ofPhone().querySelector<HTMLInputElement>('input[type=password]')!, 'three grey owls')
+  answers[`POST ${PATH}`] = [200, standing({}, {}, { waiting: '+4…67', waitingUntil: '2026-03-01T09:00:00.000Z' })]
+  await click(send())
+  expect(acts().at(-1)!.body).toEqual({ current: 'three grey owls', kind: 'phone', value: '+41 79 123 45 67' })
+  expect(text()).toContain('We sent six digits to +4…67.')
+  type(field('Code'), '123456')
+  const verified = { given: '+4…67', verifiedAt: '2026-03-01T09:00:00.000Z' }
+  answers[`POST ${PATH}/code`] = [200, standing({}, {}, verified)]
+  await click(button('Confirm'))
+  expect(acts().at(-1)!.body).toEqual({ kind: 'phone', code: '123456' })
+  expect(text()).toContain('Telephone +4…67, confirmed')
+  expect(text()).not.toContain('You have no way back in')
 })

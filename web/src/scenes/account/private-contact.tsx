@@ -1,6 +1,6 @@
 /**
  * How a person is reached when mail is down: which ways back in they have, that none hangs on their mailbox at work, and the
- * private address: given, confirmed by a code, removed. It is never shown in full, not here either.
+ * private address and telephone: given, confirmed by a code, removed. They are never shown in full, not here either.
  */
 import './account.css'
 import { useQuery } from '@tanstack/react-query'
@@ -10,7 +10,7 @@ import { privateContactQuery, sessionQuery } from '../../data/queries.ts'
 import { Notice } from '../../ui/notice.tsx'
 import { ErrorState, LoadingState } from '../../ui/states.tsx'
 import { Shell } from '../shell.tsx'
-import { ContactCode, ContactForm } from './private-contact-forms.tsx'
+import { ContactCode, ContactForm, kinds } from './private-contact-forms.tsx'
 import { WaysBack } from './ways-back.tsx'
 
 export function PrivateContactScene() {
@@ -46,11 +46,17 @@ export function PrivateContactPage() {
         </h2>
         <WaysBack contact={contact} />
       </section>
-      {contact.declared !== null && contact.address === null && (
+      {contact.declared !== null && contact.address.given === null && (
         <Notice tone="plain">{t('privateContact.declared', { address: contact.declared })}</Notice>
       )}
-      {contact.waiting !== null && <ContactCode waiting={contact.waiting} done={done} />}
-      <ContactForm contact={contact} signInName={signInName} done={done} />
+      {kinds.map((kind) => {
+        const { waiting } = contact[kind]
+        return waiting !== null && <ContactCode key={kind} kind={kind} waiting={waiting} done={done} />
+      })}
+      <ContactForm kind="address" place={contact.address} signInName={signInName} done={done} />
+      {(contact.mayPhone || contact.phone.given !== null) && (
+        <ContactForm kind="phone" place={contact.phone} signInName={signInName} done={done} />
+      )}
     </div>
   )
 }

@@ -1,4 +1,4 @@
-/** What a help desk sees of somebody's private address: that there is one, masked, and whether it was confirmed. They can remove it. */
+/** What a help desk sees of somebody's private address and telephone: that there is one, masked, and whether it was confirmed. */
 import { Button } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -18,33 +18,52 @@ export function PersonContact({ org, person }: { org: string; person: string }) 
   const [fault, setFault] = useState('')
   const [busy, setBusy] = useState(false)
   if (!data) return null
-  const { address, verifiedAt, waiting, declared } = data
+  const { address, phone, mayPhone, declared } = data
 
-  async function remove() {
+  async function remove(kind: 'address' | 'phone') {
     setBusy(true)
     setFault('')
     try {
-      await api('DELETE', path)
+      await api('DELETE', `${path}/${kind}`)
     } catch (thrown) {
       setFault(errorText(t, thrown))
     }
     setBusy(false)
     await client.invalidateQueries({ queryKey })
   }
+  const standing = ({ given, verifiedAt, waiting }: PrivateContact['address']) => (
+    <>
+      {given !== null && verifiedAt !== null && (
+        <p>{t('privateContact.helpVerified', { address: given, when: fullTime(verifiedAt, i18n.language) })}</p>
+      )}
+      {waiting !== null && <p>{t('privateContact.helpWaiting', { address: waiting })}</p>}
+    </>
+  )
+  const isEmpty = ({ given, waiting }: PrivateContact['address']) => given === null && waiting === null
   return (
     <div className="stack">
       <h3>{t('privateContact.helpTitle')}</h3>
       {fault && <Notice>{fault}</Notice>}
-      {address !== null && verifiedAt !== null && (
-        <p>{t('privateContact.helpVerified', { address, when: fullTime(verifiedAt, i18n.language) })}</p>
-      )}
-      {waiting !== null && <p>{t('privateContact.helpWaiting', { address: waiting })}</p>}
+      {standing(address)}
       {declared !== null && <p>{t('privateContact.helpDeclared', { address: declared })}</p>}
-      {address === null && waiting === null && declared === null && <p>{t('privateContact.helpNone')}</p>}
-      {(address !== null || waiting !== null) && (
-        <Button variant="default" loading={busy} onClick={() => void remove()}>
+      {isEmpty(address) && declared === null && <p>{t('privateContact.helpNone')}</p>}
+      {!isEmpty(address) && (
+        <Button variant="default" loading={busy} onClick={() => void remove('address')}>
           {t('privateContact.remove')}
         </Button>
+      )}
+      {(mayPhone || !isEmpty(phone)) && (
+        <>
+          <h3>{t('privateContact.helpPhoneTitle')}</h3>
+          {standing(phone)}
+          {isEmpty(phone) ? (
+            <p>{t('privateContact.helpNone')}</p>
+          ) : (
+            <Button variant="default" loading={busy} onClick={() => void remove('phone')}>
+              {t('privateContact.removePhone')}
+            </Button>
+          )}
+        </>
       )}
     </div>
   )

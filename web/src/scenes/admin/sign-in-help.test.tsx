@@ -11,6 +11,7 @@ import { SignInHelpDialog } from './sign-in-help.tsx'
 
 const person = { id: 'p1', name: 'Bob' } as Person
 const RESET = '/organisations/o1/people/p1/password-reset'
+const nowhere = { given: null, verifiedAt: null, waiting: null, waitingUntil: null }
 const LETTERS = '/organisations/o1/letters'
 let abilities: string[]
 let sent: { method: string; path: string; body: unknown }[]
@@ -70,7 +71,7 @@ beforeEach(() => {
       : path === RESET
         ? { password: 'abcd-efgh-jkmn' }
         : method === 'GET'
-          ? { people: 40, withCodes: 3, used: 0 }
+          ? { address: nowhere, phone: nowhere, mayPhone: false, declared: null, hasPassword: true, codesLeft: 0 }
           : { letters: 1, pdf: btoa('%PDF') }
   vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
     const path = url.replace('/api/v1', '')

@@ -1,19 +1,26 @@
-/** The private address of a person: their own doing; a help desk sees that there is one and can take it away. */
+/** The private address and telephone of a person: their own doing; a help desk sees that there is one and can take it away. */
 import { z } from 'zod'
 import { operation } from './operation.ts'
 import { count, id, name, text, time } from './words.ts'
 
 const none = z.strictObject({})
-/** Addresses are masked: j…@h….example. */
+const kind = z.enum(['address', 'phone'])
+/** Masked: j…@h….example, +4…67. */
+const place = z.strictObject({
+  /** verified: links to sign in go there, and to an address notices */
+  given: z.string().nullable(),
+  verifiedAt: time.nullable(),
+  waiting: z.string().nullable(),
+  waitingUntil: time.nullable(),
+})
 const standing = name(
   'PrivateContact',
   z.strictObject({
-    /** verified: links to sign in and notices go there */
-    address: z.string().nullable(),
-    verifiedAt: time.nullable(),
-    waiting: z.string().nullable(),
-    waitingUntil: time.nullable(),
-    /** what an admin declared: for notices alone */
+    address: place,
+    phone: place,
+    /** text messages can be sent from here */
+    mayPhone: z.boolean(),
+    /** the address an admin declared: for notices alone */
     declared: z.string().nullable(),
     hasPassword: z.boolean(),
     codesLeft: count,
@@ -21,9 +28,9 @@ const standing = name(
 )
 /** the account's password, once more */
 const current = text(1024)
-const wish = name('PrivateContactWish', z.strictObject({ current, address: text(320).trim().min(3) }))
-const typed = name('PrivateContactCode', z.strictObject({ code: text(20) }))
-const removal = name('PrivateContactRemoval', z.strictObject({ current }))
+const wish = name('PrivateContactWish', z.strictObject({ current, kind, value: text(320).trim().min(3) }))
+const typed = name('PrivateContactCode', z.strictObject({ kind, code: text(20) }))
+const removal = name('PrivateContactRemoval', z.strictObject({ kind, current }))
 
 const own = { params: none, query: none, ability: 'account' } as const
 const theirs = {
@@ -38,7 +45,7 @@ export const privateContactOperations = {
     id: 'readOwnContact',
     method: 'GET',
     path: '/me/private-contact',
-    summary: 'My private address, masked, and which ways back in I have',
+    summary: 'My private address and telephone, masked, and which ways back in I have',
     body: null,
     answer: standing,
   }),
@@ -47,7 +54,7 @@ export const privateContactOperations = {
     id: 'giveOwnContact',
     method: 'POST',
     path: '/me/private-contact',
-    summary: 'Give a private address: a code is sent there',
+    summary: 'Give a private address or telephone: a code is sent there',
     body: wish,
     answer: standing,
   }),
@@ -56,7 +63,7 @@ export const privateContactOperations = {
     id: 'confirmOwnContact',
     method: 'POST',
     path: '/me/private-contact/code',
-    summary: 'The code that was sent: the address is verified and used from now on',
+    summary: 'The code that was sent: the address or telephone is verified and used from now on',
     body: typed,
     answer: standing,
   }),
@@ -65,7 +72,7 @@ export const privateContactOperations = {
     id: 'removeOwnContact',
     method: 'POST',
     path: '/me/private-contact/removal',
-    summary: 'Remove my private address; it is told there',
+    summary: 'Remove my private address or telephone; it is told there',
     body: removal,
     answer: standing,
   }),
@@ -74,15 +81,16 @@ export const privateContactOperations = {
     id: 'readContact',
     method: 'GET',
     path: '/organisations/:org/people/:person/private-contact',
-    summary: "A person's private address, masked, and which ways back in they have",
+    summary: "A person's private address and telephone, masked, and which ways back in they have",
     answer: standing,
   }),
   removeContact: operation({
     ...theirs,
     id: 'removeContact',
     method: 'DELETE',
-    path: '/organisations/:org/people/:person/private-contact',
-    summary: 'Remove the private address that a person gave; it is told there',
+    path: '/organisations/:org/people/:person/private-contact/:kind',
+    params: z.strictObject({ org: id, person: id, kind }),
+    summary: 'Remove the private address or telephone that a person gave; it is told there',
     answer: null,
   }),
 }

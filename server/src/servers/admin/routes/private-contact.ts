@@ -1,6 +1,6 @@
 /** /me/private-contact and what a help desk sees of it. Giving and removing ask for the password once more. */
 import { checkMayHelp, type Session } from '../../../core/access/index.ts'
-import type { ContactStanding } from '../../../core/notices/index.ts'
+import type { ContactPlace, ContactStanding } from '../../../core/notices/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { visitorOf } from '../../http/index.ts'
@@ -13,10 +13,15 @@ function personOf(session: Session): { organisationId: Id; personId: Id } {
   return { organisationId: session.organisationId, personId: session.subjectId }
 }
 
+const place = (of: ContactPlace) => ({
+  ...of,
+  verifiedAt: isoOrNull(of.verifiedAt),
+  waitingUntil: isoOrNull(of.waitingUntil),
+})
 const present = (standing: ContactStanding) => ({
   ...standing,
-  verifiedAt: isoOrNull(standing.verifiedAt),
-  waitingUntil: isoOrNull(standing.waitingUntil),
+  address: place(standing.address),
+  phone: place(standing.phone),
 })
 
 export const privateContactHandlers: Handlers<
@@ -26,18 +31,18 @@ export const privateContactHandlers: Handlers<
   async giveOwnContact({ deps, session, body, request }) {
     const person = personOf(session)
     await deps.access.proveAgain(session, body.current, visitorOf(request))
-    await deps.privateContacts.begin(person, body.address)
+    await deps.privateContacts.begin(person, body.kind, body.value)
     return present(await deps.privateContacts.standing(person))
   },
   async confirmOwnContact({ deps, session, body }) {
     const person = personOf(session)
-    await deps.privateContacts.confirm(person, body.code, session.actor)
+    await deps.privateContacts.confirm(person, body.kind, body.code, session.actor)
     return present(await deps.privateContacts.standing(person))
   },
   async removeOwnContact({ deps, session, body, request }) {
     const person = personOf(session)
     await deps.access.proveAgain(session, body.current, visitorOf(request))
-    await deps.privateContacts.remove(person, session.actor)
+    await deps.privateContacts.remove(person, body.kind, session.actor)
     return present(await deps.privateContacts.standing(person))
   },
   readContact: async ({ deps, organisationId, params }) =>
@@ -45,7 +50,7 @@ export const privateContactHandlers: Handlers<
   async removeContact({ deps, organisationId, params, session }) {
     const person = { organisationId, personId: params.person }
     await checkMayHelp(deps.db, person, session.role)
-    await deps.privateContacts.remove(person, session.actor)
+    await deps.privateContacts.remove(person, params.kind, session.actor)
     return undefined
   },
 }
