@@ -35,17 +35,19 @@ import {
   createDirectory,
   createOffers,
   createRouteBook,
+  createScimRunner,
   createSourceBook,
   foldAddress,
   type HostTlsa,
   type LiveDirectory,
   type OpenSecret,
   type RouteBook,
+  type ScimRunner,
   type SourceBook,
 } from '../core/directory/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
-import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import { createMailbox, placeWaiting, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
   createPrivateContacts,
@@ -116,6 +118,7 @@ export interface Core {
   sources: SourceBook
   quiet: QuietBook
   peopleNotices: PeopleNotices
+  scimRunner: ScimRunner
   /** to private addresses, for who does not know their password; `find`: whom a name means */
   privateContacts: PrivateContacts
   signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
@@ -339,6 +342,7 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
+    scimRunner: createScimRunner({ db, clock, log, placeWaiting }),
     privateContacts: createPrivateContacts(privateMail),
     signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
     continuity,
