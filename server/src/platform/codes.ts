@@ -218,6 +218,7 @@ export const alarmKinds = [
   'probe-refused',
   'certificate',
   'part-down',
+  'list-waits',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

@@ -19,7 +19,7 @@ import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
-import { createAlarmTeller, type AlarmTeller } from '../core/alarms/index.ts'
+import { createAlarmTeller, endAlarm, raiseAlarm, type AlarmTeller } from '../core/alarms/index.ts'
 import { createCallouts, type Callouts } from '../core/callouts/index.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
@@ -342,7 +342,7 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
-    scimRunner: createScimRunner({ db, clock, log, placeWaiting }),
+    scimRunner: createScimRunner({ db, clock, log, placeWaiting, alarms: { raise: raiseAlarm, end: endAlarm } }),
     privateContacts: createPrivateContacts(privateMail),
     signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
     continuity,

@@ -98,15 +98,20 @@ export async function updateResource(sql: Sql, key: ScimKey, one: Omit<NewResour
   return rows[0]!
 }
 
-/** Its name and ids stay: whoever comes back is the same. How many members are gone with it. */
+/** Its name and ids stay: whoever comes back is the same. It is a member of nothing any more; how many members are gone with it. */
 export async function deleteResource(sql: Sql, key: ScimKey, id: Id): Promise<number> {
   await sql.query(
     `UPDATE scim_resource SET deleted_at = now(), modified_at = now(), version = version + 1, doc = '{}'
      WHERE ${OF} AND resource_id = $3`,
     [...values(key), id],
   )
+  await sql.query(
+    `UPDATE scim_resource SET modified_at = now(), version = version + 1
+     WHERE ${OF} AND resource_id IN (SELECT group_id FROM scim_member WHERE ${OF} AND member = $3::uuid::text)`,
+    [...values(key), id],
+  )
   const gone = await sql.query<{ n: number }>(
-    `WITH gone AS (DELETE FROM scim_member WHERE ${OF} AND (group_id = $3 OR member = $3::text) RETURNING 1)
+    `WITH gone AS (DELETE FROM scim_member WHERE ${OF} AND (group_id = $3 OR member = $3::uuid::text) RETURNING 1)
      SELECT count(*)::int AS n FROM gone`,
     [...values(key), id],
   )
@@ -150,7 +155,6 @@ export async function deletedLike(
 }
 
 const FOUND_BY = {
-  id: 'resource_id::text = $4',
   externalId: 'external_id = $4',
   name: 'name = $4',
   members: `resource_id IN (SELECT group_id FROM scim_member WHERE ${OF} AND member = $4)`,

@@ -6,7 +6,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { DirectoryRunState } from '../../../platform/codes.ts'
-import type { Database, Sql } from '../../../platform/db/database.ts'
+import { LONG_MS, type Database, type Sql } from '../../../platform/db/database.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { newId, type Id } from '../../../platform/ids.ts'
 import * as runsStore from '../../../store/directory-runs.ts'
@@ -99,10 +99,12 @@ function verdict(plan: Plan, isFirst: boolean, isUnasked: boolean): { state: Dir
 export async function importList(deps: RunDeps, wish: RunWish, list: SourceList): Promise<RunReport> {
   let report: RunReport | null = null
   try {
-    await inOneOrder(deps.db, async (sql) => {
+    const work = async (sql: Sql): Promise<void> => {
       report = await oneRun(sql, deps, wish, list)
       if (wish.isDryRun) throw new DryRun()
-    })
+    }
+    // In a server no statement may take long, but for this one: nobody waits for it.
+    await inOneOrder(deps.db, work, wish.isStream ? { answerWithinMs: LONG_MS } : {})
   } catch (error) {
     if (error instanceof DryRun) return report!
     if (!(error instanceof RunError) && !wish.isDryRun) {

@@ -101,12 +101,16 @@ async function narrowed({ sql, key, kind }: Asked, filter: Filter): Promise<Scim
   const found = keyOf(filter)
   if (found === null) return null
   const { by, value } = found
+  if (value.includes('\0') || !value.isWellFormed()) return []
+  if (by === 'id') {
+    const row = isId(value) ? await store.resourceById(sql, key, kindOf(kind), value) : null
+    return row === null ? [] : [row]
+  }
   const isName = by === kind.naming
   if (!isName && (by === 'userName' || by === 'displayName')) return null
-  if (value.includes('\0') || !value.isWellFormed()) return []
   const wanted = isName
     ? { by: 'name' as const, value: foldName(value) }
-    : { by: by as 'id' | 'externalId' | 'members', value }
+    : { by: by as 'externalId' | 'members', value }
   const rows = await store.resourcesBy(sql, key, kindOf(kind), wanted, MOST_LOOKED_AT + 1)
   if (rows.length > MOST_LOOKED_AT) throw tooMany()
   return rows

@@ -14,7 +14,6 @@ import {
   readResource,
   ScimError,
   type Doc,
-  type Member,
   type MemberChange,
   type ResourceKind,
 } from '../../../../protocols/scim/index.ts'
@@ -87,19 +86,20 @@ async function idAgain(sql: Sql, key: ScimKey, kind: ResourceKind, doc: Doc): Pr
   return store.deletedLike(sql, key, { kind: kindOf(kind), name: nameOf(kind, doc), externalId })
 }
 
-async function setMembers(sql: Sql, key: ScimKey, groupId: Id, members: readonly Member[]): Promise<number> {
-  const gone = await store.removeMembers(sql, key, groupId, null)
-  return (await store.addMembers(sql, key, groupId, members)) - gone
-}
-
-/** How many there are more. */
-async function changeMembers(sql: Sql, key: ScimKey, groupId: Id, changes: readonly MemberChange[]): Promise<number> {
-  let more = 0
-  for (const change of changes)
-    if (change.act === 'remove') more -= await store.removeMembers(sql, key, groupId, change.values)
-    else if (change.act === 'set') more += await setMembers(sql, key, groupId, change.members)
-    else more += await store.addMembers(sql, key, groupId, change.members)
-  return more
+/** How many there are more; `isSame`: nobody came and nobody went. */
+async function changeMembers(
+  sql: Sql,
+  key: ScimKey,
+  groupId: Id,
+  changes: readonly MemberChange[],
+): Promise<{ more: number; isSame: boolean }> {
+  let [added, removed] = [0, 0]
+  for (const change of changes) {
+    if (change.act === 'remove') removed += await store.removeMembers(sql, key, groupId, change.values)
+    else if (change.act === 'set') removed += await store.removeMembers(sql, key, groupId, null)
+    if (change.act !== 'remove') added += await store.addMembers(sql, key, groupId, change.members)
+  }
+  return { more: added - removed, isSame: added + removed === 0 }
 }
 
 async function refuseTooManyMembers(sql: Sql, key: ScimKey, groupId: Id, all: number, more: number): Promise<void> {
@@ -150,9 +150,9 @@ async function keep(
   { row, doc, changes, all }: { row: ScimRow; doc: Doc; changes: readonly MemberChange[]; all: number },
 ): Promise<ScimRow> {
   await refuseTaken(sql, key, kind, doc, row.id)
-  const more = await changeMembers(sql, key, row.id, changes)
+  const { more, isSame } = await changeMembers(sql, key, row.id, changes)
   await refuseTooManyMembers(sql, key, row.id, all, more)
-  if (changes.length === 0 && isDeepStrictEqual(row.doc, doc)) return row
+  if (isSame && isDeepStrictEqual(row.doc, doc)) return row
   const name = nameOf(kind, doc)
   const kept = await store.updateResource(sql, key, { id: row.id, name, externalId: externalIdOf(doc), doc })
   await store.noteChange(sql, key, { members: more })
