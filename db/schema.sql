@@ -919,6 +919,67 @@ CREATE TABLE schema_migration (
   PRIMARY KEY (number)
 );
 
+CREATE TABLE scim_member (
+  organisation_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  group_id uuid NOT NULL,
+  member text COLLATE "C" NOT NULL,
+  type text,
+  display text,
+  PRIMARY KEY (organisation_id, source_id, group_id, member)
+);
+CREATE INDEX scim_member_member ON scim_member USING btree (organisation_id, source_id, member);
+
+CREATE TABLE scim_resource (
+  organisation_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  resource_id uuid NOT NULL,
+  kind smallint NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  external_id text COLLATE "C",
+  doc jsonb NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  modified_at timestamp with time zone DEFAULT now() NOT NULL,
+  deleted_at timestamp with time zone,
+  PRIMARY KEY (organisation_id, source_id, resource_id)
+);
+CREATE INDEX scim_resource_external ON scim_resource USING btree (organisation_id, source_id, external_id) WHERE (external_id IS NOT NULL);
+CREATE INDEX scim_resource_name ON scim_resource USING btree (organisation_id, source_id, kind, name);
+CREATE UNIQUE INDEX scim_resource_user ON scim_resource USING btree (organisation_id, source_id, name) WHERE ((kind = 1) AND (deleted_at IS NULL));
+
+CREATE TABLE scim_source (
+  organisation_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  users integer DEFAULT 0 NOT NULL,
+  groups integer DEFAULT 0 NOT NULL,
+  members integer DEFAULT 0 NOT NULL,
+  changes bigint DEFAULT 0 NOT NULL,
+  compiled bigint DEFAULT 0 NOT NULL,
+  first_change_at timestamp with time zone,
+  last_change_at timestamp with time zone,
+  ran_at timestamp with time zone,
+  claimed_until timestamp with time zone,
+  PRIMARY KEY (organisation_id, source_id),
+  FOREIGN KEY (organisation_id, source_id) REFERENCES directory_source(organisation_id, source_id) ON DELETE CASCADE
+);
+
+CREATE TABLE scim_token (
+  token_id uuid NOT NULL,
+  organisation_id uuid NOT NULL,
+  source_id uuid NOT NULL,
+  name text NOT NULL,
+  verifier bytea NOT NULL,
+  created_by text NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  last_place text,
+  UNIQUE (verifier),
+  PRIMARY KEY (token_id),
+  FOREIGN KEY (organisation_id, source_id) REFERENCES scim_source(organisation_id, source_id) ON DELETE CASCADE
+);
+
 CREATE TABLE second_factor (
   subject_id uuid NOT NULL,
   organisation_id uuid,

@@ -1,6 +1,7 @@
 /**
  * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, letters with
- * emergency codes, who has which ways back in, people's app passwords, accounts at identity providers, what an address comes to, lists with their bounces, the recovery sheet of the master
+ * emergency codes, who has which ways back in, people's app passwords, accounts at identity providers, tokens of SCIM clients, what an
+ * address comes to, lists with their bounces, the recovery sheet of the master
  * key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
@@ -11,6 +12,7 @@ import { addAppPasswordCommand } from './admin-app-passwords.ts'
 import { addProviderCommand } from './admin-provider.ts'
 import { addRecipientCommand } from './admin-recipients.ts'
 import { addWaysBackCommand } from './admin-ways-back.ts'
+import { addScimCommand } from './admin-scim.ts'
 import type { GlobalOptions } from './command.ts'
 import { addCommand, CommandError, exitCodes, show } from './command.ts'
 import { hostName, withContext } from './context.ts'
@@ -79,6 +81,7 @@ export function register(program: Command): void {
   addAddressCommands(admin)
   addRecipientCommand(admin)
   addProviderCommand(admin)
+  addScimCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(
     (_options: GlobalOptions, command: Command) => recoverySheet(command.optsWithGlobals()),
   )

@@ -154,3 +154,31 @@ test('a shared mailbox is explained with who reads it', async () => {
   expect((await holdfast('admin', 'address', 'ann@harbour.test')).out).toContain('(a person here)')
   await expectSound(storage.db, null)
 })
+
+test('a token for a SCIM client is shown once, listed, and revoked', async () => {
+  expect((await holdfast('admin', 'scim')).out).toContain('has no SCIM token, so nobody can write here')
+  const made = await holdfast('admin', 'scim', '--new', 'Entra ID', '--days', '30')
+  expect(made).toMatchObject({ code: 0, err: '' })
+  const token = /hfscim-[\w-]{43}/.exec(made.out)![0]
+  expect(made.out).toContain('/scim/v2')
+  expect(made.out).toContain('This is no https address')
+  const { tokens } = JSON.parse((await holdfast('admin', 'scim', '--json')).out) as {
+    tokens: { id: string; name: string }[]
+  }
+  expect(tokens).toMatchObject([{ name: 'Entra ID', source: 'scim', lastUsedAt: null }])
+  expect(JSON.stringify(tokens)).not.toContain(token)
+  for (const wrong of [
+    ['--new', ' '],
+    ['--new', 'x', '--days', '0'],
+    ['--new', 'x', '--revoke', 'y'],
+    ['--revoke', 'x'],
+  ])
+    expect(await holdfast('admin', 'scim', ...wrong)).toMatchObject({ code: 2 })
+  expect(await holdfast('admin', 'scim', '--new', 'x', '--source', 'csv')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('of another kind') as string,
+  })
+  expect((await holdfast('admin', 'scim', '--revoke', tokens[0]!.id)).out).toContain('what the client wrote stays')
+  expect(await holdfast('admin', 'scim', '--revoke', tokens[0]!.id)).toMatchObject({ code: 1 })
+  await expectSound(storage.db, null)
+})

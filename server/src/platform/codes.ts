@@ -16,6 +16,9 @@ export const PersonSource = { manual: 1, csv: 2, ldap: 3, scim: 4, learned: 5 } 
 /** shared, room: a mailbox that several people read, each signed in as themselves */
 export const PersonKind = { person: 1, shared: 2, room: 3 } as const
 export type PersonKind = Values<typeof PersonKind>
+/** What a client of SCIM writes. */
+export const ScimKind = { user: 1, group: 2 } as const
+export type ScimKind = Values<typeof ScimKind>
 /** What is in the address book. */
 export const BookKind = { person: 1, list: 2, group: 3 } as const
 export type BookKind = Values<typeof BookKind>
@@ -218,6 +221,7 @@ export const alarmKinds = [
   'probe-refused',
   'certificate',
   'part-down',
+  'list-waits',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

@@ -19,7 +19,7 @@ import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
-import { createAlarmTeller, type AlarmTeller } from '../core/alarms/index.ts'
+import { createAlarmTeller, endAlarm, raiseAlarm, type AlarmTeller } from '../core/alarms/index.ts'
 import { createCallouts, type Callouts } from '../core/callouts/index.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
@@ -35,17 +35,19 @@ import {
   createDirectory,
   createOffers,
   createRouteBook,
+  createScimRunner,
   createSourceBook,
   foldAddress,
   type HostTlsa,
   type LiveDirectory,
   type OpenSecret,
   type RouteBook,
+  type ScimRunner,
   type SourceBook,
 } from '../core/directory/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
-import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import { createMailbox, placeWaiting, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
   createPrivateContacts,
@@ -118,6 +120,7 @@ export interface Core {
   sources: SourceBook
   quiet: QuietBook
   peopleNotices: PeopleNotices
+  scimRunner: ScimRunner
   /** to private addresses, for who does not know their password; `find`: whom a name means */
   privateContacts: PrivateContacts
   asking: Asking
@@ -342,6 +345,7 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
+    scimRunner: createScimRunner({ db, clock, log, placeWaiting, alarms: { raise: raiseAlarm, end: endAlarm } }),
     privateContacts: createPrivateContacts(privateMail),
     asking: createAsking({ ...ownMail, publicUrl: config.publicUrl }),
     signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),

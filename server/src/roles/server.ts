@@ -24,6 +24,7 @@ import { openFileLimit } from '../platform/open-files.ts'
 import { adminRoutes } from '../servers/admin/index.ts'
 import { createHttp, type Readiness } from '../servers/http/index.ts'
 import { jmapRoutes } from '../servers/jmap/index.ts'
+import { scimRoutes } from '../servers/scim/index.ts'
 import { RECIPIENTS_PER_MESSAGE } from '../core/submission/index.ts'
 import { createMxListener } from '../servers/smtp/listener.ts'
 import { createSubmissionListener } from '../servers/smtp/submission/listener.ts'
@@ -205,6 +206,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.asking.start(),
         () => core.asking.stop(),
       )
+      await begin(
+        () => core.scimRunner.start(),
+        () => core.scimRunner.stop(),
+      )
     }
     if (has('web') || has('submission') || has('mx'))
       await begin(
@@ -249,6 +254,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         ownPolicy: (domain) => ownPolicy(db, domain),
       })
       http.register(jmapRoutes({ mailbox: core.mailbox, submission: core.submission, clock, log, room: core.room }))
+      http.register(scimRoutes({ db, clock, log, publicUrl: config.publicUrl }))
       http.register(
         adminRoutes({
           db,

@@ -58,4 +58,40 @@ export const directoryCorruptions: readonly Corruption[] = [
     text: 'two runs of one source wait',
     sql: `UPDATE directory_run SET state = 1, list_packed = '\\x00'`,
   },
+  {
+    expected: 'scim-source',
+    text: 'what a SCIM client changed is forgotten',
+    sql: `UPDATE scim_source SET first_change_at = NULL`,
+  },
+  {
+    expected: 'scim-source',
+    text: 'a SCIM source is of another kind',
+    sql: `UPDATE directory_source SET kind = 2`,
+  },
+  {
+    expected: 'scim-counts',
+    text: 'a SCIM source has a user that it does not count',
+    sql: `INSERT INTO scim_resource (organisation_id, source_id, resource_id, kind, name, doc)
+      SELECT organisation_id, source_id, gen_random_uuid(), 1, 'uncounted', '{"userName": "Uncounted"}' FROM scim_source`,
+  },
+  {
+    expected: 'scim-counts',
+    text: 'a SCIM source has lost a member',
+    sql: 'DELETE FROM scim_member',
+  },
+  {
+    expected: 'scim-resource',
+    text: 'a SCIM user is of no source',
+    sql: 'UPDATE scim_resource SET source_id = gen_random_uuid()',
+  },
+  {
+    expected: 'scim-resource',
+    text: 'a SCIM user has lost its words',
+    sql: `UPDATE scim_resource SET doc = '{}'`,
+  },
+  {
+    expected: 'scim-member',
+    text: 'a member of a SCIM group that is deleted',
+    sql: `UPDATE scim_member m SET group_id = r.resource_id FROM scim_resource r WHERE r.deleted_at IS NOT NULL`,
+  },
 ]

@@ -18,6 +18,7 @@ import {
   alarmKinds,
   PersonKind,
   PersonSource,
+  ScimKind,
 } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { firstIdAt } from '../platform/ids.ts'
@@ -203,6 +204,19 @@ const queries = {
     FROM directory_run WHERE (state IN (${DirectoryRunState.staged}, ${DirectoryRunState.asks})) <> (list_packed IS NOT NULL)`,
   'run-once': `SELECT organisation_id o, 'directory source ' || source_id s, count(*) || ' runs of it wait' d FROM directory_run
     WHERE state IN (${DirectoryRunState.staged}, ${DirectoryRunState.asks}) GROUP BY organisation_id, source_id HAVING count(*) > 1`,
+  'scim-source': `SELECT s.organisation_id o, 'SCIM source ' || s.source_id s, 'is of another kind, or has changes that no run will ever look at' d
+    FROM scim_source s JOIN directory_source d USING (organisation_id, source_id)
+    WHERE d.kind <> ${PersonSource.scim} OR s.compiled > s.changes OR s.compiled < s.changes AND (s.first_change_at IS NULL OR s.last_change_at IS NULL)`,
+  'scim-counts': `SELECT s.organisation_id o, 'SCIM source ' || s.source_id s, format('says it has %s users, %s groups, %s members', s.users, s.groups, s.members) d
+    FROM scim_source s WHERE (s.users, s.groups) <> (SELECT count(*) FILTER (WHERE r.kind = ${ScimKind.user}), count(*) FILTER (WHERE r.kind = ${ScimKind.group})
+        FROM scim_resource r WHERE r.organisation_id = s.organisation_id AND r.source_id = s.source_id AND r.deleted_at IS NULL)
+      OR s.members <> (SELECT count(*) FROM scim_member m WHERE m.organisation_id = s.organisation_id AND m.source_id = s.source_id)`,
+  'scim-resource': `SELECT r.organisation_id o, 'SCIM resource ' || r.resource_id s, 'is of no source, has no name, or is deleted and still says something' d FROM scim_resource r
+    WHERE NOT EXISTS (SELECT FROM scim_source s WHERE s.organisation_id = r.organisation_id AND s.source_id = r.source_id)
+      OR (r.deleted_at IS NULL) = (r.doc = '{}') OR r.kind NOT IN (${words(ScimKind)}) OR r.external_id IS DISTINCT FROM r.doc->>'externalId' AND r.deleted_at IS NULL`,
+  'scim-member': `SELECT m.organisation_id o, 'member ' || m.member || ' of SCIM group ' || m.group_id s, 'there is no such group' d FROM scim_member m
+    WHERE NOT EXISTS (SELECT FROM scim_resource r WHERE r.organisation_id = m.organisation_id AND r.source_id = m.source_id
+      AND r.resource_id = m.group_id AND r.kind = ${ScimKind.group} AND r.deleted_at IS NULL)`,
   'ledger-event': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'return ' || l.return_event_id || ' is missing or of another route' d FROM ledger l
     LEFT JOIN return_event e USING (organisation_id, return_event_id) WHERE l.return_event_id IS NOT NULL AND e.route_id IS DISTINCT FROM l.route_id`,
   'ledger-delivery': `SELECT l.organisation_id o, 'ledger ' || l.ledger_id s, 'delivery ' || l.delivery_id || ' is missing or of another message' d FROM ledger l

@@ -73,11 +73,47 @@ export async function insertRun(sql: Sql, organisationId: Id, run: NewRun): Prom
       run.listPacked,
     ],
   )
+  // What was done within a day is counted by them: however many there are, none of those goes.
   await sql.query(
-    `DELETE FROM directory_run WHERE organisation_id = $1 AND source_id = $2 AND state NOT IN ${WAITING} AND run_id IN (
+    `DELETE FROM directory_run WHERE organisation_id = $1 AND source_id = $2 AND state NOT IN ${WAITING}
+       AND NOT (state = ${DirectoryRunState.applied} AND decided_at > $4::timestamptz - interval '1 day') AND run_id IN (
        SELECT run_id FROM directory_run WHERE organisation_id = $1 AND source_id = $2 ORDER BY run_id DESC OFFSET $3)`,
-    [organisationId, run.sourceId, KEPT_RUNS],
+    [organisationId, run.sourceId, KEPT_RUNS, run.startedAt],
   )
+}
+
+/** What somebody carried out since then, all runs together. */
+export async function doneSince(
+  sql: Sql,
+  organisationId: Id,
+  sourceId: Id,
+  { by, since }: { by: string; since: Date },
+): Promise<{ creations: number; changes: number; removals: number }> {
+  const [row] = await sql.query<{ creations: number; changes: number; removals: number }>(
+    `SELECT coalesce(sum((counts->>'creations')::int), 0)::int AS creations, coalesce(sum((counts->>'changes')::int), 0)::int AS changes,
+       coalesce(sum((counts->>'removals')::int), 0)::int AS removals
+     FROM directory_run WHERE organisation_id = $1 AND source_id = $2 AND state = ${DirectoryRunState.applied}
+       AND decided_by = $3 AND decided_at > $4`,
+    [organisationId, sourceId, by, since],
+  )
+  return row!
+}
+
+export async function newestRun(sql: Sql, organisationId: Id, sourceId: Id): Promise<RunRow | null> {
+  const rows = await sql.query<RunRow>(
+    `SELECT ${BRIEF}, r.items, r.problems ${FROM} WHERE r.organisation_id = $1 AND r.source_id = $2 ORDER BY r.run_id DESC LIMIT 1`,
+    [organisationId, sourceId],
+  )
+  return rows[0] ?? null
+}
+
+/** Of one that waits: the same plan by a newer list. */
+export async function renewList(sql: Sql, organisationId: Id, runId: Id, listPacked: Buffer): Promise<void> {
+  await sql.query('UPDATE directory_run SET list_packed = $3 WHERE organisation_id = $1 AND run_id = $2', [
+    organisationId,
+    runId,
+    listPacked,
+  ])
 }
 
 /** The newest first, without their items. */

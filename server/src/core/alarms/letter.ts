@@ -46,6 +46,7 @@ const words: Record<LetterLocale, Words> = {
       'probe-refused': ({ route, probe }) => `The password of the probe “${probe}” of ${route} is refused`,
       'certificate': ({ route, days }) => `A certificate of ${route} ends in ${days ?? 0} days`,
       'part-down': ({ route }) => `Part of ${route} is down`,
+      'list-waits': ({ route }) => `The list of people “${route}” waits for a yes`,
     },
     explains: {
       'ask-away': () => [
@@ -65,6 +66,10 @@ const words: Record<LetterLocale, Words> = {
       'part-down': () => [
         'Several mailboxes fail there while others take mail. The mail of these people waits here, where they read and send; their colleagues are not affected.',
       ],
+      'list-waits': () => [
+        'What the identity provider wrote is more than this list may change by itself. Until you say yes or no, nothing of it happens: nobody new comes in, and nobody who was shut out there is shut out here.',
+        'holdfast directory runs',
+      ],
     },
     over: 'Over',
     reminder: 'Reminder',
@@ -83,6 +88,7 @@ const words: Record<LetterLocale, Words> = {
       'probe-refused': ({ route, probe }) => `Le mot de passe de la sonde « ${probe} » de ${route} est refusé`,
       'certificate': ({ route, days }) => `Un certificat de ${route} expire dans ${days ?? 0} jours`,
       'part-down': ({ route }) => `Une partie de ${route} est en panne`,
+      'list-waits': ({ route }) => `La liste de personnes « ${route} » attend un oui`,
     },
     explains: {
       'ask-away': () => [
@@ -104,6 +110,10 @@ const words: Record<LetterLocale, Words> = {
       'part-down': () => [
         'Plusieurs boîtes y échouent alors que d’autres prennent le courrier. Celui de ces personnes attend ici, où elles lisent et envoient ; leurs collègues ne sont pas touchés.',
       ],
+      'list-waits': () => [
+        'Ce que le fournisseur d’identité a écrit dépasse ce que cette liste peut changer d’elle-même. Tant que vous n’avez pas dit oui ou non, rien n’en est fait : personne de nouveau n’entre, et qui est exclu là-bas ne l’est pas ici.',
+        'holdfast directory runs',
+      ],
     },
     over: 'Terminé',
     reminder: 'Rappel',
@@ -122,6 +132,7 @@ const words: Record<LetterLocale, Words> = {
       'probe-refused': ({ route, probe }) => `Das Passwort der Sonde „${probe}“ von ${route} wird abgelehnt`,
       'certificate': ({ route, days }) => `Ein Zertifikat von ${route} läuft in ${days ?? 0} Tagen ab`,
       'part-down': ({ route }) => `Ein Teil von ${route} ist ausgefallen`,
+      'list-waits': ({ route }) => `Die Personenliste „${route}“ wartet auf ein Ja`,
     },
     explains: {
       'ask-away': () => [
@@ -142,6 +153,10 @@ const words: Record<LetterLocale, Words> = {
       'certificate': () => ['Lassen Sie es erneuern: Ist es abgelaufen, erreicht niemand mehr seine Post.'],
       'part-down': () => [
         'Mehrere Postfächer versagen dort, während andere Post annehmen. Die Post dieser Personen wartet hier, wo sie lesen und senden; die anderen sind nicht betroffen.',
+      ],
+      'list-waits': () => [
+        'Was der Identitätsanbieter geschrieben hat, ist mehr, als diese Liste von selbst ändern darf. Bis Sie ja oder nein sagen, geschieht nichts davon: Niemand Neues kommt herein, und wer dort ausgesperrt wurde, ist es hier nicht.',
+        'holdfast directory runs',
       ],
     },
     over: 'Vorbei',

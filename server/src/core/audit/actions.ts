@@ -50,6 +50,8 @@ export const auditActions = [
   'applied',
   'directory-applied',
   'directory-refused',
+  'scim-token-made',
+  'scim-token-revoked',
   'list-member-paused',
   'list-member-resumed',
   'recipients-forgotten',

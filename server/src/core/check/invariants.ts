@@ -151,6 +151,16 @@ export const invariants: Record<InvariantName, Meaning> = {
   },
   'run-list': { means: 'a directory run has its list while it waits for an answer, and no longer', remedy: REPORT },
   'run-once': { means: 'of a directory source one run waits for an answer', remedy: REPORT },
+  'scim-source': { means: 'what a SCIM client changed is compiled into a list, or will be', remedy: REPORT },
+  'scim-counts': { means: 'a SCIM source has as many users, groups and members as it says', remedy: REPORT },
+  'scim-resource': {
+    means: 'what a SCIM client wrote is of a source and has its words, until it is deleted',
+    remedy: REPORT,
+  },
+  'scim-member': {
+    means: 'a member that a SCIM client named is one of a group',
+    remedy: 'Let the client write its groups again (Entra ID: restart provisioning), and report it.',
+  },
   'ledger-event': { means: 'ledger rows belong to a return of their route', remedy: REPORT },
   'ledger-delivery': { means: 'ledger rows name a delivery of their message', remedy: REPORT },
   'ledger-state': { means: 'what the ledger says is home is delivered', remedy: REPORT },

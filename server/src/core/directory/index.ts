@@ -56,3 +56,14 @@ export { listRuns, showRun, type RunBrief, type RunReport } from './sources/repo
 export { fetchList } from './sources/ldap/fetch.ts'
 export { ListError } from './sources/csv/decode.ts'
 export { readCsv, type CsvReading } from './sources/csv/read.ts'
+export { findResources, oneResource, presented } from './sources/scim/find.ts'
+export {
+  createResource,
+  deleteResource,
+  patchResource,
+  replaceResource,
+  type ScimDeps,
+} from './sources/scim/resources.ts'
+export { createScimRunner, type ScimRunner } from './sources/scim/runner.ts'
+export type { ScimKey } from '../../store/scim.ts'
+export { makeScimToken, openScim, revokeScimToken, scimTokens, type ScimToken } from './sources/scim/tokens.ts'

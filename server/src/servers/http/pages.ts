@@ -27,7 +27,6 @@ export async function addPages(app: FastifyInstance, webRoot: string | null): Pr
     await app.register(fastifyStatic, { root, serve: false, cacheControl: false, dotfiles: 'ignore', index: false })
   app.get('/*', { config: { ability: 'public' } }, async (request, reply) => {
     const path = (request.params as { '*': string })['*']
-    if (path.startsWith('scim')) throw new WireError('not-found', 'SCIM is not in this version yet')
     if (NOT_PAGES.test(`/${path}`)) throw new WireError('not-found')
     if (root === null) throw new WireError('not-found', 'the web pages are not built; run "npm run build"')
     const policy = FRAMED[path]

@@ -17,9 +17,9 @@ export const directorySourceSchema = z.strictObject({
     .string()
     .max(100)
     .refine((text) => text.trim() === text && text !== '' && !text.includes('\0') && text.isWellFormed(), 'is no name')
-    .describe('As named with --source of holdfast directory import or sync.'),
+    .describe('As named with --source of holdfast directory import or sync, or of holdfast admin scim.'),
   kind: z
-    .enum(['csv', 'ldap'])
+    .enum(['csv', 'ldap', 'scim'])
     .optional()
     .describe('Where its lists come from; left out: csv, or what it is already. A source stays of its kind.'),
   ...sourceSettingsSchema.shape,

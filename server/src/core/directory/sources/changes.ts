@@ -134,7 +134,7 @@ function changeWords(
 }
 
 /** Only the addresses go that nobody else vouches for. */
-export function leaverWrite({ person, link, dropped }: Leaver): PersonWrite {
+export function leaverWrite({ person, link, dropped, isClosed }: Leaver): PersonWrite {
   const gone = new Set(dropped)
   return {
     id: person.id,
@@ -143,7 +143,7 @@ export function leaverWrite({ person, link, dropped }: Leaver): PersonWrite {
     upn: person.upn,
     locale: person.locale,
     groupId: person.groupId,
-    isDisabled: person.disabled,
+    isDisabled: person.disabled || isClosed,
     addresses: withPrimary(
       person.addresses.filter(({ address }) => !gone.has(address)),
       undefined,

@@ -42,6 +42,8 @@ export interface SourceList {
   entries: Entry[]
   unusable: Mention[]
   problems: ListProblem[]
+  /** ids that the source itself says it has taken away: they may not sign in from then on, and the grace runs as for who is missing */
+  gone?: string[]
 }
 
 /** The same for each link that is kept: what a source said last. */

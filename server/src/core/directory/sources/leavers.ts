@@ -5,7 +5,7 @@
 import type { Id } from '../../../platform/ids.ts'
 import type { Mention } from './entry.ts'
 import { foldAddress } from '../fold.ts'
-import { isByHand, isGone, linkOf, ownWord, type Link, type PersonState, type Present } from './present.ts'
+import { isByHand, isGone, leads, linkOf, ownWord, type Link, type PersonState, type Present } from './present.ts'
 
 export interface Leaver {
   act: 'missing' | 'unlink' | 'remove' | 'keep'
@@ -15,6 +15,8 @@ export interface Leaver {
   dropped: string[]
   /** why they are kept */
   why: string
+  /** taken away by name and not only missing: they may not sign in any more */
+  isClosed: boolean
 }
 
 export const DAY_MS = 86_400_000
@@ -46,15 +48,16 @@ export const isWhole = (unusable: readonly Mention[]): boolean =>
     ({ externalId, addresses }) => externalId !== null || addresses.some((written) => foldAddress(written) !== null),
   )
 
-export function leaversOf(present: Present, names: ReadonlySet<string>): Leaver[] {
+export function leaversOf(present: Present, names: ReadonlySet<string>, gone: ReadonlySet<string>): Leaver[] {
   const { sourceId, now, settings, owed } = present
   const leavers: Leaver[] = []
   for (const person of present.people) {
     const link = linkOf(person, sourceId)
     if (!link || names.has(link.externalId) || isGone(person)) continue
-    const leaver = { person, link, dropped: [], why: '' }
+    const leaver = { person, link, dropped: [], why: '', isClosed: false }
     if (link.missingSince === null) {
-      leavers.push({ ...leaver, act: 'missing' })
+      const isClosed = gone.has(link.externalId) && leads(person, sourceId) && !person.disabled
+      leavers.push({ ...leaver, act: 'missing', isClosed })
       continue
     }
     if (now - link.missingSince < settings.graceDays * DAY_MS) continue

@@ -7,11 +7,10 @@ import * as model from '../../../store/model.ts'
 import type { Said, SourceList } from './entry.ts'
 import { foldAddress } from '../fold.ts'
 import type { Link, PersonState, Present } from './present.ts'
-import type { SourceSettings } from './settings.ts'
 
 export async function loadPresent(
   sql: Sql,
-  wish: { organisationId: Id; sourceId: Id; settings: SourceSettings; now: number },
+  wish: Pick<Present, 'sourceId' | 'settings' | 'now' | 'spent'> & { organisationId: Id },
   list: SourceList,
 ): Promise<Present> {
   const { organisationId, sourceId } = wish
@@ -42,6 +41,7 @@ export async function loadPresent(
     people: [...people.values()],
     taken: await takenNames(sql, organisationId, list),
     owed: await owedOnes(sql, organisationId, absent),
+    ...(wish.spent === undefined ? {} : { spent: wish.spent }),
   }
 }
 

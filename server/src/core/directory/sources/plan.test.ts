@@ -421,3 +421,32 @@ test('how an administrator signs in, or somebody by hand who had no name for it,
   const known = after(present, entry('1', 'admin@x.test'))
   expect(planList(known, listOf([entry('1', 'admin@x.test')])).delicate).toEqual([])
 })
+
+test('whom the source says it took away is shut out at once; the grace runs; back, they come in again', () => {
+  const two = [entry('1', 'a@x.test'), entry('2', 'b@x.test')]
+  const there = carriedOut(empty, planList(empty, listOf(two)))
+  const goneList = { ...listOf([two[1]!]), gone: ['1', 'nobody'] }
+  const plan = planList(there, goneList)
+  expect(plan.items).toMatchObject([{ act: 'missing', words: [expect.stringContaining('may not sign in any more')] }])
+  expect(plan.counts).toMatchObject({ removals: 1, changes: 0 })
+  const shut = carriedOut(there, plan)
+  expect(shut.people.map(({ disabled }) => disabled)).toEqual([true, false])
+  expect(planList(shut, goneList).items).toEqual([])
+  const back = carriedOut(shut, planList(shut, listOf(two)))
+  expect(back.people.map(({ disabled }) => disabled)).toEqual([false, false])
+  // Whom somebody here shut out stays out; who is here by hand, or whom another source leads, is only missing.
+  const people = there.people.map((person) => ({ ...person, source: PersonSource.manual }))
+  expect(planList({ ...there, people }, goneList).people).toEqual([])
+  const office = there.people.map((person) => ({ ...person, role: Role.helpdesk }))
+  expect(planList({ ...there, people: office }, goneList).delicate).toEqual(['Name 1'])
+})
+
+test('what a source did within a day counts with what it is about to do', () => {
+  const list = listOf(Array.from({ length: 6 }, (_, i) => entry(String(i), `p${i}@x.test`)))
+  const over = (creations: number) => planList({ ...empty, spent: { creations, changes: 50, removals: 50 } }, list).over
+  expect(over(4)).toEqual([])
+  expect(over(5)).toEqual([{ what: 'creations', count: 11, allowed: 10 }])
+  // Who does nothing of a kind is not asked about it.
+  const there = carriedOut(empty, planList(empty, list))
+  expect(planList({ ...there, spent: { creations: 50, changes: 50, removals: 50 } }, list).over).toEqual([])
+})

@@ -83,7 +83,11 @@ const saidOf = ({ entry, addresses, upn, card }: Candidate): Said => ({
   ...(card === undefined ? {} : { card: saidCard(card) }),
 })
 
-const leaverWords = ({ act, why, person }: Leaver, { settings }: Present): string[] => {
+const leaverWords = ({ act, why, person, isClosed }: Leaver, { settings }: Present): string[] => {
+  if (isClosed)
+    return [
+      `taken away at the source: may not sign in any more, and is removed after ${settings.graceDays} days of that`,
+    ]
   if (act === 'missing') return [`not in the list any more; removed after ${settings.graceDays} days of that`]
   if (act === 'unlink') return ['not in the list any more; stays, because others speak of them']
   return act === 'keep'
@@ -96,7 +100,7 @@ export function planList(present: Present, list: SourceList): Plan {
   const unusable = [...list.unusable, ...judged.unusable]
   const ids = judged.candidates.map(({ entry }) => entry.externalId)
   const names = mentioned(present, ids, unusable)
-  const absent = leaversOf(present, names)
+  const absent = leaversOf(present, names, new Set(list.gone))
   const leavers = isWhole(unusable) ? absent : []
   const matched = match(judged.candidates, present, leavingNames(leavers))
 
@@ -113,7 +117,8 @@ export function planList(present: Present, list: SourceList): Plan {
   for (const leaver of leavers) {
     const { act, person, link } = leaver
     items.push({ act, externalId: link.externalId, name: person.name, row: null, words: leaverWords(leaver, present) })
-    if (act === 'unlink' && leaver.dropped.length > 0) people.push(leaverWrite(leaver))
+    if (leaver.isClosed || (act === 'unlink' && leaver.dropped.length > 0)) people.push(leaverWrite(leaver))
+    if (leaver.isClosed && hasOffice(person)) delicate.push(person.name)
   }
   const problems = [...list.problems, ...judged.problems, ...matched.problems]
   const count = (...acts: ItemAct[]) => items.filter(({ act }) => acts.includes(act)).length
@@ -127,29 +132,46 @@ export function planList(present: Present, list: SourceList): Plan {
     problems: problems.length,
     withheld: absent.length - leavers.length,
   }
-  const { base, lately } = spokenOf(present)
   return {
     items,
     counts,
     problems,
-    over: overLimits(
-      present.settings,
-      { ...counts, removals: counts.removals && counts.removals + lately },
-      base + lately,
-    ),
+    over: overOf(present, counts),
     delicate,
     isEmpty: matched.matches.length === 0,
     digest: digestOf(items),
     people,
-    links: matched.matches.map(({ candidate, person }) => ({
-      externalId: candidate.entry.externalId,
-      personId: person?.id ?? null,
-      said: saidOf(candidate),
-      linkedAt: Math.max(present.now, ...(person?.links ?? []).map((link) => link.linkedAt + 1)),
-    })),
+    links: [
+      ...matched.matches.map((one) => linkWrite(one, present)),
+      ...leavers.filter((one) => one.isClosed).map(closedLink),
+    ],
     seen: seenOf(present, names, matched.matches),
     leavers,
   }
+}
+
+const linkWrite = ({ candidate, person }: Match, { now }: Present): LinkWrite => ({
+  externalId: candidate.entry.externalId,
+  personId: person?.id ?? null,
+  said: saidOf(candidate),
+  linkedAt: Math.max(now, ...(person?.links ?? []).map((link) => link.linkedAt + 1)),
+})
+
+/** That the source shut them out is remembered: it may let them in again, if they come back. */
+const closedLink = ({ person, link }: Leaver): LinkWrite => ({
+  externalId: link.externalId,
+  personId: person.id,
+  said: { ...link.said, enabled: false },
+  linkedAt: link.linkedAt,
+})
+
+/** What is more than the source may do unasked; of one that comes change by change with what it did within a day already. */
+function overOf(present: Present, counts: Counts): OverLimit[] {
+  const { base, lately } = spokenOf(present)
+  const before = present.spent ?? { creations: 0, changes: 0, removals: lately }
+  const withBefore = (what: keyof typeof before): number => counts[what] && counts[what] + before[what]
+  const asked = { creations: withBefore('creations'), changes: withBefore('changes'), removals: withBefore('removals') }
+  return overLimits(present.settings, asked, base + lately)
 }
 
 /**

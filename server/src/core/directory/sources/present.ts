@@ -3,7 +3,7 @@ import type { Id } from '../../../platform/ids.ts'
 import { PersonSource, Role } from '../../../platform/codes.ts'
 import type { CardRow } from '../../../store/cards.ts'
 import type { Said } from './entry.ts'
-import type { SourceSettings } from './settings.ts'
+import type { Limited, SourceSettings } from './settings.ts'
 
 export interface OwnAddress {
   /** folded */
@@ -55,6 +55,8 @@ export interface Present {
   taken: ReadonlyMap<string, string>
   /** who may not be removed now, and why */
   owed: ReadonlyMap<Id, string>
+  /** of a source that comes change by change: what it did unasked within a day; left out: a list counts by itself */
+  spent?: Record<Limited, number>
 }
 
 export const linkOf = (person: PersonState, sourceId: Id): Link | undefined =>

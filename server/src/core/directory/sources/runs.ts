@@ -6,17 +6,18 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { DirectoryRunState } from '../../../platform/codes.ts'
-import type { Database, Sql } from '../../../platform/db/database.ts'
+import { LONG_MS, type Database, type Sql } from '../../../platform/db/database.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { newId, type Id } from '../../../platform/ids.ts'
 import * as runsStore from '../../../store/directory-runs.ts'
 import * as store from '../../../store/directory-sources.ts'
 import { lockModel } from '../../../store/model.ts'
-import { appendAudit } from '../../audit/index.ts'
+import { appendAudit, canonicalJson } from '../../audit/index.ts'
 import { carryOut, changesSomething, type CarryOutDeps } from './carry-out.ts'
 import type { SourceList } from './entry.ts'
 import { loadPresent } from './load.ts'
 import { planList, type Plan } from './plan.ts'
+import type { Present } from './present.ts'
 import { asksBecause, noCounts, reportOf, wholeOf, type RunReport } from './report.ts'
 import { sourceSettingsSchema } from './settings.ts'
 
@@ -32,6 +33,11 @@ export interface RunWish {
   /** true: it is carried out at once where nothing of it needs to be asked */
   isUnasked: boolean
   isDryRun: boolean
+  /**
+   * its lists are made of single changes, and many: what it did unasked within a day counts with them, and one that changes
+   * nothing, or asks what is asked already, is no run of its own
+   */
+  isStream?: boolean
 }
 
 /** What an admin can be told and can act on; nothing was changed. */
@@ -61,10 +67,22 @@ async function sourceOf(sql: Sql, deps: RunDeps, { organisationId, source }: Run
   return found
 }
 
-async function planned(sql: Sql, organisationId: Id, source: store.SourceRow, list: SourceList, now: number) {
+async function planned(
+  sql: Sql,
+  organisationId: Id,
+  source: store.SourceRow,
+  list: SourceList,
+  at: Pick<Present, 'now' | 'spent'>,
+) {
   const settings = sourceSettingsSchema.parse(source.settings)
-  return planList(await loadPresent(sql, { organisationId, sourceId: source.id, settings, now }, list), list)
+  return planList(await loadPresent(sql, { organisationId, sourceId: source.id, settings, ...at }, list), list)
 }
+
+const DAY_MS = 86_400_000
+
+/** Confirmed runs do not count: somebody has looked at them. */
+const spentBy = (sql: Sql, organisationId: Id, source: store.SourceRow, actor: string, now: number) =>
+  runsStore.doneSince(sql, organisationId, source.id, { by: actor, since: new Date(now - DAY_MS) })
 
 /** What becomes of a new plan. */
 function verdict(plan: Plan, isFirst: boolean, isUnasked: boolean): { state: DirectoryRunState; why: string } {
@@ -81,10 +99,12 @@ function verdict(plan: Plan, isFirst: boolean, isUnasked: boolean): { state: Dir
 export async function importList(deps: RunDeps, wish: RunWish, list: SourceList): Promise<RunReport> {
   let report: RunReport | null = null
   try {
-    await inOneOrder(deps.db, async (sql) => {
+    const work = async (sql: Sql): Promise<void> => {
       report = await oneRun(sql, deps, wish, list)
       if (wish.isDryRun) throw new DryRun()
-    })
+    }
+    // In a server no statement may take long, but for this one: nobody waits for it.
+    await inOneOrder(deps.db, work, wish.isStream ? { answerWithinMs: LONG_MS } : {})
   } catch (error) {
     if (error instanceof DryRun) return report!
     if (!(error instanceof RunError) && !wish.isDryRun) {
@@ -103,11 +123,19 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
   await lockModel(sql)
   const now = deps.clock.now()
   const source = await sourceOf(sql, deps, wish)
-  const plan = await planned(sql, organisationId, source, list, now)
+  const spent = wish.isStream ? { spent: await spentBy(sql, organisationId, source, deps.actor, now) } : {}
+  const plan = await planned(sql, organisationId, source, list, { now, ...spent })
   const isFirst = !(await runsStore.hasApplied(sql, organisationId, source.id))
   const { state, why } = verdict(plan, isFirst, wish.isUnasked)
   const [runId, at] = [newId(now), new Date(now)]
   const isApplied = state === DirectoryRunState.applied
+  const before = wish.isStream ? await sameAsBefore(sql, organisationId, source.id, plan, state) : null
+  if (before !== null) {
+    const of = { organisationId, sourceId: source.id, kind: source.kind, runId: before.id, at }
+    if (isApplied) await carryOut(sql, deps, of, plan)
+    else await runsStore.renewList(sql, organisationId, before.id, packed(list))
+    return wholeOf(before)
+  }
   if (isApplied) await carryOut(sql, deps, { organisationId, sourceId: source.id, kind: source.kind, runId, at }, plan)
   await runsStore.supersede(sql, organisationId, source.id, { at, why: 'a newer list came' })
   await runsStore.insertRun(sql, organisationId, {
@@ -120,11 +148,29 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
     decidedBy: isApplied ? deps.actor : null,
     decidedAt: isApplied ? at : null,
     why,
-    listPacked: isApplied ? null : gzipSync(JSON.stringify(list)),
+    listPacked: isApplied ? null : packed(list),
   })
   if (isApplied && changesSomething(plan))
     await noteApplied(sql, deps, { organisationId, runId, source: source.name }, plan)
   return wholeOf((await runsStore.readRun(sql, organisationId, runId))!)
+}
+
+const packed = (list: SourceList): Buffer => gzipSync(JSON.stringify(list))
+
+/** The newest run, where this one would only say it again. */
+async function sameAsBefore(
+  sql: Sql,
+  organisationId: Id,
+  sourceId: Id,
+  plan: Plan,
+  state: DirectoryRunState,
+): Promise<runsStore.RunRow | null> {
+  const before = await runsStore.newestRun(sql, organisationId, sourceId)
+  if (before === null || before.state !== state) return null
+  const { problems, digest } = reportOf(plan)
+  if (canonicalJson(before.problems) !== canonicalJson(problems)) return null
+  const isSame = state === DirectoryRunState.applied ? !changesSomething(plan) : before.digest === digest
+  return isSame ? before : null
 }
 
 interface About {
@@ -205,7 +251,7 @@ export async function confirmRun(
     const { run, list } = await waiting(sql, organisationId, runId)
     const source = (await store.readSources(sql, organisationId)).find(({ id }) => id === run.sourceId)!
     // By the time of the list: nobody's grace ends while somebody thinks about it.
-    const plan = await planned(sql, organisationId, source, list, run.startedAt.getTime())
+    const plan = await planned(sql, organisationId, source, list, { now: run.startedAt.getTime() })
     if (plan.digest !== run.digest || (digest !== undefined && digest !== run.digest))
       throw new RunError(
         'changed',
