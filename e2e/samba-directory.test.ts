@@ -12,7 +12,7 @@ import { applyFile, organisationFile } from './kit/organisation.ts'
 import { HttpError, signIn } from './kit/web.ts'
 import { openDoor, type CuttingDoor } from './peers/cutting-door.ts'
 import { missing } from './peers/needs.ts'
-import { sleep } from './peers/processes.ts'
+import { sleep, until } from './peers/processes.ts'
 import { adBase, adDn, adEntry, adGroup, adSearch, startSamba, type Samba } from './peers/samba.ts'
 
 const names = Array.from({ length: 200 }, (_, i) => `p${String(i).padStart(3, '0')}`)
@@ -60,6 +60,14 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
     writeFileSync(join(installation.data, 'ad-secret'), `${adSearch.password}\n`, { mode: 0o600 })
     const organisation = {
       groups: [{ name: 'All staff' }],
+      directorySources: [
+        {
+          name: 'ldap',
+          kind: 'ldap',
+          every: '1d',
+          ldap: { groups: [{ group: 'All staff', dn: adDn('Everybody') }] },
+        },
+      ],
       signIn: {
         ldap: {
           servers: [{ host: samba.host, port: door.port }],
@@ -80,8 +88,7 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
     await samba.remove()
   })
 
-  const sync = (...more: string[]): Promise<CliResult> =>
-    installation.cli(['directory', 'sync', '--json', '--group', `All staff=${adDn('Everybody')}`, ...more])
+  const sync = (...more: string[]): Promise<CliResult> => installation.cli(['directory', 'sync', '--json', ...more])
   const enter = (name: string, password: string): Promise<unknown> => signIn(server.ports.http, name, password)
   async function refused(name: string, password: string): Promise<void> {
     const error = await enter(name, password).catch((reason: unknown) => reason)
@@ -89,13 +96,19 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
     expect((error as HttpError).status).toBe(401)
   }
 
-  test('the list of all comes, with nested groups in a circle; again there is nothing to do', async () => {
-    const first = runOf(await sync('--apply'))
+  test('the list of all comes by the clock, with nested groups in a circle; again there is nothing to do', async () => {
+    const brief = await until('the list comes', async () => {
+      const { runs } = (await installation.must(['directory', 'runs', '--json'])).json as { runs: Run[] }
+      return runs[0]
+    })
+    const first = runOf(await installation.must(['directory', 'show', brief.id, '--json']))
     expect(first).toMatchObject({ state: 'staged', counts: { creations: 200, problems: 0 } })
     const grouped = first.items.filter(({ words }) => words.includes('group All staff')).map(({ name }) => name)
     expect(grouped.sort()).toEqual(['P010', 'P011'])
     expect(runOf(await installation.must(['directory', 'confirm', first.id, '--json'])).state).toBe('applied')
     expect(runOf(await sync('--apply'))).toMatchObject({ why: 'nothing to change', counts: { same: 200 } })
+    const { sources } = (await installation.must(['directory', 'sources', '--json'])).json as { sources: object[] }
+    expect(sources).toMatchObject([{ name: 'ldap', everyMinutes: 1440, failures: 0, waitingRunId: null }])
   })
 
   test('by mail address, UPN and account name, each with the password there; a shut account at once not', async () => {

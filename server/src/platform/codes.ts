@@ -215,6 +215,9 @@ export const alarmKinds = [
   'probe-refused',
   'certificate',
   'part-down',
+  'list-late',
+  'list-asks',
+  'list-refused',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

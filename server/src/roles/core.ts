@@ -43,9 +43,10 @@ import {
   type RouteBook,
   type SourceBook,
 } from '../core/directory/index.ts'
+import { createDirectorySchedule, type DirectorySchedule } from '../core/directory-schedule/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
-import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
+import { createMailbox, placeWaiting, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
   createPrivateContacts,
@@ -128,6 +129,7 @@ export interface Core {
   returns: ReturnScheduler
   bounces: Bounces
   alarms: AlarmTeller
+  lists: DirectorySchedule
   sweeper: Sweeper
   refusals: Refusals
   tlsTally: TlsTally
@@ -361,6 +363,7 @@ export function buildCore(base: Foundation): Core {
       resolver: createRecords(config.dns.servers),
     }),
     alarms: createAlarmTeller({ db, clock, log, config, accept, routing, ownId }),
+    lists: createDirectorySchedule({ db, clock, log, keys: base.keys, placeWaiting }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory, sources }),
     tlsTally,

@@ -10,6 +10,8 @@ export interface SourceRow {
   /** codes.ts PersonSource */
   kind: number
   settings: unknown
+  /** sealed, in hex */
+  secret: string | null
 }
 
 /** One run of a source at a time, until the transaction's end; false: another is under way. */
@@ -23,15 +25,20 @@ export async function lockSource(sql: Sql, organisationId: Id, name: string): Pr
 
 export const readSources = (sql: Sql, organisationId: Id): Promise<SourceRow[]> =>
   sql.query<SourceRow>(
-    'SELECT source_id AS id, name, kind, settings FROM directory_source WHERE organisation_id = $1 ORDER BY name',
+    `SELECT source_id AS id, name, kind, settings, encode(secret_sealed, 'hex') AS secret FROM directory_source
+     WHERE organisation_id = $1 ORDER BY name`,
     [organisationId],
   )
 
 export async function writeSources(sql: Sql, organisationId: Id, rows: readonly SourceRow[]): Promise<void> {
   await sql.query(
-    `INSERT INTO directory_source (organisation_id, source_id, name, kind, settings)
-     SELECT $1, id, name, kind, settings ${recordset('id uuid, name text, kind smallint, settings jsonb')}
-     ON CONFLICT (organisation_id, source_id) DO UPDATE SET settings = excluded.settings`,
+    `INSERT INTO directory_source AS s (organisation_id, source_id, name, kind, settings, secret_sealed, scheduled_at, due_at)
+     SELECT $1, id, name, kind, settings, decode(secret, 'hex'), begins, begins
+     FROM (SELECT *, CASE WHEN settings->>'everyMinutes' IS NOT NULL THEN now() END AS begins
+       ${recordset('id uuid, name text, kind smallint, settings jsonb, secret text')}) AS r
+     ON CONFLICT (organisation_id, source_id) DO UPDATE SET settings = excluded.settings, secret_sealed = excluded.secret_sealed,
+       scheduled_at = CASE WHEN excluded.scheduled_at IS NOT NULL THEN coalesce(s.scheduled_at, excluded.scheduled_at) END,
+       due_at = excluded.due_at`,
     [organisationId, JSON.stringify(rows)],
   )
 }

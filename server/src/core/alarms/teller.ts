@@ -64,6 +64,7 @@ export function createAlarmTeller(deps: {
         organisation: alarm.organisationName,
         route: alarm.routeName ?? text('route'),
         probe: text('probe'),
+        source: text('source'),
         detail: text('detail'),
         days: typeof facts.days === 'number' ? facts.days : null,
         openedAt: alarm.openedAt,

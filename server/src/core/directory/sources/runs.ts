@@ -10,6 +10,7 @@ import type { Database, Sql } from '../../../platform/db/database.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { newId, type Id } from '../../../platform/ids.ts'
 import * as runsStore from '../../../store/directory-runs.ts'
+import * as schedule from '../../../store/directory-schedule.ts'
 import * as store from '../../../store/directory-sources.ts'
 import { lockModel } from '../../../store/model.ts'
 import { appendAudit } from '../../audit/index.ts'
@@ -52,7 +53,7 @@ const BUSY = 'Another run of this source is under way. Wait for its end.'
 async function sourceOf(sql: Sql, deps: RunDeps, { organisationId, source }: RunWish): Promise<store.SourceRow> {
   const found = (await store.readSources(sql, organisationId)).find(({ name }) => name === source.name)
   if (found === undefined) {
-    const row = { ...source, id: newId(deps.clock.now()), settings: {} }
+    const row = { ...source, id: newId(deps.clock.now()), settings: {}, secret: null }
     await store.writeSources(sql, organisationId, [row])
     return row
   }
@@ -104,8 +105,12 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
   const now = deps.clock.now()
   const source = await sourceOf(sql, deps, wish)
   const plan = await planned(sql, organisationId, source, list, now)
+  if (!wish.isDryRun) await schedule.noteListed(sql, { organisationId, sourceId: source.id }, plan.digest)
   const isFirst = !(await runsStore.hasApplied(sql, organisationId, source.id))
   const { state, why } = verdict(plan, isFirst, wish.isUnasked)
+  const asked =
+    state === DirectoryRunState.applied || !wish.isUnasked ? null : await asksAlready(sql, source, wish, plan)
+  if (asked !== null) return asked
   const [runId, at] = [newId(now), new Date(now)]
   const isApplied = state === DirectoryRunState.applied
   if (isApplied) await carryOut(sql, deps, { organisationId, sourceId: source.id, kind: source.kind, runId, at }, plan)
@@ -125,6 +130,17 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
   if (isApplied && changesSomething(plan))
     await noteApplied(sql, deps, { organisationId, runId, source: source.name }, plan)
   return wholeOf((await runsStore.readRun(sql, organisationId, runId))!)
+}
+
+/** By the clock the same question comes again and again: whoever looks at it keeps the one they look at, and a no stays a no. */
+async function asksAlready(
+  sql: Sql,
+  source: store.SourceRow,
+  { organisationId }: RunWish,
+  { digest }: Plan,
+): Promise<RunReport | null> {
+  const last = await runsStore.lastAsked(sql, organisationId, source.id)
+  return last?.digest === digest ? wholeOf((await runsStore.readRun(sql, organisationId, last.id))!) : null
 }
 
 interface About {
@@ -162,6 +178,8 @@ export async function noteFailed(deps: RunDeps, wish: RunWish, why: string): Pro
   return inOneOrder(deps.db, async (sql) => {
     const { id: sourceId } = await sourceOf(sql, deps, wish)
     const now = deps.clock.now()
+    const said = why.slice(0, 1000).toWellFormed().replaceAll('\0', '\ufffd')
+    await schedule.noteNotListed(sql, { organisationId: wish.organisationId, sourceId }, said)
     const [id, at] = [newId(now), new Date(now)]
     const run = {
       id,
@@ -178,7 +196,7 @@ export async function noteFailed(deps: RunDeps, wish: RunWish, why: string): Pro
       counts: noCounts,
       items: [],
       problems: [],
-      why: why.slice(0, 1000).toWellFormed().replaceAll('\0', '\ufffd'),
+      why: said,
       listPacked: null,
     })
     return wholeOf((await runsStore.readRun(sql, wish.organisationId, id))!)

@@ -6,7 +6,7 @@ import type { LdapDirectory } from '../../../../clients/ldap/ask.ts'
 import { listEntries, type FoundEntry } from '../../../../clients/ldap/list.ts'
 import type { Clock } from '../../../../platform/clock.ts'
 import type { SourceList } from '../entry.ts'
-import { ATTRIBUTES, readEntries, type Reading, type Schema } from './read.ts'
+import { ATTRIBUTES, readEntries, type AttributeNames, type Reading, type Schema } from './read.ts'
 
 /** Accounts of people and of shared mailboxes, and no computers. */
 const PEOPLE: Record<Schema, string> = {
@@ -23,17 +23,29 @@ const LIMIT_MS = 600_000
 export interface FetchWish {
   schema: Schema
   /** of people; left out: PEOPLE */
-  filter?: string
+  filter?: string | undefined
+  /** where groups are; left out: where people are */
+  groupBaseDn?: string | undefined
+  /** instead of the usual ones */
+  attributes?: Partial<AttributeNames>
   groups: Reading['groups']
+}
+
+export interface Fetched {
+  list: SourceList
+  server: string
+  /** entries of people */
+  found: number
 }
 
 /** Throws with a sentence about each server where none gave a whole list. */
 export async function fetchList(
   clock: Clock,
   directory: LdapDirectory,
-  { schema, filter = PEOPLE[schema], groups }: FetchWish,
-): Promise<{ list: SourceList; server: string; found: number }> {
-  const names = ATTRIBUTES[schema]
+  { schema, filter = PEOPLE[schema], groupBaseDn = directory.baseDn, attributes: own = {}, groups }: FetchWish,
+  signal?: AbortSignal,
+): Promise<Fetched> {
+  const names = { ...ATTRIBUTES[schema], ...own }
   const isActiveDirectory = schema === 'activeDirectory'
   const attributes = [
     ...Object.values<string>({ ...names }),
@@ -45,11 +57,12 @@ export async function fetchList(
     const name = `${server.host}:${server.port}`
     const limit = new AbortController()
     const timer = clock.after(LIMIT_MS, () => limit.abort(new Error(`not done within ${LIMIT_MS / 60_000} minutes`)))
-    const ask = (wanted: string): Promise<FoundEntry[]> =>
-      listEntries(clock, server, directory, { filter: wanted, attributes, isActiveDirectory }, limit.signal)
+    const ends = signal === undefined ? limit.signal : AbortSignal.any([limit.signal, signal])
+    const ask = (wanted: string, baseDn = directory.baseDn): Promise<FoundEntry[]> =>
+      listEntries(clock, server, { ...directory, baseDn }, { filter: wanted, attributes, isActiveDirectory }, ends)
     try {
       const people = await ask(filter)
-      const all = groups.length === 0 ? [] : await ask(GROUPS[schema])
+      const all = groups.length === 0 ? [] : await ask(GROUPS[schema], groupBaseDn)
       // A name that is spelled wrong, or a group that is gone, would take everybody out of the group here.
       const dns = new Set(all.map(({ dn }) => dn.toLowerCase()))
       const missing = groups.find(({ dn }) => !dns.has(dn.toLowerCase()))

@@ -1,0 +1,3 @@
+/** Lists of directory sources that are fetched by the clock, and the alarms about them. */
+export { createDirectorySchedule, type DirectorySchedule } from './schedule.ts'
+export { sourcesOf, type SourceStands } from './standing.ts'
