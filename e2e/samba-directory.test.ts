@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectTo } from '../bench/preload.ts'
 import { CredentialKind } from '../server/src/platform/codes.ts'
+import { PIXEL } from '../server/testkit/pixel.ts'
 import { createInstallation, type CliResult, type Installation, type RunningHoldfast } from './kit/holdfast.ts'
 import { applyFile, organisationFile } from './kit/organisation.ts'
 import { HttpError, signIn } from './kit/web.ts'
@@ -19,6 +20,18 @@ const names = Array.from({ length: 200 }, (_, i) => `p${String(i).padStart(3, '0
 /** These sign in. */
 const known = new Set(names.slice(0, 4))
 const passwordOf = (name: string): string => `Brass-kettle-of-${name}`
+
+/** What some have beside their names, in Active Directory's and in Exchange's attributes. */
+const extras: Record<string, string[]> = {
+  p001: [
+    ...['title: Head of sales', 'department: Sales', 'physicalDeliveryOfficeName: Room 7', 'mobile: +44 7700 900123'],
+    ...['telephoneNumber: +44 20 7946 0000', `thumbnailPhoto:: ${PIXEL}`],
+  ],
+  p012: ['msExchHideFromAddressLists: TRUE'],
+  p013: ['msExchRecipientTypeDetails: 4'],
+  p014: ['msExchRecipientTypeDetails: 16'],
+  p015: ['msExchRecipientTypeDetails: 536870912'],
+}
 
 interface Run {
   id: string
@@ -44,6 +57,7 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
         mail: `${name}.mail@corp.test`,
         aliases: [`SMTP:${name}.mail@corp.test`, `smtp:${name}@corp.test`, `X500:/o=Corp/cn=${name}`],
         ...(known.has(name) ? { password: passwordOf(name) } : {}),
+        ...(extras[name] ? { more: extras[name] } : {}),
       }),
     )
     // Nobody's mail: she is here by hand, and the directory knows her by another name.
@@ -55,6 +69,7 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
     ]
     ;[samba, server] = await Promise.all([startSamba([...people, carol, ...circle.slice(0, 2)]), installation.start()])
     samba.change(circle[2]!)
+    samba.change(change(adDn('p000'), 'add: manager', `manager: ${adDn('p001')}`))
     door = await openDoor({ host: samba.host, port: samba.ldapsPort })
     writeFileSync(join(installation.data, 'ad-ca.pem'), samba.ca)
     writeFileSync(join(installation.data, 'ad-secret'), `${adSearch.password}\n`, { mode: 0o600 })
@@ -65,7 +80,7 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
           name: 'ldap',
           kind: 'ldap',
           every: '1d',
-          ldap: { groups: [{ group: 'All staff', dn: adDn('Everybody') }] },
+          ldap: { photos: true, groups: [{ group: 'All staff', dn: adDn('Everybody') }] },
         },
       ],
       signIn: {
@@ -102,11 +117,20 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
       return runs[0]
     })
     const first = runOf(await installation.must(['directory', 'show', brief.id, '--json']))
-    expect(first).toMatchObject({ state: 'staged', counts: { creations: 200, problems: 0 } })
+    expect(first).toMatchObject({ state: 'staged', counts: { creations: 199, problems: 0 } })
     const grouped = first.items.filter(({ words }) => words.includes('group All staff')).map(({ name }) => name)
     expect(grouped.sort()).toEqual(['P010', 'P011'])
+    const wordsOf = (name: string) => first.items.find((item) => item.name === name)?.words.join('; ')
+    for (const part of ['title: none -> Head of sales', 'office: none -> Room 7', 'phones: 0 -> 2', 'photo '])
+      expect(wordsOf('P001')).toContain(part)
+    expect(wordsOf('P000')).toContain('manager: none -> p001.mail@corp.test')
+    expect(wordsOf('P012')).toContain('not in the address book')
+    expect([wordsOf('P013'), wordsOf('P014')]).toEqual([
+      expect.stringContaining('a shared mailbox'),
+      expect.stringContaining('the mailbox of a room'),
+    ])
     expect(runOf(await installation.must(['directory', 'confirm', first.id, '--json'])).state).toBe('applied')
-    expect(runOf(await sync('--apply'))).toMatchObject({ why: 'nothing to change', counts: { same: 200 } })
+    expect(runOf(await sync('--apply'))).toMatchObject({ why: 'nothing to change', counts: { same: 199 } })
     const { sources } = (await installation.must(['directory', 'sources', '--json'])).json as { sources: object[] }
     expect(sources).toMatchObject([{ name: 'ldap', everyMinutes: 1440, failures: 0, waitingRunId: null }])
   })
@@ -138,7 +162,7 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
       ].join(''),
     )
     const run = runOf(await sync('--apply'))
-    expect(run).toMatchObject({ state: 'applied', counts: { creations: 0, removals: 1, changes: 3, same: 196 } })
+    expect(run).toMatchObject({ state: 'applied', counts: { creations: 0, removals: 1, changes: 3, same: 195 } })
     const said = Object.fromEntries(run.items.map(({ act, name, words }) => [`${act} ${name}`, words.join('; ')]))
     expect(said['disable P002']).toContain('may not sign in any more')
     for (const part of [

@@ -75,6 +75,29 @@ export const adGroup = (name: string, members: readonly string[]): string =>
     '',
   ].join('\n')
 
+/** Two attributes of Exchange, by their names and syntaxes there; as its setup does, into the schema of the domain. */
+const exchangeSchema = (
+  [
+    ['msExchHideFromAddressLists', '1.2.840.113556.1.4.7000.102.73', '2.5.5.8', 1],
+    ['msExchRecipientTypeDetails', '1.2.840.113556.1.4.7000.102.50915', '2.5.5.16', 65],
+  ] as const
+).map(
+  ([name, id, syntax, om]) => `dn: CN=${name},CN=Schema,CN=Configuration,${adBase}
+objectClass: attributeSchema
+attributeID: ${id}
+attributeSyntax: ${syntax}
+oMSyntax: ${om}
+isSingleValued: TRUE
+lDAPDisplayName: ${name}
+`,
+)
+const usersHaveThem = `dn: CN=User,CN=Schema,CN=Configuration,${adBase}
+changetype: modify
+add: mayContain
+mayContain: msExchHideFromAddressLists
+mayContain: msExchRecipientTypeDetails
+`
+
 const unit = (name: string): string => `dn: OU=${name},${adBase}\nobjectClass: organizationalUnit\nou: ${name}\n`
 
 /** An address on loopback that nobody else has; the ports of LDAP are fixed in Samba. */
@@ -143,8 +166,15 @@ export async function startSamba(entries: readonly string[]): Promise<Samba> {
   )
   const ldb = (program: string, input: string): void => {
     const url = join(folder, 'dc/private/sam.ldb')
-    execFileSync(findProgram(program)!, ['-H', url], { input, stdio: 'pipe', env: { ...env, SMB_CONF_PATH: file } })
+    const option = '--option=dsdb:schema update allowed=true'
+    execFileSync(findProgram(program)!, ['-H', url, option], {
+      input,
+      stdio: 'pipe',
+      env: { ...env, SMB_CONF_PATH: file },
+    })
   }
+  ldb('ldbadd', exchangeSchema.join('\n'))
+  ldb('ldbmodify', usersHaveThem)
   const search = adEntry({ name: 'search', password: adSearch.password })
   ldb('ldbadd', [unit('People'), unit('Moved'), search, ...entries].join('\n'))
 

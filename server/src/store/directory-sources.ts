@@ -101,6 +101,8 @@ export interface SourcePersonRow {
   locale: string
   groupId: Id | null
   disabled: boolean
+  /** codes.ts PersonKind */
+  kind: number
   /** of a new one; who is there keeps it */
   source: number
 }
@@ -114,11 +116,11 @@ export async function writeSourcePeople(sql: Sql, organisationId: Id, rows: read
     [organisationId, ids],
   )
   await sql.query(
-    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, group_id, disabled_at, source)
-     SELECT $1, id, name, upn, locale, "groupId", CASE WHEN disabled THEN now() END, source
-     ${recordset('id uuid, name text, upn text, locale text, "groupId" uuid, disabled boolean, source smallint')}
+    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, group_id, disabled_at, kind, source)
+     SELECT $1, id, name, upn, locale, "groupId", CASE WHEN disabled THEN now() END, kind, source
+     ${recordset('id uuid, name text, upn text, locale text, "groupId" uuid, disabled boolean, kind smallint, source smallint')}
      ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn,
-       locale = excluded.locale, group_id = excluded.group_id,
+       locale = excluded.locale, group_id = excluded.group_id, kind = excluded.kind,
        disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END`,
     [organisationId, JSON.stringify(rows)],
   )

@@ -4,7 +4,6 @@
  * more than the source's limits, and an empty one. What an admin confirms is the plan they saw: where things have moved
  * since, nothing is done. A run that fails has changed nothing, and its report says so.
  */
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { DirectoryRunState } from '../../../platform/codes.ts'
 import type { Database, Sql } from '../../../platform/db/database.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
@@ -17,6 +16,7 @@ import { appendAudit } from '../../audit/index.ts'
 import { carryOut, changesSomething, type CarryOutDeps } from './carry-out.ts'
 import type { SourceList } from './entry.ts'
 import { loadPresent } from './load.ts'
+import { packList, unpackList } from './packed-list.ts'
 import { planList, type Plan } from './plan.ts'
 import { asksBecause, noCounts, reportOf, wholeOf, type RunReport } from './report.ts'
 import { sourceSettingsSchema } from './settings.ts'
@@ -125,7 +125,7 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
     decidedBy: isApplied ? deps.actor : null,
     decidedAt: isApplied ? at : null,
     why,
-    listPacked: isApplied ? null : gzipSync(JSON.stringify(list)),
+    listPacked: isApplied ? null : packList(list),
   })
   if (isApplied && changesSomething(plan))
     await noteApplied(sql, deps, { organisationId, runId, source: source.name }, plan)
@@ -211,7 +211,7 @@ async function waiting(sql: Sql, organisationId: Id, runId: Id) {
   await lockModel(sql)
   const held = await runsStore.lockWaitingRun(sql, organisationId, runId)
   if (!held?.listPacked) throw new RunError('decided', 'This run waits for nobody any more.')
-  return { run, list: JSON.parse(gunzipSync(held.listPacked).toString()) as SourceList }
+  return { run, list: unpackList(held.listPacked) }
 }
 
 /** `digest`: of the plan that was shown; left out, that of the report. */

@@ -39,6 +39,10 @@ export const ldapSourceShape = {
     .partialRecord(z.enum(names as [keyof AttributeNames, ...(keyof AttributeNames)[]]), attribute)
     .default({})
     .describe('Other attributes than the usual ones, such as upn: sAMAccountName.'),
+  photos: z
+    .boolean()
+    .default(false)
+    .describe('Photos are in the list (thumbnailPhoto, jpegPhoto): it is much larger by them.'),
   groups: z
     .array(
       z.strictObject({
