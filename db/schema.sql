@@ -262,11 +262,25 @@ CREATE TABLE directory_source (
   name text NOT NULL,
   kind smallint NOT NULL,
   settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+  secret_sealed bytea,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
+  scheduled_at timestamp with time zone,
+  due_at timestamp with time zone,
+  lease_id uuid,
+  leased_until timestamp with time zone,
+  listed_at timestamp with time zone,
+  listed_digest text,
+  failures integer DEFAULT 0 NOT NULL,
+  failed_at timestamp with time zone,
+  failed_why text,
   UNIQUE (organisation_id, name),
   PRIMARY KEY (organisation_id, source_id),
-  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id)
+  FOREIGN KEY (organisation_id) REFERENCES organisation(organisation_id),
+  CHECK (((((settings ->> 'everyMinutes'::text) IS NULL) = (due_at IS NULL)) AND ((due_at IS NULL) = (scheduled_at IS NULL)))),
+  CHECK (((lease_id IS NULL) = (leased_until IS NULL))),
+  CHECK (((secret_sealed IS NULL) OR (kind = 3)))
 );
+CREATE INDEX directory_source_due ON directory_source USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE TABLE domain (
   organisation_id uuid NOT NULL,

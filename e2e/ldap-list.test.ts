@@ -21,7 +21,12 @@ describe.skipIf(missing('slapd'))('a list by LDAP', () => {
       systemClock,
       { host: '127.0.0.1', port: tls === 'ldaps' ? slapd.ldapsPort : slapd.starttlsPort, tls },
       { servers: [], ca, bindDn: searchDn, bindPassword: searchPassword, baseDn },
-      { filter, attributes: Object.values(names), isActiveDirectory: false, limits: { ...LIST_LIMITS, page: 50 } },
+      {
+        filter,
+        attributes: Object.values<string>({ ...names }).filter((name) => name !== ''),
+        isActiveDirectory: false,
+        limits: { ...LIST_LIMITS, page: 50 },
+      },
       AbortSignal.timeout(10_000),
     )
   async function list(tls: 'ldaps' | 'starttls') {

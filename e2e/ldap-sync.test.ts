@@ -3,11 +3,11 @@
  * the middle, which changes nothing.
  */
 import { writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createInstallation, type CliResult, type Installation, type RunningHoldfast } from './kit/holdfast.ts'
 import { applyFile, organisationFile } from './kit/organisation.ts'
+import { openDoor, type CuttingDoor } from './peers/cutting-door.ts'
 import { missing } from './peers/needs.ts'
 import { baseDn, renamed, searchDn, searchPassword, startSlapd, type Slapd } from './peers/slapd.ts'
 
@@ -26,35 +26,16 @@ describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
   let slapd: Slapd
   let installation: Installation
   let server: RunningHoldfast
-  /** in front of the directory: passes everything, or cuts each answer after so many octets */
-  let door: Server
-  let cutsAfter = Infinity
+  let door: CuttingDoor
 
   beforeAll(async () => {
     slapd = await startSlapd(Object.fromEntries(names.map((name) => [name, `secret-of-${name}`])))
-    door = createServer((client) => {
-      const there = connect(slapd.ldapsPort, '127.0.0.1')
-      let passed = 0
-      const end = (): void => {
-        client.destroy()
-        there.destroy()
-      }
-      for (const socket of [client, there]) socket.on('error', end).on('close', end)
-      client.pipe(there)
-      there.on('data', (chunk: Buffer) => {
-        const part = chunk.subarray(0, Math.max(0, cutsAfter - passed))
-        passed += chunk.length
-        client.write(part, () => {
-          if (passed > cutsAfter) end()
-        })
-      })
-    })
-    await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve))
+    door = await openDoor({ port: slapd.ldapsPort })
     installation = createInstallation({ name: 'ldap-sync' })
     server = await installation.start()
     writeFileSync(join(installation.data, 'ldap-ca.pem'), slapd.ca)
     writeFileSync(join(installation.data, 'ldap-secret'), `${searchPassword}\n`, { mode: 0o600 })
-    const { port } = door.address() as AddressInfo
+    const { port } = door
     const organisation = {
       groups: [{ name: 'Everybody' }],
       signIn: {
@@ -111,12 +92,12 @@ describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
   })
 
   test('a list that is cut, and a directory that is gone: nothing changes, and the run says so', async () => {
-    cutsAfter = 10_000
+    door.cutAfter(10_000)
     const cut = await sync('--apply')
     expect(cut.code).not.toBe(0)
     expect(`${cut.stdout}${cut.stderr}`).toContain('Nothing was changed')
     await slapd.stop()
-    cutsAfter = Infinity
+    door.cutAfter(Infinity)
     expect((await sync('--apply')).code).not.toBe(0)
     const { json } = await installation.must(['directory', 'runs', '--json'])
     const [gone, half] = (json as { runs: Run[] }).runs

@@ -223,12 +223,31 @@ CREATE TABLE directory_source (
   source_id        uuid     NOT NULL,
   name             text     NOT NULL,
   kind             smallint NOT NULL,                 -- codes.ts PersonSource: csv, ldap, scim
-  -- Most changes of one run without being asked, and the grace of who is missing: core/directory/sources/settings.ts
+  -- Most changes of one run without being asked, the grace of who is missing, how often and from where a list is fetched:
+  -- core/directory/sources/settings.ts
   settings         jsonb    NOT NULL DEFAULT '{}',
+  -- Password of an account of its own that may read the directory; null: the one of signIn.ldap.
+  secret_sealed    bytea,
   created_at       timestamptz NOT NULL DEFAULT now(),
+  -- Fetched by the clock: since when, when next, and by whom at present (whose lease ends unless it is renewed).
+  scheduled_at     timestamptz,
+  due_at           timestamptz,
+  lease_id         uuid,
+  leased_until     timestamptz,
+  -- The last whole list, whoever brought it, and the digest of what it would have changed.
+  listed_at        timestamptz,
+  listed_digest    text,
+  -- Since the last whole list: tries that brought none, the last of them and why.
+  failures         integer  NOT NULL DEFAULT 0,
+  failed_at        timestamptz,
+  failed_why       text,
   PRIMARY KEY (organisation_id, source_id),
-  UNIQUE (organisation_id, name)
+  UNIQUE (organisation_id, name),
+  CHECK (secret_sealed IS NULL OR kind = 3),
+  CHECK ((settings->>'everyMinutes' IS NULL) = (due_at IS NULL) AND (due_at IS NULL) = (scheduled_at IS NULL)),
+  CHECK ((lease_id IS NULL) = (leased_until IS NULL))
 );
+CREATE INDEX directory_source_due ON directory_source (due_at) WHERE due_at IS NOT NULL;
 
 -- Which sources speak of a person, and what each said last. A person taken away whose mail is still here keeps the row:
 -- the same id coming back is the same person.
@@ -1228,7 +1247,7 @@ CREATE TABLE alarm (
   organisation_id  uuid        NOT NULL REFERENCES organisation,
   alarm_id         uuid        NOT NULL,
   kind             text        NOT NULL,              -- closed list in platform/codes.ts: alarmKinds
-  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'node:<id>'
+  subject          text        NOT NULL,              -- 'route:<id>', 'probe:<route id>:<name>', 'node:<id>', 'source:<id>'
   facts            jsonb       NOT NULL,              -- data, never sentences: route, mode, cause, the evidence
   opened_at        timestamptz NOT NULL DEFAULT now(),
   ended_at         timestamptz,

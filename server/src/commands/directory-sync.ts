@@ -1,20 +1,23 @@
 /**
- * `holdfast directory sync`: the people of an organisation's LDAP directory or Active Directory, by the servers and the search
- * account that its people sign in by (signIn.ldap). Shown, staged, limited and confirmed as a list from a file is.
+ * `holdfast directory sync`: the people of an organisation's LDAP directory or Active Directory, as its source is declared
+ * (directorySources), or else by the servers and the search account that its people sign in by (signIn.ldap). Shown, staged,
+ * limited and confirmed as a list from a file is.
  */
 import type { Command } from 'commander'
-import { fetchList, signInDirectory } from '../core/directory/index.ts'
+import { fetchList, fetchSource, signInDirectory, sourceSettingsSchema } from '../core/directory/index.ts'
 import { PersonSource } from '../platform/codes.ts'
+import type { Id } from '../platform/ids.ts'
+import { readSources } from '../store/directory-sources.ts'
 import { directoriesToSignInBy } from '../store/sign-in.ts'
 import { chooseOrganisation } from './choose.ts'
 import { addCommand, CommandError, exitCodes } from './command.ts'
-import { withContext } from './context.ts'
+import { withContext, type Context } from './context.ts'
 import { bringList, noList, sourceNameOf, wishOf, withListOptions, type ListOptions } from './directory-list.ts'
 
 type Schema = Parameters<typeof fetchList>[2]['schema']
 const SCHEMAS: Record<string, Schema> = { 'active-directory': 'activeDirectory', 'openldap': 'openldap' }
 
-type SyncOptions = ListOptions & { schema: string; filter?: string; group: string[] }
+type SyncOptions = ListOptions & { schema?: string; filter?: string; group: string[] }
 
 /** `Group=DN`: the group here, then whose people are in it. */
 function groupOf(text: string): { dn: string; group: string } {
@@ -28,27 +31,53 @@ function groupOf(text: string): { dn: string; group: string } {
   return { dn, group }
 }
 
+type Fetch = () => ReturnType<typeof fetchList>
+
+/** null: nothing is declared of it but perhaps its limits. */
+async function declaredSource(context: Context, organisationId: Id, name: string, options: SyncOptions) {
+  const source = (await readSources(context.db, organisationId)).find((one) => one.name === name)
+  if (!source || sourceSettingsSchema.parse(source.settings).ldap === undefined) return null
+  if (options.schema !== undefined || options.filter !== undefined || options.group.length > 0)
+    throw new CommandError(
+      `What the source "${name}" is asked for is declared (directorySources): leave out --schema, --filter and --group.`,
+      exitCodes.usage,
+    )
+  const { id: sourceId, settings, secret: hex } = source
+  const secret = hex === null ? null : Buffer.from(hex, 'hex')
+  const deps = { db: context.db, clock: context.clock, keys: context.keys() }
+  return (): ReturnType<Fetch> => fetchSource(deps, { organisationId, sourceId, settings, secret })
+}
+
+async function bySignIn(
+  context: Context,
+  { id: organisationId, name: whose }: { id: Id; name: string },
+  options: SyncOptions,
+): Promise<Fetch> {
+  const { schema: wanted = 'active-directory', filter } = options
+  const schema = Object.hasOwn(SCHEMAS, wanted) ? SCHEMAS[wanted] : undefined
+  if (!schema) throw new CommandError(`--schema ${wanted}: take ${Object.keys(SCHEMAS).join(' or ')}`, exitCodes.usage)
+  const groups = options.group.map(groupOf)
+  const stored = (await directoriesToSignInBy(context.db)).find((one) => one.organisationId === organisationId)
+  if (!stored)
+    throw new CommandError(
+      `${whose} has no LDAP directory. Declare it as signIn.ldap, with the account that may read it, and apply.`,
+      exitCodes.usage,
+    )
+  const directory = signInDirectory(stored, context.keys())
+  return () => fetchList(context.clock, directory, { schema, groups, filter })
+}
+
 async function sync(options: SyncOptions): Promise<void> {
   const name = sourceNameOf(options)
-  const schema = Object.hasOwn(SCHEMAS, options.schema) ? SCHEMAS[options.schema] : undefined
-  if (!schema)
-    throw new CommandError(`--schema ${options.schema}: take ${Object.keys(SCHEMAS).join(' or ')}`, exitCodes.usage)
-  const groups = options.group.map(groupOf)
   await withContext(options, async (context) => {
-    const { id: organisationId, name: whose } = await chooseOrganisation(context.db, options)
-    const stored = (await directoriesToSignInBy(context.db)).find((one) => one.organisationId === organisationId)
-    if (!stored)
-      throw new CommandError(
-        `${whose} has no LDAP directory. Declare it as signIn.ldap, with the account that may read it, and apply.`,
-        exitCodes.usage,
-      )
-    const directory = signInDirectory(stored, context.keys())
-    const wish = wishOf(options, { organisationId, source: { name, kind: PersonSource.ldap } })
-    const { filter } = options
-    let fetched: Awaited<ReturnType<typeof fetchList>>
+    const organisation = await chooseOrganisation(context.db, options)
+    const fetch =
+      (await declaredSource(context, organisation.id, name, options)) ??
+      (await bySignIn(context, organisation, options))
+    const wish = wishOf(options, { organisationId: organisation.id, source: { name, kind: PersonSource.ldap } })
+    let fetched: Awaited<ReturnType<Fetch>>
     try {
-      const asked = { schema, groups, ...(filter === undefined ? {} : { filter }) }
-      fetched = await fetchList(context.clock, directory, asked)
+      fetched = await fetch()
     } catch (error) {
       const why = (error as Error).message
       await noList(context, wish, why)
@@ -63,7 +92,7 @@ export function registerSync(directory: Command): void {
   const collect = (text: string, all: string[]): string[] => [...all, text]
   const about = 'read all people of the LDAP directory, and show what it would change'
   withListOptions(addCommand(directory, 'sync', about), 'ldap')
-    .option('--schema <kind>', Object.keys(SCHEMAS).join(' or '), 'active-directory')
+    .option('--schema <kind>', `${Object.keys(SCHEMAS).join(' or ')}; left out: the first, or as declared`)
     .option('--filter <filter>', 'which entries are people, instead of all that have an address')
     .option(
       '--group <group=dn>',

@@ -1,4 +1,5 @@
 /** A directory run as an admin reads it: what it comes to first, then who, then what is wrong with which row, then what to do. */
+import type { SourceStands } from '../core/directory-schedule/index.ts'
 import type { CsvReading, RunBrief, RunReport } from '../core/directory/index.ts'
 
 type Act = RunReport['items'][number]['act']
@@ -95,3 +96,14 @@ export const runText = (run: RunReport, isDryRun = false): string =>
 
 export const briefText = (run: RunBrief): string =>
   `${run.id}  ${run.state.padEnd(7)}  ${run.startedAt}  ${run.source}  by ${run.startedBy}\n      ${run.state === 'failed' ? run.why : summary(run)}`
+
+export function sourceText(one: SourceStands): string {
+  const next =
+    one.dueAt === null ? 'not fetched by the clock' : `next one ${one.dueAt} (every ${one.everyMinutes} minutes)`
+  const lines = [`${one.name}  ${one.kind}  last list ${one.listedAt ?? 'never'}, ${next}`]
+  if (one.failures > 0)
+    lines.push(`      ${one.failures} tries since then brought none, the last one ${one.failedAt}: ${one.failedWhy}`)
+  if (one.waitingRunId !== null) lines.push(`      waits for a yes or no: holdfast directory show ${one.waitingRunId}`)
+  else if (one.isRefused) lines.push('      still says what was refused; nothing of it is done')
+  return lines.join('\n')
+}

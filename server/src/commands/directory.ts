@@ -15,6 +15,7 @@ import {
   type CsvReading,
   type RunReport,
 } from '../core/directory/index.ts'
+import { sourcesOf } from '../core/directory-schedule/index.ts'
 import { PersonSource } from '../platform/codes.ts'
 import { fileWords } from '../platform/file-words.ts'
 import { isId, type Id } from '../platform/ids.ts'
@@ -32,7 +33,7 @@ import {
   type ListOptions,
 } from './directory-list.ts'
 import { registerSync } from './directory-sync.ts'
-import { briefText, readingText, runText } from './directory-text.ts'
+import { briefText, readingText, runText, sourceText } from './directory-text.ts'
 
 type Options = GlobalOptions & OrganisationOption
 
@@ -75,6 +76,14 @@ async function list(options: Options): Promise<void> {
   })
 }
 
+async function listSources(options: Options): Promise<void> {
+  await withContext(options, async ({ db }) => {
+    const { id } = await chooseOrganisation(db, options)
+    const sources = await sourcesOf(db, id)
+    show(options, { sources }, sources.length === 0 ? 'No list was ever read.' : sources.map(sourceText).join('\n'))
+  })
+}
+
 function runArgument(text: string): Id {
   const id = text.trim().toLowerCase()
   if (!isId(id))
@@ -106,6 +115,9 @@ export function register(program: Command): void {
     .argument('<file>', 'the list, with a heading: id;name;email;aliases;group')
     .action((file: string, _options: ListOptions, command: Command) => importFile(file, command.optsWithGlobals()))
   registerSync(directory)
+  withOrganisation(
+    addCommand(directory, 'sources', 'where lists come from: when the last one came, and the next'),
+  ).action((_options: Options, command: Command) => listSources(command.optsWithGlobals()))
   withOrganisation(addCommand(directory, 'runs', 'lists that were read, the newest first')).action(
     (_options: Options, command: Command) => list(command.optsWithGlobals()),
   )

@@ -221,7 +221,9 @@ export const alarmKinds = [
   'probe-refused',
   'certificate',
   'part-down',
-  'list-waits',
+  'list-late',
+  'list-asks',
+  'list-refused',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

@@ -19,7 +19,7 @@ import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
-import { createAlarmTeller, endAlarm, raiseAlarm, type AlarmTeller } from '../core/alarms/index.ts'
+import { createAlarmTeller, type AlarmTeller } from '../core/alarms/index.ts'
 import { createCallouts, type Callouts } from '../core/callouts/index.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
@@ -45,6 +45,7 @@ import {
   type ScimRunner,
   type SourceBook,
 } from '../core/directory/index.ts'
+import { createDirectorySchedule, type DirectorySchedule } from '../core/directory-schedule/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, placeWaiting, type Mailbox } from '../core/mailbox/index.ts'
@@ -134,6 +135,7 @@ export interface Core {
   returns: ReturnScheduler
   bounces: Bounces
   alarms: AlarmTeller
+  lists: DirectorySchedule
   sweeper: Sweeper
   refusals: Refusals
   tlsTally: TlsTally
@@ -345,7 +347,7 @@ export function buildCore(base: Foundation): Core {
     sources,
     quiet,
     peopleNotices,
-    scimRunner: createScimRunner({ db, clock, log, placeWaiting, alarms: { raise: raiseAlarm, end: endAlarm } }),
+    scimRunner: createScimRunner({ db, clock, log, placeWaiting }),
     privateContacts: createPrivateContacts(privateMail),
     asking: createAsking({ ...ownMail, publicUrl: config.publicUrl }),
     signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
@@ -369,6 +371,7 @@ export function buildCore(base: Foundation): Core {
       resolver: createRecords(config.dns.servers),
     }),
     alarms: createAlarmTeller(ownMail),
+    lists: createDirectorySchedule({ db, clock, log, keys: base.keys, placeWaiting }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory, sources }),
     tlsTally,

@@ -179,6 +179,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.alarms.stop(),
       )
       await begin(
+        () => core.lists.start(),
+        () => core.lists.stop(),
+      )
+      await begin(
         () => core.sweeper.start(),
         () => core.sweeper.stop(),
       )

@@ -37,6 +37,20 @@ export async function hasApplied(sql: Sql, organisationId: Id, sourceId: Id): Pr
   return rows.length > 0
 }
 
+/** What somebody is asked about now, or, where nobody is, what they have said no to last unless they said yes to another since. */
+export async function lastAsked(
+  sql: Sql,
+  organisationId: Id,
+  sourceId: Id,
+): Promise<{ id: Id; digest: string } | null> {
+  const rows = await sql.query<{ id: Id; digest: string; state: number }>(
+    `SELECT run_id AS id, digest, state FROM directory_run WHERE organisation_id = $1 AND source_id = $2
+       AND (state IN ${WAITING} OR decided_by IS NOT NULL) ORDER BY state IN ${WAITING} DESC, run_id DESC LIMIT 1`,
+    [organisationId, sourceId],
+  )
+  return rows[0]?.state === DirectoryRunState.applied ? null : (rows[0] ?? null)
+}
+
 /** Waiting ones of the same source that a newer list makes void. */
 export async function supersede(
   sql: Sql,

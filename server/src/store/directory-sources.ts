@@ -10,6 +10,8 @@ export interface SourceRow {
   /** codes.ts PersonSource */
   kind: number
   settings: unknown
+  /** sealed, in hex */
+  secret: string | null
 }
 
 /** One run of a source at a time, until the transaction's end; false: another is under way. */
@@ -23,15 +25,20 @@ export async function lockSource(sql: Sql, organisationId: Id, name: string): Pr
 
 export const readSources = (sql: Sql, organisationId: Id): Promise<SourceRow[]> =>
   sql.query<SourceRow>(
-    'SELECT source_id AS id, name, kind, settings FROM directory_source WHERE organisation_id = $1 ORDER BY name',
+    `SELECT source_id AS id, name, kind, settings, encode(secret_sealed, 'hex') AS secret FROM directory_source
+     WHERE organisation_id = $1 ORDER BY name`,
     [organisationId],
   )
 
 export async function writeSources(sql: Sql, organisationId: Id, rows: readonly SourceRow[]): Promise<void> {
   await sql.query(
-    `INSERT INTO directory_source (organisation_id, source_id, name, kind, settings)
-     SELECT $1, id, name, kind, settings ${recordset('id uuid, name text, kind smallint, settings jsonb')}
-     ON CONFLICT (organisation_id, source_id) DO UPDATE SET settings = excluded.settings`,
+    `INSERT INTO directory_source AS s (organisation_id, source_id, name, kind, settings, secret_sealed, scheduled_at, due_at)
+     SELECT $1, id, name, kind, settings, decode(secret, 'hex'), begins, begins
+     FROM (SELECT *, CASE WHEN settings->>'everyMinutes' IS NOT NULL THEN now() END AS begins
+       ${recordset('id uuid, name text, kind smallint, settings jsonb, secret text')}) AS r
+     ON CONFLICT (organisation_id, source_id) DO UPDATE SET settings = excluded.settings, secret_sealed = excluded.secret_sealed,
+       scheduled_at = CASE WHEN excluded.scheduled_at IS NOT NULL THEN coalesce(s.scheduled_at, excluded.scheduled_at) END,
+       due_at = excluded.due_at`,
     [organisationId, JSON.stringify(rows)],
   )
 }
@@ -94,6 +101,8 @@ export interface SourcePersonRow {
   locale: string
   groupId: Id | null
   disabled: boolean
+  /** codes.ts PersonKind */
+  kind: number
   /** of a new one; who is there keeps it */
   source: number
 }
@@ -107,11 +116,11 @@ export async function writeSourcePeople(sql: Sql, organisationId: Id, rows: read
     [organisationId, ids],
   )
   await sql.query(
-    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, group_id, disabled_at, source)
-     SELECT $1, id, name, upn, locale, "groupId", CASE WHEN disabled THEN now() END, source
-     ${recordset('id uuid, name text, upn text, locale text, "groupId" uuid, disabled boolean, source smallint')}
+    `INSERT INTO person AS p (organisation_id, person_id, name, upn, locale, group_id, disabled_at, kind, source)
+     SELECT $1, id, name, upn, locale, "groupId", CASE WHEN disabled THEN now() END, kind, source
+     ${recordset('id uuid, name text, upn text, locale text, "groupId" uuid, disabled boolean, kind smallint, source smallint')}
      ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn,
-       locale = excluded.locale, group_id = excluded.group_id,
+       locale = excluded.locale, group_id = excluded.group_id, kind = excluded.kind,
        disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END`,
     [organisationId, JSON.stringify(rows)],
   )

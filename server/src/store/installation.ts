@@ -51,6 +51,7 @@ export async function hasSealedSecrets(sql: Sql): Promise<boolean> {
     `SELECT EXISTS (SELECT FROM route WHERE secret_sealed IS NOT NULL OR client_tls_sealed IS NOT NULL OR reach_sealed IS NOT NULL)
          OR EXISTS (SELECT FROM domain WHERE dkim_private_sealed IS NOT NULL)
          OR EXISTS (SELECT FROM organisation WHERE ldap_sealed IS NOT NULL OR provider_sealed IS NOT NULL)
+         OR EXISTS (SELECT FROM directory_source WHERE secret_sealed IS NOT NULL)
          OR EXISTS (SELECT FROM person WHERE private_sealed IS NOT NULL)
          OR EXISTS (SELECT FROM private_contact WHERE sealed IS NOT NULL OR waiting_sealed IS NOT NULL)
          OR EXISTS (SELECT FROM second_factor) AS sealed`,

@@ -1,7 +1,6 @@
 /** When the resources of a SCIM source are to be made a list again, and what the list is made of. */
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
-import { DirectoryRunState, PersonSource, type AlarmKind } from '../platform/codes.ts'
 import type { ScimKey } from './scim.ts'
 
 export interface DueScim extends ScimKey {
@@ -104,24 +103,3 @@ export async function sweepDeleted(sql: Sql, { organisationId, sourceId }: ScimK
     [organisationId, sourceId, days],
   )
 }
-
-const WAITS = `s.kind = ${PersonSource.scim} AND r.state IN (${DirectoryRunState.staged}, ${DirectoryRunState.asks})`
-const LIST_WAITS = 'list-waits' satisfies AlarmKind
-
-/** Lists that wait for a yes, of which nobody was told, or not why they wait now. */
-export const untoldLists = (sql: Sql): Promise<{ organisationId: Id; subject: string; name: string; why: string }[]> =>
-  sql.query(
-    `SELECT r.organisation_id AS "organisationId", 'source:' || r.source_id AS subject, s.name, r.why
-     FROM directory_run r JOIN directory_source s USING (organisation_id, source_id)
-     WHERE ${WAITS} AND NOT EXISTS (SELECT FROM alarm a WHERE a.organisation_id = r.organisation_id AND a.kind = '${LIST_WAITS}'
-       AND a.subject = 'source:' || r.source_id AND a.ended_at IS NULL AND a.facts->>'detail' = r.why)`,
-  )
-
-/** Of which somebody was told, and that wait no more. */
-export const decidedLists = (sql: Sql): Promise<{ organisationId: Id; subject: string }[]> =>
-  sql.query(
-    `SELECT a.organisation_id AS "organisationId", a.subject FROM alarm a
-     WHERE a.kind = '${LIST_WAITS}' AND a.ended_at IS NULL AND NOT EXISTS (SELECT FROM directory_run r
-       JOIN directory_source s USING (organisation_id, source_id)
-       WHERE ${WAITS} AND r.organisation_id = a.organisation_id AND a.subject = 'source:' || r.source_id)`,
-  )

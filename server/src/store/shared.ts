@@ -39,8 +39,14 @@ export async function writeMembers(
      ${recordset('"mailboxId" uuid, "memberId" uuid, "isGroup" boolean, "mayWrite" boolean, send smallint')}`,
     [organisationId, JSON.stringify(rows)],
   )
+  await endSignIns(sql, organisationId, mailboxes)
+}
+
+/** Of those among them that are shared mailboxes: what people signed in to them with, and what they were members of. */
+export async function endSignIns(sql: Sql, organisationId: Id, mailboxes: readonly Id[]): Promise<void> {
+  const ids = uuidArray(mailboxes)
   const shared = `SELECT person_id FROM person WHERE organisation_id = $1 AND person_id = ANY($2::uuid[]) AND kind <> ${PersonKind.person}`
-  for (const table of ['credential', 'session'])
+  for (const table of ['credential', 'session', 'second_factor', 'half_sign_in'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND subject_id IN (${shared})`, [
       organisationId,
       ids,
@@ -50,6 +56,10 @@ export async function writeMembers(
       organisationId,
       ids,
     ])
+  await sql.query(
+    `DELETE FROM shared_member WHERE organisation_id = $1 AND NOT is_group AND member_id IN (${shared})`,
+    [organisationId, ids],
+  )
 }
 
 /** `m`: a membership of the person $2, by themselves or by their group; where both say something, the more counts. */

@@ -26,8 +26,13 @@ export function filterProblem(filter: string): string | null {
   if (odd) return `knows {name} and {local}, not {${odd[1]}}`
   if (!/\{(name|local)\}/.test(filter))
     return 'needs {name} or {local}, or it would find the same entries for everybody'
+  return searchFilterProblem(fillFilter(filter, partsOf('name@example.com')))
+}
+
+/** The same of one that is asked as it stands. */
+export function searchFilterProblem(filter: string): string | null {
   try {
-    FilterParser.parseString(fillFilter(filter, partsOf('name@example.com')))
+    FilterParser.parseString(filter)
     return null
   } catch (error) {
     return `is no search filter (RFC 4515): ${(error as Error).message}`

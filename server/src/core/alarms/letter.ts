@@ -12,6 +12,8 @@ interface LetterAbout {
   route: string
   /** of a probe */
   probe: string
+  /** of a directory source */
+  source: string
   /** evidence, as it was said; not translated */
   detail: string
   /** days, where it is about a certificate */
@@ -46,7 +48,9 @@ const words: Record<LetterLocale, Words> = {
       'probe-refused': ({ route, probe }) => `The password of the probe “${probe}” of ${route} is refused`,
       'certificate': ({ route, days }) => `A certificate of ${route} ends in ${days ?? 0} days`,
       'part-down': ({ route }) => `Part of ${route} is down`,
-      'list-waits': ({ route }) => `The list of people “${route}” waits for a yes`,
+      'list-late': ({ source }) => `The list of people “${source}” does not come`,
+      'list-asks': ({ source }) => `The list of people “${source}” waits for a yes`,
+      'list-refused': ({ source }) => `The list of people “${source}” still says what was refused`,
     },
     explains: {
       'ask-away': () => [
@@ -66,9 +70,15 @@ const words: Record<LetterLocale, Words> = {
       'part-down': () => [
         'Several mailboxes fail there while others take mail. The mail of these people waits here, where they read and send; their colleagues are not affected.',
       ],
-      'list-waits': () => [
-        'What the identity provider wrote is more than this list may change by itself. Until you say yes or no, nothing of it happens: nobody new comes in, and nobody who was shut out there is shut out here.',
-        'holdfast directory runs',
+      'list-late': () => [
+        'Nobody is changed or taken away because of that; who is new, has left or has another address there is not known here.',
+        'Look whether the directory answers, and whether the account that reads it may still sign in.',
+      ],
+      'list-asks': () => [
+        'It would change more than it may without a question, or it is the first one. Nothing is changed until somebody has looked at it and says yes or no.',
+      ],
+      'list-refused': () => [
+        'Nothing of it is done. Put it right in the directory, or raise the limits of the source if it is right; until then nobody is changed by it.',
       ],
     },
     over: 'Over',
@@ -88,7 +98,9 @@ const words: Record<LetterLocale, Words> = {
       'probe-refused': ({ route, probe }) => `Le mot de passe de la sonde « ${probe} » de ${route} est refusé`,
       'certificate': ({ route, days }) => `Un certificat de ${route} expire dans ${days ?? 0} jours`,
       'part-down': ({ route }) => `Une partie de ${route} est en panne`,
-      'list-waits': ({ route }) => `La liste de personnes « ${route} » attend un oui`,
+      'list-late': ({ source }) => `La liste de personnes « ${source} » n’arrive pas`,
+      'list-asks': ({ source }) => `La liste de personnes « ${source} » attend un oui`,
+      'list-refused': ({ source }) => `La liste de personnes « ${source} » dit toujours ce qui a été refusé`,
     },
     explains: {
       'ask-away': () => [
@@ -110,9 +122,15 @@ const words: Record<LetterLocale, Words> = {
       'part-down': () => [
         'Plusieurs boîtes y échouent alors que d’autres prennent le courrier. Celui de ces personnes attend ici, où elles lisent et envoient ; leurs collègues ne sont pas touchés.',
       ],
-      'list-waits': () => [
-        'Ce que le fournisseur d’identité a écrit dépasse ce que cette liste peut changer d’elle-même. Tant que vous n’avez pas dit oui ou non, rien n’en est fait : personne de nouveau n’entre, et qui est exclu là-bas ne l’est pas ici.',
-        'holdfast directory runs',
+      'list-late': () => [
+        'Personne n’est changé ni retiré pour autant ; mais qui est nouveau, est parti ou a une autre adresse là-bas n’est pas connu ici.',
+        'Voyez si l’annuaire répond, et si le compte qui le lit peut encore se connecter.',
+      ],
+      'list-asks': () => [
+        'Elle changerait plus qu’elle ne peut sans question, ou c’est la première. Rien ne change tant que personne ne l’a regardée et n’a dit oui ou non.',
+      ],
+      'list-refused': () => [
+        'Rien n’en est fait. Corrigez l’annuaire, ou relevez les limites de la source si la liste est juste ; d’ici là elle ne change personne.',
       ],
     },
     over: 'Terminé',
@@ -132,7 +150,9 @@ const words: Record<LetterLocale, Words> = {
       'probe-refused': ({ route, probe }) => `Das Passwort der Sonde „${probe}“ von ${route} wird abgelehnt`,
       'certificate': ({ route, days }) => `Ein Zertifikat von ${route} läuft in ${days ?? 0} Tagen ab`,
       'part-down': ({ route }) => `Ein Teil von ${route} ist ausgefallen`,
-      'list-waits': ({ route }) => `Die Personenliste „${route}“ wartet auf ein Ja`,
+      'list-late': ({ source }) => `Die Personenliste „${source}“ kommt nicht`,
+      'list-asks': ({ source }) => `Die Personenliste „${source}“ wartet auf ein Ja`,
+      'list-refused': ({ source }) => `Die Personenliste „${source}“ sagt noch immer, was abgelehnt wurde`,
     },
     explains: {
       'ask-away': () => [
@@ -154,9 +174,15 @@ const words: Record<LetterLocale, Words> = {
       'part-down': () => [
         'Mehrere Postfächer versagen dort, während andere Post annehmen. Die Post dieser Personen wartet hier, wo sie lesen und senden; die anderen sind nicht betroffen.',
       ],
-      'list-waits': () => [
-        'Was der Identitätsanbieter geschrieben hat, ist mehr, als diese Liste von selbst ändern darf. Bis Sie ja oder nein sagen, geschieht nichts davon: Niemand Neues kommt herein, und wer dort ausgesperrt wurde, ist es hier nicht.',
-        'holdfast directory runs',
+      'list-late': () => [
+        'Deshalb wird niemand geändert oder entfernt; wer dort neu ist, gegangen ist oder eine andere Adresse hat, ist hier aber nicht bekannt.',
+        'Sehen Sie nach, ob das Verzeichnis antwortet und ob das Konto, das es liest, sich noch anmelden darf.',
+      ],
+      'list-asks': () => [
+        'Sie würde mehr ändern, als sie ohne Frage darf, oder sie ist die erste. Es ändert sich nichts, bis jemand sie angesehen und Ja oder Nein gesagt hat.',
+      ],
+      'list-refused': () => [
+        'Nichts davon wird getan. Berichtigen Sie es im Verzeichnis, oder heben Sie die Grenzen der Quelle an, wenn die Liste stimmt; bis dahin ändert sie niemanden.',
       ],
     },
     over: 'Vorbei',

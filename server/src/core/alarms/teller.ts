@@ -61,6 +61,7 @@ export function createAlarmTeller(deps: AlarmTellerDeps): AlarmTeller {
         organisation: alarm.organisationName,
         route: alarm.routeName ?? text('route'),
         probe: text('probe'),
+        source: text('source'),
         detail: text('detail'),
         days: typeof facts.days === 'number' ? facts.days : null,
         openedAt: alarm.openedAt,

@@ -137,3 +137,17 @@ test('a refused one changes nothing, and those of other organisations do not exi
   expect((await ask('POST', at(`/${theirs.id}/confirm`), 'admin', { digest: theirs.digest })).code).toBe('not-found')
   expect((await ask('POST', at(`/${theirs.id}/refuse`), 'admin')).code).toBe('not-found')
 })
+
+test('where lists come from: when the last one came, and which run waits', async () => {
+  const run = await staged('six')
+  const ask6 = (as: string | null) => ask('GET', `/organisations/${org.organisationId}/directory-sources`, as)
+  expect((await ask6(null)).code).toBe('signed-out')
+  expect((await ask6('person')).code).toBe('forbidden')
+  const { json } = await ask6('helpdesk')
+  expect(contract.listDirectorySources.answer.safeParse(json).error).toBeUndefined()
+  const sources = json as { name: string }[]
+  expect(sources.find(({ name }) => name === 'list six')).toMatchObject({
+    ...{ kind: 'csv', everyMinutes: null, dueAt: null, failures: 0, waitingRunId: run.id, isRefused: false },
+    listedAt: expect.stringMatching(/^20/) as string,
+  })
+})

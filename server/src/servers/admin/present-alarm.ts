@@ -11,6 +11,7 @@ export function presentAlarm(row: AlarmRow) {
     routeId: row.routeId,
     routeName: row.routeName ?? text('route'),
     probe: text('probe'),
+    source: text('source'),
     detail: typeof days === 'number' ? `${days} d` : text('detail'),
     openedAt: iso(row.openedAt),
     endedAt: isoOrNull(row.endedAt),

@@ -89,8 +89,8 @@ export function AlarmsScene() {
 /** What it is, about which route, and the evidence. */
 function What({ alarm }: { alarm: Alarm }) {
   const { t, i18n } = useTranslation()
-  const { kind, routeName, probe, detail } = alarm
-  const about = [routeName, probe].filter((word) => word !== '').join(', ')
+  const { kind, routeName, probe, source, detail } = alarm
+  const about = [routeName, source, probe].filter((word) => word !== '').join(', ')
   return (
     <div className="stack stack-tight">
       <strong>{t(`alarms.kind.${kind}`)}</strong>

@@ -19,8 +19,8 @@ import { appendAudit, canonicalJson, type AuditEntry } from '../../audit/index.t
 import { auditItems } from './audit-items.ts'
 import { planBeside } from './beside.ts'
 import { comparePeople } from './compare-people.ts'
-import { desiredOf, type Current, type Desired } from './desired.ts'
-import { planSources } from './declared-sources.ts'
+import { planSources, type SourceTools } from './declared-sources.ts'
+import { desiredOf, sealed, type Current, type Desired } from './desired.ts'
 import { changedFields, compare, type PlanItem } from './diff.ts'
 import type { DnsRecord } from './dns-record.ts'
 import { policyRecord } from './own-policy.ts'
@@ -196,7 +196,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   if (removals) items.push(...removals.items)
   const quiet = await quietPlan(sql, deps, current, desired, work)
   items.push(...quiet.items)
-  const peopleLists = await planSources(sql, deps.clock, organisationId, work.organisation.directorySources)
+  const peopleLists = await planSources(sql, sourceTools(deps, desired, work), work.organisation.directorySources)
   items.push(...peopleLists.items)
   const beside = await planBeside(sql, { current, desired, removals }, (index, key, text) => {
     throw new ApplyError([{ path: `${work.path}.people.${index}.${key}`, text }])
@@ -249,6 +249,20 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   const about = { organisationId, subject: `organisation:${organisationId}`, actor: deps.actor }
   auditItems(work.audits, about, items, firstPasswords.length)
   return organisationId
+}
+
+function sourceTools(deps: ApplyDeps, { organisation }: Desired, { path }: Work): SourceTools {
+  return {
+    clock: deps.clock,
+    organisationId: organisation.id,
+    hasSignIn: organisation.ldapSecret !== null,
+    secretOf: deps.secretOf,
+    readFile: deps.readFile,
+    seal: (secret, place, before) => sealed(secret, place, before, deps)!,
+    refuse: (index, key, text) => {
+      throw new ApplyError([{ path: `${path}.directorySources.${index}.${key}`, text }])
+    },
+  }
 }
 
 /** Where the file says nothing of them, they stay. */

@@ -203,7 +203,12 @@ function reachSecretsOf(route: DeclaredOrganisation['routes'][number], tools: To
 }
 
 /** Sealing is never the same twice: an unchanged secret keeps its sealed form. */
-function sealed(secret: string | null, place: string, before: string | null, tools: Tools): string | null {
+export function sealed(
+  secret: string | null,
+  place: string,
+  before: string | null,
+  tools: Pick<Tools, 'keys'>,
+): string | null {
   if (secret === null) return null
   if (before !== null) {
     try {

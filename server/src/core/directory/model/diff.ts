@@ -23,13 +23,19 @@ const SECRETS: Record<string, string> = {
 }
 
 /** `field: old -> new` for every field that differs; secrets are only named. */
-export function changedFields<T extends object>(before: T, after: T, ignored: readonly string[] = []): string[] {
+export function changedFields<T extends object>(
+  before: T,
+  after: T,
+  { ignored = [], secret = SECRETS.secret! }: { ignored?: readonly string[]; secret?: string } = {},
+): string[] {
   const changes: string[] = []
   for (const key of Object.keys(after) as (keyof T & string)[]) {
     if (ignored.includes(key)) continue
     const [old, now] = [canonicalJson(before[key]), canonicalJson(after[key])]
     if (old === now) continue
-    changes.push(SECRETS[key] ?? (old.length + now.length > 120 ? key : `${key}: ${old} -> ${now}`))
+    changes.push(
+      (key === 'secret' ? secret : SECRETS[key]) ?? (old.length + now.length > 120 ? key : `${key}: ${old} -> ${now}`),
+    )
   }
   return changes
 }
@@ -44,14 +50,14 @@ export function compare<T extends { id: string }>(
   thing: PlanItem['thing'],
   before: readonly T[],
   after: readonly T[],
-  options: { nameOf: (row: T) => string; ignored?: readonly string[] },
+  options: { nameOf: (row: T) => string; ignored?: readonly string[]; secret?: string },
 ): Compared<T> {
   const byId = new Map(before.map((row) => [row.id, row]))
   const items: PlanItem[] = []
   const write: T[] = []
   for (const row of after) {
     const old = byId.get(row.id)
-    const changes = old ? changedFields(old, row, options.ignored) : []
+    const changes = old ? changedFields(old, row, options) : []
     const act: Act = old ? (changes.length > 0 ? 'change' : 'leave') : 'create'
     items.push({ act, thing, name: options.nameOf(row), detail: changes.join(', ') })
     if (act !== 'leave') write.push(row)

@@ -85,6 +85,16 @@ const EXAMPLE = `organisations:
       - name: csv
         removals: { most: 20, percent: 5 }
         graceDays: 30
+      - name: staff
+        kind: ldap
+        every: 1h
+        ldap:
+          servers: [{ host: dc1.harbour.example }]
+          bindDn: list@harbour.example
+          passwordFile: secrets/list
+          baseDn: ou=people,dc=harbour,dc=example
+          attributes: { upn: sAMAccountName }
+          groups: [{ group: Crew, dn: 'cn=crew,ou=groups,dc=harbour,dc=example' }]
     quietTimes:
       - name: Patch night
         zone: Europe/Berlin

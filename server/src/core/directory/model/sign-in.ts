@@ -79,10 +79,20 @@ function providerOf(declared: Declared['provider'], before: OrganisationModel | 
   return { provider, providerSecret: secret === null ? old : tools.sealProvider(secret, old) }
 }
 
-function caOf(of: string, caFile: string | undefined, tools: SignInTools): { ca?: string } {
+const caOf = (of: string, caFile: string | undefined, tools: SignInTools): { ca?: string } =>
+  certificatesFrom(caFile, {
+    readFile: (path) => tools.readFile(`${of}.caFile`, path),
+    refuse: (text) => tools.refuse(`${of}.caFile`, text),
+  })
+
+/** Of a file that is to hold some; {}: none is named. */
+export function certificatesFrom(
+  caFile: string | undefined,
+  { readFile, refuse }: { readFile: (path: string) => string; refuse: (text: string) => never },
+): { ca?: string } {
   if (caFile === undefined) return {}
-  const ca = tools.readFile(`${of}.caFile`, caFile)
-  if (!hasCertificates(ca)) tools.refuse(`${of}.caFile`, 'holds no certificate that can be read (PEM)')
+  const ca = readFile(caFile)
+  if (!hasCertificates(ca)) refuse('holds no certificate that can be read (PEM)')
   return { ca }
 }
 

@@ -1,4 +1,5 @@
 /** Writing what a plan says: the caller's transaction, which holds the model's lock. */
+import { PersonKind } from '../../../platform/codes.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Sql } from '../../../platform/db/database.ts'
 import { newId, type Id } from '../../../platform/ids.ts'
@@ -8,6 +9,7 @@ import * as store from '../../../store/directory-sources.ts'
 import { ensureStandardFolders } from '../../../store/folders.ts'
 import * as model from '../../../store/model.ts'
 import { removePeople } from '../../../store/model-removals.ts'
+import { endSignIns } from '../../../store/shared.ts'
 import { beginQuietChange, replanHeld } from '../../../store/quiet.ts'
 import { refreshPeople } from '../book/refresh.ts'
 import type { Plan } from './plan.ts'
@@ -71,6 +73,11 @@ async function writePeople(sql: Sql, deps: CarryOutDeps, run: OfRun, plan: Plan)
   if (rows.length === 0) return made
   const ids = rows.map(({ id }) => id)
   await store.writeSourcePeople(sql, organisationId, rows)
+  await endSignIns(
+    sql,
+    organisationId,
+    rows.filter(({ kind }) => kind !== PersonKind.person).map(({ id }) => id),
+  )
   await model.writeAddresses(
     sql,
     organisationId,

@@ -1,9 +1,10 @@
 /** What becomes of one person by what a source says of them, with a word for each change. */
+import { PersonKind } from '../../../platform/codes.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { cardAfter, cardWords, type CardChange } from './card-after.ts'
 import type { Leaver } from './leavers.ts'
 import type { Match } from './match.ts'
-import { isGone, linkOf, type OwnAddress, type PersonState, type Present } from './present.ts'
+import { hasOffice, isGone, linkOf, type OwnAddress, type PersonState, type Present } from './present.ts'
 
 export interface PersonWrite {
   /** null: to be made */
@@ -14,6 +15,8 @@ export interface PersonWrite {
   locale: string
   groupId: Id | null
   isDisabled: boolean
+  /** codes.ts PersonKind */
+  kind: number
   /** all of them, as they are to be */
   addresses: OwnAddress[]
   /** null: their card stays as it is */
@@ -57,11 +60,21 @@ function groupAfter({ candidate: { groupId }, person, isLed }: Match): Id | null
 }
 
 /** Whom an admin has shut out stays out: a source ends only what a source began. */
-function disabledAfter({ candidate, person, isLed }: Match, wasEnabled: boolean): boolean {
+function disabledAfter({ candidate, person, isLed }: Match, wasEnabled: boolean, kind: number): boolean {
+  // Nobody signs in to a shared mailbox; its mail comes all the same.
+  if (kind !== PersonKind.person) return true
   if (person === null) return !candidate.entry.enabled
   if (!isLed) return person.disabled
   if (isGone(person)) return !candidate.entry.enabled
   return candidate.entry.enabled ? person.disabled && wasEnabled : true
+}
+
+/** A person's mailbox becomes a shared one where the source says so; back again only by hand, for it has other readers by then. */
+function kindAfter({ candidate, person, isLed }: Match): number {
+  const said = PersonKind[candidate.entry.kind ?? 'person']
+  if (person === null) return said
+  const is = person.kind ?? PersonKind.person
+  return isLed && said !== PersonKind.person && !hasOffice(person) ? said : is
 }
 
 /** null: nothing changes. `before`: whose a name was that comes to this one. */
@@ -69,14 +82,16 @@ export function writeOf(one: Match, present: Present, before: ReadonlyMap<string
   const { candidate, person, isLed } = one
   const { entry } = candidate
   const link = person && linkOf(person, present.sourceId)
+  const kind = kindAfter(one)
   const write: PersonWrite = {
+    kind,
     id: person?.id ?? null,
     externalId: entry.externalId,
     name: isLed ? entry.name : person!.name,
     upn: one.upn === undefined ? person!.upn : one.upn,
     locale: localeAfter(one, link?.said.locale ?? null),
     groupId: groupAfter(one),
-    isDisabled: disabledAfter(one, link?.said.enabled ?? true),
+    isDisabled: disabledAfter(one, link?.said.enabled ?? true, kind),
     addresses: addressesAfter(one),
     card: cardAfter(one),
     words: [],
@@ -86,6 +101,11 @@ export function writeOf(one: Match, present: Present, before: ReadonlyMap<string
   if (person !== null && link === undefined)
     write.words.unshift(`is also in this list, with the id ${entry.externalId}`)
   return write.words.length === 0 ? null : write
+}
+
+const KINDS: Record<number, string> = {
+  [PersonKind.shared]: 'a shared mailbox',
+  [PersonKind.room]: 'the mailbox of a room',
 }
 
 const whose = (address: string, before: ReadonlyMap<string, PersonState>): string => {
@@ -102,7 +122,7 @@ function newWords(write: PersonWrite, present: Present, before: ReadonlyMap<stri
     ...(write.upn === null ? [] : [`signs in as ${write.upn}${whose(write.upn, before)}`]),
     ...(write.groupId === null ? [] : [`group ${groupName(present, write.groupId)}`]),
     ...(write.locale === 'en' ? [] : [`language ${write.locale}`]),
-    ...(write.isDisabled ? ['may not sign in'] : []),
+    ...(write.kind !== PersonKind.person ? [KINDS[write.kind]!] : write.isDisabled ? ['may not sign in'] : []),
   ]
 }
 
@@ -128,6 +148,7 @@ function changeWords(
   if (person.groupId !== write.groupId)
     arrow('group', groupName(present, person.groupId), groupName(present, write.groupId))
   arrow('language', person.locale, write.locale)
+  if ((person.kind ?? PersonKind.person) !== write.kind) words.push(KINDS[write.kind]!)
   if (person.disabled !== write.isDisabled)
     words.push(write.isDisabled ? 'may not sign in any more' : 'may sign in again')
   return words
@@ -144,6 +165,7 @@ export function leaverWrite({ person, link, dropped, isClosed }: Leaver): Person
     locale: person.locale,
     groupId: person.groupId,
     isDisabled: person.disabled || isClosed,
+    kind: person.kind ?? PersonKind.person,
     addresses: withPrimary(
       person.addresses.filter(({ address }) => !gone.has(address)),
       undefined,

@@ -2,8 +2,11 @@
  * What any directory source says, whatever it is (a file, LDAP, SCIM): one full list of people. Rows that could not be
  * used are in it too, as far as they say whom they are about: nobody goes missing because a row was bad.
  */
+import type { PersonKind } from '../../../platform/codes.ts'
 import type { Card, TidyCard } from '../card.ts'
 import type { ProblemCode } from './problems.ts'
+
+export type MailboxKind = keyof typeof PersonKind
 
 export interface Entry {
   /** where it is in the list, for people who look there; null: the source has no rows */
@@ -19,6 +22,8 @@ export interface Entry {
   locale?: 'en' | 'fr' | 'de'
   /** false: may not sign in; mail still comes */
   enabled: boolean
+  /** whose mailbox it is; left out: a person's, or what it is already. Nobody signs in to a shared one or a room's. */
+  kind?: MailboxKind
   /** what the address book shows; left out: the source says nothing of it */
   card?: Card
 }

@@ -35,6 +35,8 @@ export interface PersonState {
   locale: string
   groupId: Id | null
   disabled: boolean
+  /** codes.ts PersonKind; left out: person */
+  kind?: number
   addresses: OwnAddress[]
   /** null, or left out: none is kept */
   card?: CardState | null

@@ -3,6 +3,7 @@ import type { FreshDatabase } from '../../../../testkit/database.ts'
 import { freshDatabase } from '../../../../testkit/database.ts'
 import { makeList, makeOrganisation, type MadeOrganisation } from '../../../../testkit/factories.ts'
 import { fakeClock, type FakeClock } from '../../../../testkit/fake-clock.ts'
+import { PIXEL } from '../../../../testkit/pixel.ts'
 import { expectSound } from '../../../../testkit/sound.ts'
 import { PersonSource } from '../../../platform/codes.ts'
 import { newId } from '../../../platform/ids.ts'
@@ -301,3 +302,40 @@ test('a report is bounded; the newest are kept, and no list stays once it is dec
   )
   expect(kept!.n).toBe(0)
 }, 60_000)
+
+test("a list that waits keeps its photos; a shared mailbox and a room are made as such, and a person's becomes one", async () => {
+  const photo = Buffer.from(PIXEL, 'base64')
+  const one = entry('1', 'alice', { card: { title: 'Head', photo } })
+  const list = listOf(
+    one,
+    entry('2', 'office', { kind: 'shared', enabled: false }),
+    entry('3', 'room7', { kind: 'room', enabled: false }),
+  )
+  await confirmRun(deps, about((await bring(list)).id))
+  const kinds = () =>
+    fresh.db.query<{ name: string; kind: number; off: boolean; photo: boolean }>(
+      `SELECT p.name, p.kind, p.disabled_at IS NOT NULL AS off, EXISTS (SELECT FROM person_card c WHERE c.person_id = p.person_id AND c.photo IS NOT NULL) AS photo
+       FROM person p WHERE organisation_id = $1 AND name LIKE 'Name %' ORDER BY name`,
+      [org.organisationId],
+    )
+  expect(await kinds()).toEqual([
+    { name: 'Name 1', kind: 1, off: false, photo: true },
+    { name: 'Name 2', kind: 2, off: true, photo: false },
+    { name: 'Name 3', kind: 3, off: true, photo: false },
+  ])
+  await fresh.db.query(
+    `INSERT INTO credential (credential_id, organisation_id, subject_id, kind, verifier)
+     SELECT gen_random_uuid(), organisation_id, person_id, 1, 'x' FROM person WHERE organisation_id = $1 AND name = 'Name 1'`,
+    [org.organisationId],
+  )
+  const shared = listOf({ ...one, kind: 'shared', enabled: false }, ...list.entries.slice(1))
+  expect(await bring(shared, { isUnasked: true })).toMatchObject({
+    state: 'applied',
+    items: [{ act: 'disable', words: ['a shared mailbox', 'may not sign in any more'] }],
+  })
+  expect((await kinds())[0]).toMatchObject({ kind: 2, off: true })
+  // Back again only by hand.
+  expect(await bring(list, { isUnasked: true })).toMatchObject({ why: 'nothing to change' })
+  // Mail of another test of this file was made up.
+  await expectSound(fresh.db, null, { except: ['placement-copy', 'folder-counters', 'folder-uidnext'] })
+})

@@ -4,18 +4,19 @@
  * more than the source's limits, and an empty one. What an admin confirms is the plan they saw: where things have moved
  * since, nothing is done. A run that fails has changed nothing, and its report says so.
  */
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { DirectoryRunState } from '../../../platform/codes.ts'
 import { LONG_MS, type Database, type Sql } from '../../../platform/db/database.ts'
 import { inOneOrder } from '../../../platform/db/repeat.ts'
 import { newId, type Id } from '../../../platform/ids.ts'
 import * as runsStore from '../../../store/directory-runs.ts'
+import * as schedule from '../../../store/directory-schedule.ts'
 import * as store from '../../../store/directory-sources.ts'
 import { lockModel } from '../../../store/model.ts'
 import { appendAudit, canonicalJson } from '../../audit/index.ts'
 import { carryOut, changesSomething, type CarryOutDeps } from './carry-out.ts'
 import type { SourceList } from './entry.ts'
 import { loadPresent } from './load.ts'
+import { packList, unpackList } from './packed-list.ts'
 import { planList, type Plan } from './plan.ts'
 import type { Present } from './present.ts'
 import { asksBecause, noCounts, reportOf, wholeOf, type RunReport } from './report.ts'
@@ -58,7 +59,7 @@ const BUSY = 'Another run of this source is under way. Wait for its end.'
 async function sourceOf(sql: Sql, deps: RunDeps, { organisationId, source }: RunWish): Promise<store.SourceRow> {
   const found = (await store.readSources(sql, organisationId)).find(({ name }) => name === source.name)
   if (found === undefined) {
-    const row = { ...source, id: newId(deps.clock.now()), settings: {} }
+    const row = { ...source, id: newId(deps.clock.now()), settings: {}, secret: null }
     await store.writeSources(sql, organisationId, [row])
     return row
   }
@@ -125,6 +126,7 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
   const source = await sourceOf(sql, deps, wish)
   const spent = wish.isStream ? { spent: await spentBy(sql, organisationId, source, deps.actor, now) } : {}
   const plan = await planned(sql, organisationId, source, list, { now, ...spent })
+  if (!wish.isDryRun) await schedule.noteListed(sql, { organisationId, sourceId: source.id }, plan.digest)
   const isFirst = !(await runsStore.hasApplied(sql, organisationId, source.id))
   const { state, why } = verdict(plan, isFirst, wish.isUnasked)
   const [runId, at] = [newId(now), new Date(now)]
@@ -133,9 +135,12 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
   if (before !== null) {
     const of = { organisationId, sourceId: source.id, kind: source.kind, runId: before.id, at }
     if (isApplied) await carryOut(sql, deps, of, plan)
-    else await runsStore.renewList(sql, organisationId, before.id, packed(list))
+    else await runsStore.renewList(sql, organisationId, before.id, packList(list))
     return wholeOf(before)
   }
+  const asked =
+    state === DirectoryRunState.applied || !wish.isUnasked ? null : await asksAlready(sql, source, wish, plan)
+  if (asked !== null) return asked
   if (isApplied) await carryOut(sql, deps, { organisationId, sourceId: source.id, kind: source.kind, runId, at }, plan)
   await runsStore.supersede(sql, organisationId, source.id, { at, why: 'a newer list came' })
   await runsStore.insertRun(sql, organisationId, {
@@ -148,14 +153,12 @@ async function oneRun(sql: Sql, deps: RunDeps, wish: RunWish, list: SourceList):
     decidedBy: isApplied ? deps.actor : null,
     decidedAt: isApplied ? at : null,
     why,
-    listPacked: isApplied ? null : packed(list),
+    listPacked: isApplied ? null : packList(list),
   })
   if (isApplied && changesSomething(plan))
     await noteApplied(sql, deps, { organisationId, runId, source: source.name }, plan)
   return wholeOf((await runsStore.readRun(sql, organisationId, runId))!)
 }
-
-const packed = (list: SourceList): Buffer => gzipSync(JSON.stringify(list))
 
 /** The newest run, where this one would only say it again. */
 async function sameAsBefore(
@@ -171,6 +174,17 @@ async function sameAsBefore(
   if (canonicalJson(before.problems) !== canonicalJson(problems)) return null
   const isSame = state === DirectoryRunState.applied ? !changesSomething(plan) : before.digest === digest
   return isSame ? before : null
+}
+
+/** By the clock the same question comes again and again: whoever looks at it keeps the one they look at, and a no stays a no. */
+async function asksAlready(
+  sql: Sql,
+  source: store.SourceRow,
+  { organisationId }: RunWish,
+  { digest }: Plan,
+): Promise<RunReport | null> {
+  const last = await runsStore.lastAsked(sql, organisationId, source.id)
+  return last?.digest === digest ? wholeOf((await runsStore.readRun(sql, organisationId, last.id))!) : null
 }
 
 interface About {
@@ -208,6 +222,8 @@ export async function noteFailed(deps: RunDeps, wish: RunWish, why: string): Pro
   return inOneOrder(deps.db, async (sql) => {
     const { id: sourceId } = await sourceOf(sql, deps, wish)
     const now = deps.clock.now()
+    const said = why.slice(0, 1000).toWellFormed().replaceAll('\0', '\ufffd')
+    await schedule.noteNotListed(sql, { organisationId: wish.organisationId, sourceId }, said)
     const [id, at] = [newId(now), new Date(now)]
     const run = {
       id,
@@ -224,7 +240,7 @@ export async function noteFailed(deps: RunDeps, wish: RunWish, why: string): Pro
       counts: noCounts,
       items: [],
       problems: [],
-      why: why.slice(0, 1000).toWellFormed().replaceAll('\0', '\ufffd'),
+      why: said,
       listPacked: null,
     })
     return wholeOf((await runsStore.readRun(sql, wish.organisationId, id))!)
@@ -239,7 +255,7 @@ async function waiting(sql: Sql, organisationId: Id, runId: Id) {
   await lockModel(sql)
   const held = await runsStore.lockWaitingRun(sql, organisationId, runId)
   if (!held?.listPacked) throw new RunError('decided', 'This run waits for nobody any more.')
-  return { run, list: JSON.parse(gunzipSync(held.listPacked).toString()) as SourceList }
+  return { run, list: unpackList(held.listPacked) }
 }
 
 /** `digest`: of the plan that was shown; left out, that of the report. */

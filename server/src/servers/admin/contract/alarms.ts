@@ -17,6 +17,8 @@ const alarm = name(
     routeName: z.string(),
     /** of a probe; '' otherwise */
     probe: z.string(),
+    /** name of a directory source; '' otherwise */
+    source: z.string(),
     /** the evidence */
     detail: z.string(),
     openedAt: time,

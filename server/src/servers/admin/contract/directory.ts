@@ -1,6 +1,6 @@
 /** Lists of people that were read: what each changed or would change, and the yes or no to it. */
 import { z } from 'zod'
-import { DirectoryRunState } from '../../../platform/codes.ts'
+import { DirectoryRunState, PersonSource } from '../../../platform/codes.ts'
 import { operation } from './operation.ts'
 import { count, id, name, page, pageQuery, text, time, wordsOf } from './words.ts'
 
@@ -51,6 +51,28 @@ const report = name(
   }),
 )
 
+const source = name(
+  'DirectorySource',
+  z.strictObject({
+    id,
+    name: z.string(),
+    kind: wordsOf(PersonSource),
+    /** null: nobody fetches it by the clock */
+    everyMinutes: count.nullable(),
+    dueAt: time.nullable(),
+    /** the last whole list, whoever brought it */
+    listedAt: time.nullable(),
+    /** tries since then that brought none; the last of them, and why */
+    failures: count,
+    failedAt: time.nullable(),
+    failedWhy: z.string(),
+    /** a run that waits for a yes or no */
+    waitingRunId: id.nullable(),
+    /** the last list still comes to the plan that somebody has refused */
+    isRefused: z.boolean(),
+  }),
+)
+
 const base = { params: ofRun, query: none, body: null, answer: null }
 export const directoryOperations = {
   listDirectoryRuns: operation({
@@ -63,6 +85,16 @@ export const directoryOperations = {
     params: z.strictObject({ org: id }),
     query: z.strictObject(pageQuery),
     answer: page('DirectoryRunPage', run),
+  }),
+  listDirectorySources: operation({
+    ...base,
+    id: 'listDirectorySources',
+    method: 'GET',
+    path: '/organisations/:org/directory-sources',
+    ability: 'people:see',
+    summary: 'Where lists of people come from: when the last one came, and the next',
+    params: z.strictObject({ org: id }),
+    answer: name('DirectorySourceList', z.array(source)),
   }),
   getDirectoryRun: operation({
     ...base,

@@ -1,4 +1,4 @@
-/** /organisations/:org/directory-runs. */
+/** /organisations/:org/directory-runs and directory-sources. */
 import {
   confirmRun,
   listRuns,
@@ -8,6 +8,7 @@ import {
   type RunBrief,
   type RunDeps,
 } from '../../../core/directory/index.ts'
+import { sourcesOf } from '../../../core/directory-schedule/index.ts'
 import { placeWaiting } from '../../../core/mailbox/index.ts'
 import { pageOf } from '../../../core/trace/index.ts'
 import { WireError } from '../../../platform/errors.ts'
@@ -26,7 +27,7 @@ async function answered<T>(work: Promise<T>): Promise<T> {
 }
 
 export const directoryHandlers: Handlers<
-  'listDirectoryRuns' | 'getDirectoryRun' | 'confirmDirectoryRun' | 'refuseDirectoryRun'
+  'listDirectorySources' | 'listDirectoryRuns' | 'getDirectoryRun' | 'confirmDirectoryRun' | 'refuseDirectoryRun'
 > = {
   listDirectoryRuns: ({ deps, organisationId, query }) =>
     pageOf(
@@ -34,6 +35,7 @@ export const directoryHandlers: Handlers<
       ({ id }: RunBrief) => id,
       (limit) => listRuns(deps.db, organisationId, { before: keyOf(query.after) ?? undefined, limit }),
     ),
+  listDirectorySources: ({ deps, organisationId }) => sourcesOf(deps.db, organisationId),
   async getDirectoryRun({ deps, organisationId, params }) {
     const run = await showRun(deps.db, organisationId, params.run)
     if (run === null) throw new WireError('not-found')

@@ -2,9 +2,14 @@
  * Entries of an LDAP directory as a list of people. Pure: who fetched them has made sure that they are all there.
  * What an entry cannot say is a problem, and it still says whom it is about.
  */
+import type { Card } from '../../card.ts'
 import type { Entry, ListProblem, Mention, SourceList } from '../entry.ts'
 import { problem, quoted } from '../problems.ts'
+import { createCardReader } from './card.ts'
+import { sameDn } from './dn.ts'
 import { groupsByMember, type GroupEntry } from './groups.ts'
+import { mailboxKindOf } from './mailbox-kind.ts'
+import { textsOf } from './values.ts'
 
 export type Schema = 'activeDirectory' | 'openldap'
 
@@ -14,7 +19,7 @@ export interface RawEntry {
   values: ReadonlyMap<string, readonly Buffer[]>
 }
 
-/** The attribute of each thing, in lower case; the administrator's own go over these. */
+/** The attribute of each thing, in lower case; the administrator's own go over these. '': there is none. */
 export interface AttributeNames {
   id: string
   name: string
@@ -23,16 +28,35 @@ export interface AttributeNames {
   upn: string
   locale: string
   member: string
+  title: string
+  department: string
+  office: string
+  phone: string
+  mobile: string
+  homePhone: string
+  fax: string
+  manager: string
+  photo: string
+  hidden: string
+  kind: string
 }
+
+const CARD = {
+  title: 'title', office: 'physicaldeliveryofficename', phone: 'telephonenumber', mobile: 'mobile',
+  homePhone: 'homephone', fax: 'facsimiletelephonenumber', manager: 'manager',
+} // prettier-ignore
 
 export const ATTRIBUTES: Record<Schema, AttributeNames> = {
   activeDirectory: {
     id: 'objectguid', name: 'displayname', mail: 'mail', aliases: 'proxyaddresses',
     upn: 'userprincipalname', locale: 'preferredlanguage', member: 'member',
+    ...CARD, department: 'department', photo: 'thumbnailphoto',
+    hidden: 'msexchhidefromaddresslists', kind: 'msexchrecipienttypedetails',
   },
   openldap: {
     id: 'entryuuid', name: 'cn', mail: 'mail', aliases: 'mailalternateaddress',
     upn: 'uid', locale: 'preferredlanguage', member: 'member',
+    ...CARD, department: 'departmentnumber', photo: 'jpegphoto', hidden: '', kind: '',
   },
 } // prettier-ignore
 
@@ -41,12 +65,11 @@ export interface Reading {
   names: AttributeNames
   /** DNs of directory groups, each with the group here its people belong to; the first that fits is theirs */
   groups: readonly { dn: string; group: string }[]
+  /** photos are in the list */
+  photos?: boolean | undefined
 }
 
 const ACCOUNT_DISABLED = 0x2
-
-const textsOf = ({ values }: RawEntry, name: string): string[] =>
-  (values.get(name) ?? []).map((bytes) => bytes.toString('utf8').trim()).filter((text) => text !== '')
 
 /** The first three parts of a GUID are little-endian (MS-DTYP 2.3.4.2): as every tool of Active Directory shows it. */
 function guidOf(bytes: Buffer): string | null {
@@ -93,7 +116,12 @@ function enabledOf(raw: RawEntry, { schema }: Reading): boolean | null {
   return flags !== undefined && /^-?\d{1,10}$/.test(flags) ? (Number(flags) & ACCOUNT_DISABLED) === 0 : null
 }
 
-function entryOf(raw: RawEntry, reading: Reading, groups: ReadonlyMap<string, string>): Entry | ListProblem {
+interface Around {
+  groupOf: ReadonlyMap<string, string>
+  cardOf: (raw: RawEntry) => Card
+}
+
+function entryOf(raw: RawEntry, reading: Reading, { groupOf, cardOf }: Around): Entry | ListProblem {
   const externalId = idOf(raw, reading)
   if (externalId === null) return problem(null, 'no-id', `${quoted(raw.dn)} has no ${reading.names.id}`)
   // Whom the directory has shut out must not come in because the bind account may not read that.
@@ -101,28 +129,56 @@ function entryOf(raw: RawEntry, reading: Reading, groups: ReadonlyMap<string, st
   if (enabled === null) return problem(null, 'bad-enabled', `${quoted(raw.dn)}: its userAccountControl cannot be read`)
   const { names } = reading
   const locale = localeOf(textsOf(raw, names.locale)[0])
+  const kind = mailboxKindOf(textsOf(raw, names.kind)[0])
+  const isPersons = kind === 'person' || kind === 'nobody'
   return {
     row: null,
     externalId,
     name: textsOf(raw, names.name)[0] ?? textsOf(raw, 'cn')[0] ?? '',
     addresses: addressesOf(raw, reading),
-    upn: textsOf(raw, names.upn)[0] ?? null,
-    enabled,
+    upn: isPersons ? (textsOf(raw, names.upn)[0] ?? null) : null,
+    enabled: enabled && isPersons,
+    ...(isPersons ? {} : { kind }),
     ...(locale === undefined ? {} : { locale }),
-    ...(reading.groups.length === 0 ? {} : { group: groups.get(raw.dn.toLowerCase()) ?? null }),
+    ...(reading.groups.length === 0 ? {} : { group: groupOf.get(sameDn(raw.dn)) ?? null }),
+    card: cardOf(raw),
   }
 }
 
-/** People without any address (service accounts) are not meant; everybody else is in the list or named in its problems. */
+/** Members by DN; of posixGroup (RFC 2307) by sign-in name, of groupOfUniqueNames by a DN that may have a number behind it. */
+function membersOf(raw: RawEntry, { names, schema }: Reading, dnsByUid: ReadonlyMap<string, string>): string[] {
+  const members = textsOf(raw, names.member)
+  if (schema === 'activeDirectory') return members
+  return [
+    ...members,
+    ...textsOf(raw, 'uniquemember').map((dn) => dn.replace(/#'[01]*'B$/, '')),
+    ...textsOf(raw, 'memberuid').flatMap((uid) => dnsByUid.get(uid) ?? []),
+  ]
+}
+
+/**
+ * People without any address (service accounts) are not meant, nor are mailboxes that Exchange has for itself; everybody else
+ * is in the list or named in its problems.
+ */
 export function readEntries(people: readonly RawEntry[], groups: readonly RawEntry[], reading: Reading): SourceList {
-  const { names } = reading
-  const graph: GroupEntry[] = groups.map((raw) => ({ dn: raw.dn, members: textsOf(raw, names.member) }))
-  const groupOf = groupsByMember(graph, reading.groups)
+  const { names, photos = false } = reading
+  const idsByDn = new Map<string, string>()
+  const dnsByUid = new Map<string, string>()
+  for (const raw of people) {
+    const id = idOf(raw, reading)
+    if (id !== null) idsByDn.set(sameDn(raw.dn), id)
+    for (const uid of textsOf(raw, 'uid')) dnsByUid.set(uid, raw.dn)
+  }
+  const graph: GroupEntry[] = groups.map((raw) => ({ dn: raw.dn, members: membersOf(raw, reading, dnsByUid) }))
+  const around = {
+    groupOf: groupsByMember(graph, reading.groups),
+    cardOf: createCardReader({ names, photos, idsByDn }),
+  }
   const list: SourceList = { entries: [], unusable: [] as Mention[], problems: [] }
   for (const raw of people) {
     const addresses = addressesOf(raw, reading)
-    if (addresses.length === 0) continue
-    const read = entryOf(raw, reading, groupOf)
+    if (addresses.length === 0 || mailboxKindOf(textsOf(raw, names.kind)[0]) === 'nobody') continue
+    const read = entryOf(raw, reading, around)
     if ('externalId' in read) list.entries.push(read)
     else {
       list.problems.push(read)

@@ -6,8 +6,7 @@
 import type { Clock, Timer } from '../../../../platform/clock.ts'
 import { PersonSource } from '../../../../platform/codes.ts'
 import type { Database, Sql } from '../../../../platform/db/database.ts'
-import { inOneOrder } from '../../../../platform/db/repeat.ts'
-import { NIL_ID, type Id } from '../../../../platform/ids.ts'
+import { NIL_ID } from '../../../../platform/ids.ts'
 import type { Log } from '../../../../platform/log.ts'
 import { hasApplied } from '../../../../store/directory-runs.ts'
 import { readDomains, readGroups } from '../../../../store/model.ts'
@@ -25,21 +24,10 @@ export interface ScimRunner {
   stop(): Promise<void>
 }
 
-interface Cause {
-  organisationId: Id
-  kind: 'list-waits'
-  subject: string
-}
-
 export interface ScimRunnerDeps extends Pick<RunDeps, 'placeWaiting'> {
   db: Database
   clock: Clock
   log: Log
-  /** core/alarms, which knows the directory: whoever builds both gives it */
-  alarms: {
-    raise(sql: Sql, alarm: Cause & { facts: object; now: number }): Promise<void>
-    end(sql: Sql, alarm: Cause): Promise<void>
-  }
   /** how long a source must be quiet, how long it may go on, and how far runs are apart */
   pace?: { quietSeconds: number; mostSeconds: number; betweenSeconds: number }
 }
@@ -93,7 +81,7 @@ async function listNow(sql: Sql, key: ScimKey): Promise<SourceList> {
   })
 }
 
-export function createScimRunner({ db, clock, log, placeWaiting, alarms, pace = PACE }: ScimRunnerDeps): ScimRunner {
+export function createScimRunner({ db, clock, log, placeWaiting, pace = PACE }: ScimRunnerDeps): ScimRunner {
   let timer: Timer | null = null
   let running: Promise<unknown> = Promise.resolve()
   let isRunning = false
@@ -132,21 +120,9 @@ export function createScimRunner({ db, clock, log, placeWaiting, alarms, pace = 
     }
   }
 
-  /** Nobody looks at a list that came by itself: whoever is to say yes hears of it, and is left alone once it is decided. */
-  async function tell(): Promise<void> {
-    const kind = 'list-waits'
-    for (const { organisationId, subject, name, why } of await store.untoldLists(db)) {
-      const facts = { route: name, detail: why }
-      await inOneOrder(db, (sql) => alarms.raise(sql, { organisationId, kind, subject, facts, now: clock.now() }))
-    }
-    for (const { organisationId, subject } of await store.decidedLists(db))
-      await inOneOrder(db, (sql) => alarms.end(sql, { organisationId, kind, subject }))
-  }
-
   async function run(): Promise<number> {
     const due = await store.claimDue(db, pace)
     for (const one of due) await bring(one)
-    await tell()
     return due.length
   }
 

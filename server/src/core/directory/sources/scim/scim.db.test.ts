@@ -8,7 +8,7 @@ import { expectSound } from '../../../../../testkit/sound.ts'
 import { Role } from '../../../../platform/codes.ts'
 import { silentLog } from '../../../../platform/log.ts'
 import { ENTERPRISE_URN, groupKind, userKind } from '../../../../protocols/scim/index.ts'
-import { endAlarm, raiseAlarm } from '../../../alarms/index.ts'
+import { lookAfterSources } from '../../../directory-schedule/index.ts'
 import { listRuns, showRun, type RunReport } from '../report.ts'
 import { confirmRun, refuseRun, RunError } from '../runs.ts'
 import { findResources } from './find.ts'
@@ -24,12 +24,10 @@ let org: MadeOrganisation
 let key: { organisationId: string; sourceId: string }
 let runner: ScimRunner
 
-const alarms = { raise: raiseAlarm, end: endAlarm }
 const deps = () => ({
   db: fresh.db,
   clock,
   log: silentLog,
-  alarms,
   placeWaiting: () => Promise.resolve(),
   actor: 'cli:test',
 })
@@ -99,10 +97,13 @@ const people = () =>
     [org.organisationId],
   )
 const names = async () => (await people()).map(({ name, isShut }) => `${name}${isShut ? ' (shut)' : ''}`)
-const standing = () =>
-  fresh.db.query(`SELECT kind, facts->>'detail' AS detail FROM alarm WHERE organisation_id = $1 AND ended_at IS NULL`, [
-    org.organisationId,
-  ])
+const standing = async () => {
+  await lookAfterSources(fresh.db, clock)
+  return fresh.db.query(
+    `SELECT kind, facts->>'detail' AS detail FROM alarm WHERE organisation_id = $1 AND ended_at IS NULL`,
+    [org.organisationId],
+  )
+}
 const dayLater = () => fresh.db.query(`UPDATE scim_source SET ran_at = ran_at - interval '25 hours'`)
 
 test('the first list waits for a yes; from then on single changes are carried out by themselves', async () => {
@@ -216,10 +217,10 @@ test('a mass deletion is taken, does nothing, and asks; what comes later joins i
   const joined = await brought()
   expect(joined).toMatchObject({ state: 'asks', counts: { removals: 15, creations: 1 } })
   await expect(confirmRun(deps(), { organisationId: org.organisationId, runId: asks.id })).rejects.toThrow(RunError)
-  expect(await standing()).toEqual([{ kind: 'list-waits', detail: joined.why }])
+  expect(await standing()).toEqual([{ kind: 'list-asks', detail: joined.why }])
   await refuseRun(deps(), { organisationId: org.organisationId, runId: joined.id })
   await runner.run()
-  expect(await standing()).toEqual([])
+  expect(await standing()).toEqual([{ kind: 'list-refused', detail: '' }])
   expect((await people()).length).toBe(20)
   // Made again by the client: nothing is left to ask.
   for (let i = 10; i < 25; i++) expect(await user(`p${i}`)).toBe(ids[i - 10])

@@ -50,7 +50,8 @@ async function sourceNamed(sql: Sql, clock: Clock, organisationId: Id, name: str
   if (found && found.kind !== PersonSource.scim)
     throw new RunError('kind', `The source "${name}" is of another kind. Name another one.`)
   const id = found?.id ?? newId(clock.now())
-  if (!found) await writeSources(sql, organisationId, [{ id, name, kind: PersonSource.scim, settings: {} }])
+  if (!found)
+    await writeSources(sql, organisationId, [{ id, name, kind: PersonSource.scim, settings: {}, secret: null }])
   await makeScim(sql, { organisationId, sourceId: id })
   return id
 }
