@@ -10,6 +10,7 @@ import { appPasswordsApi } from './app-passwords.mjs'
 import { bookApi } from './book.mjs'
 import { contactApi } from './private-contact.mjs'
 import { secondFactorApi } from './second-factor.mjs'
+import { directoryApi } from './directory.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -881,7 +882,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, secondFactorApi, {
+Object.assign(api, learnedApi, directoryApi, appPasswordsApi, bookApi, contactApi, secondFactorApi, {
   'GET /disk': () => diskOf(mode),
 })
 const body = async (request) => {
