@@ -74,6 +74,8 @@ const scenes = {
   waysBackPanel: ['/admin/o1/people', '.ways-back-begin'],
   asked: ['/mail', '.asked-bar'],
   signInHelp: ['/admin/o1/people', '.table .sign-in-help', 'Enter', '.mantine-Modal-body select'],
+  directory: ['/admin/o1/directory', '.table'],
+  directoryRun: ['/admin/o1/directory', '.row-act', 'Enter', '.mantine-Modal-body ul'],
   learned: ['/admin/o1/learned', '.table'],
   forget: ['/admin/o1/learned', '.table .row-act', 'Enter', '.mantine-Modal-body button'],
   audit: ['/admin/o1/audit', '.table'],

@@ -10,6 +10,7 @@ import { appPasswordsApi } from './app-passwords.mjs'
 import { bookApi } from './book.mjs'
 import { contactApi, waysBackApi } from './private-contact.mjs'
 import { secondFactorApi } from './second-factor.mjs'
+import { directoryApi } from './directory.mjs'
 import { diskOf, learnedApi } from './learned.mjs'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -885,7 +886,7 @@ const api = {
     ]),
 }
 
-Object.assign(api, learnedApi, appPasswordsApi, bookApi, contactApi, waysBackApi, secondFactorApi, {
+Object.assign(api, learnedApi, directoryApi, appPasswordsApi, bookApi, contactApi, waysBackApi, secondFactorApi, {
   'GET /disk': () => diskOf(mode),
 })
 const body = async (request) => {

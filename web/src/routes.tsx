@@ -159,6 +159,11 @@ const people = createRoute({
   path: '/people',
   component: lazyRouteComponent(adminScenes, 'PeopleScene'),
 })
+const directory = createRoute({
+  getParentRoute: () => org,
+  path: '/directory',
+  component: lazyRouteComponent(adminScenes, 'DirectoryScene'),
+})
 const learned = createRoute({
   getParentRoute: () => org,
   path: '/learned',
@@ -200,6 +205,7 @@ export const router = createRouter({
         traceSearch,
         trace,
         people,
+        directory,
         learned,
         audit,
       ]),

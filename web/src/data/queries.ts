@@ -8,6 +8,9 @@ import type {
   AuditRow,
   Disk,
   HeldItem,
+  DirectoryRun,
+  DirectoryRunReport,
+  DirectorySource,
   KnownDomain,
   KnownRecipient,
   LedgerItem,
@@ -235,6 +238,23 @@ export const knownDomainsQuery = (org: string) =>
     queryKey: ['org', org, 'known-domains'],
     queryFn: list<KnownDomain>(of(org, 'known-recipients/domains')),
     placeholderData: keepPreviousData,
+  })
+export const directorySourcesQuery = (org: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'directory-sources'],
+    queryFn: list<DirectorySource>(of(org, 'directory-sources')),
+    refetchInterval: 15_000,
+  })
+export const directoryRunsQuery = (org: string) => ({
+  queryKey: ['org', org, 'directory-runs'],
+  queryFn: page<DirectoryRun>((after) => of(org, `directory-runs${query({ after })}`)),
+  ...paged,
+})
+export const directoryRunQuery = (org: string, run: string) =>
+  queryOptions({
+    queryKey: ['org', org, 'directory-run', run],
+    queryFn: ({ signal }) =>
+      api<DirectoryRunReport>('GET', of(org, `directory-runs/${encodeURIComponent(run)}`), undefined, signal),
   })
 /** Of the server, whatever the organisation. */
 export const diskQuery = queryOptions({

@@ -53,6 +53,7 @@ test('French says vous and German says Sie', () => {
 
 /** Keys that are put together from a word of the server or of a list; everything else stands in the source as it is. */
 const puttingTogether = [
+  /^directory\.(states|acts|done)\./,
   /^alarms\.(kind\.|acknowledgeDone|answerDone)/,
   /^(reason|error|delivery|evidence|mode|sendError|folder|keys|sensitivity|act|auditDetail|thing|bookPhone)\./,
   /^banner\.\w+(What|Means|Do)$/,

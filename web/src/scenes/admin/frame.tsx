@@ -17,6 +17,7 @@ const pages = [
   'quiet',
   'trace',
   'people',
+  'directory',
   'learned',
   'audit',
 ] as const
@@ -29,6 +30,7 @@ const needs = {
   quiet: 'quiet:see',
   trace: 'trace:see',
   people: 'people:see',
+  directory: 'people:see',
   learned: 'people:see',
   audit: 'audit:see',
 }

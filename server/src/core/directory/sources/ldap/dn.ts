@@ -1,2 +1,2 @@
-/** DNs as they are compared: without case, and without the spaces that some write between their parts (RFC 4514 section 4). */
+/** DNs as they are compared: without case, and without the spaces that some write between their parts. */
 export const sameDn = (dn: string): string => dn.toLowerCase().replaceAll(/ *([,=+]) */g, '$1')

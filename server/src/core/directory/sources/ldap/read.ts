@@ -145,7 +145,7 @@ function entryOf(raw: RawEntry, reading: Reading, { groupOf, cardOf }: Around): 
   }
 }
 
-/** Members by DN; of posixGroup (RFC 2307) by sign-in name, of groupOfUniqueNames by a DN that may have a number behind it. */
+/** Members by DN; of posixGroup by sign-in name, of groupOfUniqueNames by a DN that may have a number behind it. */
 function membersOf(raw: RawEntry, { names, schema }: Reading, dnsByUid: ReadonlyMap<string, string>): string[] {
   const members = textsOf(raw, names.member)
   if (schema === 'activeDirectory') return members
