@@ -26,6 +26,8 @@ export const account = name(
     mustChangePassword: z.boolean(),
     /** signed in by an emergency code: `current` of changePassword is not asked for */
     choosesPassword: z.boolean(),
+    /** a second factor is asked for, and must be set up before anything else */
+    lacksSecondFactor: z.boolean(),
   }),
 )
 export const returnProgress = name('ReturnProgress', z.strictObject({ total: count, home: count, pending: count }))

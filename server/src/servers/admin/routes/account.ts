@@ -30,6 +30,7 @@ async function present(deps: AdminDeps, session: Session) {
     version: deps.version,
     mustChangePassword: session.mustChangePassword,
     choosesPassword: session.choosesPassword,
+    lacksSecondFactor: session.lacksSecondFactor,
   }
 }
 
