@@ -10,4 +10,5 @@ export const noContacts: PrivateContacts = {
   begin: () => Promise.resolve(),
   confirm: () => Promise.resolve(),
   remove: () => Promise.resolve(),
+  tell: () => Promise.resolve(),
 }

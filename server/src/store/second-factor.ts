@@ -56,6 +56,16 @@ export async function factorsOf(sql: Sql, subjectId: Id, rpId: string | null): P
   return rows[0]!
 }
 
+/** Of any kind, whatever name the pages had. */
+export async function hasAnyFactor(sql: Sql, subjectId: Id): Promise<boolean> {
+  const rows = await sql.query(
+    `SELECT WHERE EXISTS (SELECT FROM second_factor WHERE subject_id = $1 AND confirmed_at IS NOT NULL)
+       OR EXISTS (SELECT FROM passkey WHERE subject_id = $1)`,
+    [subjectId],
+  )
+  return rows.length === 1
+}
+
 export interface SecondFactorRow {
   sealed: Buffer
   confirmedAt: Date | null

@@ -53,6 +53,8 @@ export interface PrivateContacts {
   begin(person: PersonKey, address: string): Promise<void>
   /** Throws code-wrong. */
   confirm(person: PersonKey, code: string, actor: string): Promise<void>
+  /** That there is another way to sign in, or one fewer: to a verified address, where there is one. Never throws. */
+  tell(person: PersonKey, kind: 'factorMade' | 'factorEnded'): Promise<void>
   /** Throws not-found where there is none. */
   remove(person: PersonKey, actor: string): Promise<void>
 }
@@ -99,13 +101,17 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
     })
   }
 
-  async function tellFormer(key: PersonKey, kind: 'changed' | 'removed', sealed: Buffer | null): Promise<void> {
+  async function tellPrivate(
+    key: PersonKey,
+    kind: 'changed' | 'removed' | 'factorMade' | 'factorEnded',
+    sealed: Buffer | null,
+  ): Promise<void> {
     if (sealed === null) return
     try {
       const why = await write(key, kind, sealed)
-      if (why !== null) log.warn({ ...key, why }, 'a former private address could not be told')
+      if (why !== null) log.warn({ ...key, why }, 'a private address could not be told')
     } catch (error) {
-      log.warn({ ...key, err: String(error) }, 'a former private address was not told')
+      log.warn({ ...key, err: String(error) }, 'a private address was not told')
     }
   }
 
@@ -168,7 +174,15 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
         await audited(sql, key, 'private-address-verified', actor)
         return done
       })
-      await tellFormer(key, 'changed', verified.before)
+      await tellPrivate(key, 'changed', verified.before)
+    },
+
+    async tell(key, kind) {
+      const row = await store.readContact(db, key).catch((error: unknown) => {
+        log.warn({ ...key, err: String(error) }, 'a private address was not told')
+        return null
+      })
+      await tellPrivate(key, kind, row?.sealed ?? null)
     },
 
     async remove(key, actor) {
@@ -179,7 +193,7 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
         await audited(sql, key, 'private-address-removed', actor)
         return done
       })
-      await tellFormer(key, 'removed', removed.before)
+      await tellPrivate(key, 'removed', removed.before)
     },
   }
 }

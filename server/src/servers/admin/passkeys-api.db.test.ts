@@ -33,6 +33,7 @@ let access: Access
 let corp: MadeOrganisation
 let other: MadeOrganisation
 let visitors = 0
+let told: string[] = []
 const keys = keysFrom(randomBytes(32))
 
 /** A browser: it keeps its cookies, and says where requests come from. */
@@ -114,7 +115,7 @@ beforeAll(async () => {
     adminRoutes({
       ...{ db, clock: quick, access, version: '0', publicUrl, secure: true },
       ...{ continuity: {} as never, disk: {} as never, signInLinks: { ask: () => undefined } },
-      privateContacts: noContacts,
+      privateContacts: { ...noContacts, tell: async (_, kind) => void told.push(kind) },
     }),
   )
   await http.app.ready()
@@ -124,6 +125,7 @@ beforeAll(async () => {
   await db.query('CREATE TABLE kept_credential AS SELECT * FROM credential')
 })
 beforeEach(async () => {
+  told = []
   for (const table of ['passkey', 'passkey_challenge', 'second_factor', 'half_sign_in', 'session', 'app_password'])
     await fresh.db.query(`DELETE FROM ${table}`)
   await fresh.db.query('UPDATE person SET disabled_at = NULL, role = 1')
@@ -176,6 +178,7 @@ test('several of them; the device that has one is not asked again; each is remov
   expect((await remove(PASSWORD)).code).toBe('not-found')
   expect((await enter(phone)).code).toBe('passkey-refused')
   expect((await enter(key)).status).toBe(200)
+  expect(told).toEqual(['factorMade', 'factorMade', 'factorEnded'])
   expect((await audited('passkey-removed')).at(-1)!.detail).toEqual({ name: 'Telephone' })
 })
 

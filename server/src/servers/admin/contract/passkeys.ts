@@ -74,7 +74,6 @@ const passkeyWish = name(
   }),
 )
 
-
 export const passkeyOperations = {
   readPasskeyPlace: operation({
     ...base,

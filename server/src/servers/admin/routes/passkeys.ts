@@ -5,6 +5,7 @@ import { COOKIE, HALF_COOKIE, setHalfCookie, setSessionCookie, visitorOf } from 
 import type { Handlers } from '../handler.ts'
 import { iso, isoOrNull } from '../present.ts'
 import { begun } from './account.ts'
+import { tellOfFactor } from './second-factor.ts'
 
 export const PASSKEY_COOKIE = 'holdfast-passkey'
 
@@ -73,11 +74,14 @@ export const passkeyHandlers: Handlers<
   async addPasskey({ deps, request, session, body }) {
     const { name, ...made } = body
     const token = request.cookies[COOKIE] ?? ''
-    return present(await deps.access.passkeys.add({ session, token, visitor: visitorOf(request), name, made }))
+    const one = await deps.access.passkeys.add({ session, token, visitor: visitorOf(request), name, made })
+    await tellOfFactor(deps, session, 'factorMade')
+    return present(one)
   },
   async removePasskey({ deps, request, session, params, body }) {
     const wish = { session, id: params.passkey, current: body.current, visitor: visitorOf(request) }
     await deps.access.passkeys.remove(wish)
+    await tellOfFactor(deps, session, 'factorEnded')
     return undefined
   },
 }
