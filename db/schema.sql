@@ -640,6 +640,35 @@ CREATE TABLE parking (
   PRIMARY KEY (organisation_id, delivery_id)
 );
 
+CREATE TABLE passkey (
+  passkey_id uuid NOT NULL,
+  organisation_id uuid,
+  subject_id uuid NOT NULL,
+  rp_id text COLLATE "C" NOT NULL,
+  credential bytea NOT NULL,
+  public_key bytea NOT NULL,
+  counter bigint NOT NULL,
+  transports text[] NOT NULL,
+  name text NOT NULL,
+  is_backed_up boolean NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  last_used_at timestamp with time zone,
+  UNIQUE (credential),
+  PRIMARY KEY (passkey_id)
+);
+CREATE INDEX passkey_subject ON passkey USING btree (subject_id);
+
+CREATE TABLE passkey_challenge (
+  challenge_hash bytea NOT NULL,
+  holder_hash bytea NOT NULL,
+  purpose smallint NOT NULL,
+  network text COLLATE "C" NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  PRIMARY KEY (challenge_hash)
+);
+CREATE INDEX passkey_challenge_end ON passkey_challenge USING btree (expires_at);
+CREATE INDEX passkey_challenge_network ON passkey_challenge USING btree (network, expires_at);
+
 CREATE TABLE person (
   organisation_id uuid NOT NULL,
   person_id uuid NOT NULL,

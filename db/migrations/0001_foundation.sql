@@ -622,6 +622,34 @@ CREATE TABLE half_sign_in (
 );
 CREATE INDEX half_sign_in_subject ON half_sign_in (subject_id);
 
+-- Passkeys (WebAuthn): public keys alone, nothing here signs anybody in. A key counts at the name of the pages it was made at.
+CREATE TABLE passkey (
+  passkey_id       uuid PRIMARY KEY,
+  organisation_id  uuid,                              -- null: an operator
+  subject_id       uuid        NOT NULL,
+  rp_id            text        COLLATE "C" NOT NULL,  -- the host of publicUrl then
+  credential       bytea       NOT NULL UNIQUE,       -- the authenticator's own name for it
+  public_key       bytea       NOT NULL,              -- COSE
+  counter          bigint      NOT NULL,              -- of signatures; authenticators that count none say 0
+  transports       text[]      NOT NULL,              -- hints for the browser: internal, usb, nfc, ble, hybrid
+  name             text        NOT NULL,
+  is_backed_up     boolean     NOT NULL,              -- its owner has it on other devices too
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  last_used_at     timestamptz
+);
+CREATE INDEX passkey_subject ON passkey (subject_id);
+
+-- What a browser was asked to sign, once and within minutes.
+CREATE TABLE passkey_challenge (
+  challenge_hash   bytea PRIMARY KEY,                 -- SHA-256 of what was sent
+  holder_hash      bytea       NOT NULL,              -- SHA-256 of the cookie of the browser that asked
+  purpose          smallint    NOT NULL,              -- codes.ts PasskeyPurpose: signIn, second, add
+  network          text        COLLATE "C" NOT NULL,  -- that asked: so many from each
+  expires_at       timestamptz NOT NULL
+);
+CREATE INDEX passkey_challenge_network ON passkey_challenge (network, expires_at);
+CREATE INDEX passkey_challenge_end ON passkey_challenge (expires_at);
+
 -- One-time links: set-up of the first administrator, and signing in by a private address. Only the hash is stored.
 CREATE TABLE one_time_link (
   token_hash       bytea PRIMARY KEY,

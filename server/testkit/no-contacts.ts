@@ -11,4 +11,5 @@ export const noContacts: PrivateContacts = {
   begin: () => Promise.resolve(),
   confirm: () => Promise.resolve(),
   remove: () => Promise.resolve(),
+  tell: () => Promise.resolve(),
 }

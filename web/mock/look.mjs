@@ -55,6 +55,7 @@ const scenes = {
   waysBack: ['/ways-back', '.ways'],
   twoStep: ['/two-step', 'input[type=password]'],
   twoStepOffer: ['/two-step', 'input[type=password]', 'Enter', 'svg[role=img]'],
+  passkeys: ['/two-step', '.app-list button', 'Enter', '.app-list form'],
   sessions: ['/sessions', '.app-list'],
   revoke: ['/app-passwords', '.app-revoke', 'Enter', '.mantine-Modal-body button'],
   board: ['/admin/o1/board', '.route'],
@@ -134,6 +135,18 @@ async function shots(size, scheme, locale, names, mode) {
     await page.screenshot({ path: `${out}/secondStep-${tag}.png` })
     await page.goto(base)
   }
+  if (names.includes('factor')) {
+    await page.fill('input[name=username]', 'alice@example.com')
+    await page.fill('input[name=password]', 'lacking')
+    await page.click('button[type=submit]')
+    await page.waitForSelector('.app-list')
+    await page.screenshot({ path: `${out}/factor-${tag}.png` })
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    if (wide > 0) fault(`${tag} factor: ${wide} px wider than the screen`)
+    await fetch(`${base}/api/v1/session`, { method: 'DELETE' })
+    await page.goto(base)
+    await page.waitForSelector('input[name=username]')
+  }
   if (names.includes('provider')) {
     for (const domain of ['id', 'away']) {
       await page.fill('input[name=username]', `alice@${domain}.example`)
@@ -190,9 +203,11 @@ const mail = ['inbox', 'reader', 'reply', 'board']
 const personal = [
   ...[
     'secondStep',
+    'factor',
     'provider',
     'twoStep',
     'twoStepOffer',
+    'passkeys',
     'waysBack',
     'waysBackPanel',
     'waysBackAsk',
@@ -202,11 +217,11 @@ const personal = [
   ...['book', 'bookCard', 'bookList', 'offers', 'shared', 'people'],
 ]
 const runs = [
-  ['desktop', 'light', 'en', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],
-  ['phone', 'light', 'de', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],
+  ['desktop', 'light', 'en', ['sign-in', 'secondStep', 'factor', 'provider', ...all], 'emergency'],
+  ['phone', 'light', 'de', ['sign-in', 'secondStep', 'factor', 'provider', ...all], 'emergency'],
   ['desktop', 'dark', 'fr', ['sign-in', ...mail, 'later', 'sendLater', 'trace', 'design', ...personal], 'recovering'],
   ['phone', 'dark', 'fr', [...mail, ...personal], 'recovering'],
-  ['narrow', 'light', 'de', ['secondStep', 'provider', ...all], 'hold'],
+  ['narrow', 'light', 'de', ['secondStep', 'factor', 'provider', ...all], 'hold'],
   ['tablet', 'light', 'en', ['inbox', 'reader', 'board', 'queue'], 'normal'],
 ]
 for (const run of runs)

@@ -155,6 +155,7 @@ const alice = {
   get askedForContact() {
     return asked
   },
+  lacksSecondFactor: false,
 }
 const quiet = () => {
   const exempt = { senders: ['boss@example.com'], recipients: [], subjects: [], priorities: ['high'] }
@@ -522,11 +523,16 @@ const api = {
   'GET /session': () => signed ?? [401, { error: { code: 'signed-out', text: 'Please sign in' } }],
   'POST /session': ({ name, password }) =>
     password === 'wrong' || password === 'second step'
-      ? [401, { error: { code: password === 'wrong' ? 'sign-in-failed' : 'second-factor-needed', text: '' } }]
+      ? [
+          401,
+          password === 'wrong'
+            ? { error: { code: 'sign-in-failed', text: '' } }
+            : { error: { code: 'second-factor-needed', text: '', detail: 'app passkey' } },
+        ]
       : (signed =
           name === 'operator'
             ? { ...alice, kind: 'operator', role: 'operator', organisation: null, address: null }
-            : alice),
+            : { ...alice, lacksSecondFactor: password === 'lacking' }),
   'DELETE /session': () => void (signed = null),
   'PATCH /me': () => undefined,
   'GET /setup/good': () => ({ valid: true }),

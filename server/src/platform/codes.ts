@@ -41,6 +41,9 @@ export type AppProtocol = Values<typeof AppProtocol>
 export const ContactKind = { address: 1, phone: 2 } as const
 export type ContactKind = Values<typeof ContactKind>
 export const LinkPurpose = { setup: 1, signIn: 2 } as const
+/** What a browser is asked to prove with a passkey: who it is, the second step, that there is a new one. */
+export const PasskeyPurpose = { signIn: 1, second: 2, add: 3 } as const
+export type PasskeyPurpose = Values<typeof PasskeyPurpose>
 /** notice: from us to a person's private address, which nobody else is shown in full */
 export const Direction = { inbound: 1, outbound: 2, dsn: 3, draft: 4, notice: 5 } as const
 export type Direction = Values<typeof Direction>

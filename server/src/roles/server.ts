@@ -83,7 +83,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     delivers: has('deliver'),
     peers,
   })
-  const access = createAccess({ db, clock, log, metrics, keys: () => options.keys })
+  const access = createAccess({
+    ...{ db, clock, log, metrics, keys: () => options.keys, publicUrl: config.publicUrl },
+    operatorsNeedSecondFactor: config.operators.secondFactor === 'required',
+  })
   const stops: (() => Promise<void> | void)[] = []
   const begin = async (start: () => Promise<unknown> | void, stop: () => Promise<void> | void): Promise<void> => {
     await start()

@@ -6,6 +6,7 @@ import { CredentialKind } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 import { domainOf, HELD } from './pins.ts'
+import { APP_PASSWORDS_ONLY, ASKED, HAS_FACTOR } from './second-factor.ts'
 
 export interface Candidate {
   /** null: nobody's name, at a domain of addresses or UPNs of an organisation that has a directory */
@@ -91,7 +92,7 @@ export async function verifierOf(sql: Sql, subjectId: Id): Promise<Verifier | nu
 
 /**
  * Is what a person signed in with, the account's password or an app password, still good, and may they still sign in?
- * Where they have a second factor only app passwords are. A one-time password that waits to be replaced stops both (core/access/verify-person.ts).
+ * Where they have a second factor, or are to have one, only app passwords are. A one-time password that waits to be replaced stops both (core/access/verify-person.ts).
  */
 export async function credentialHolds(
   sql: Sql,
@@ -101,7 +102,7 @@ export async function credentialHolds(
     `SELECT FROM person p
      WHERE p.organisation_id = $1 AND p.person_id = $2 AND p.disabled_at IS NULL
        AND (EXISTS (SELECT FROM credential c WHERE c.credential_id = $3 AND c.subject_id = p.person_id AND NOT c.must_change)
-           AND NOT EXISTS (SELECT FROM second_factor f WHERE f.subject_id = p.person_id AND f.confirmed_at IS NOT NULL)
+           AND NOT ${APP_PASSWORDS_ONLY('p')}
          OR EXISTS (SELECT FROM app_password a
               WHERE a.app_password_id = $3 AND a.organisation_id = p.organisation_id AND a.person_id = p.person_id)
            AND NOT EXISTS (SELECT FROM credential c
@@ -204,6 +205,9 @@ export interface SessionRow {
   mustChange: boolean
   choosesPassword: boolean
   byProvider: boolean
+  /** the organisation asks for a second factor */
+  asked: boolean
+  hasFactor: boolean
   /** seconds since the expiry was last moved */
   idle: number
   name: string
@@ -213,22 +217,30 @@ export interface SessionRow {
 }
 
 /** The living session of a token, with whose it is; nothing for an ended one or a disabled account. */
-export async function sessionByToken(sql: Sql, tokenHash: Buffer): Promise<SessionRow | null> {
+export async function sessionByToken(sql: Sql, tokenHash: Buffer, rpId: string | null): Promise<SessionRow | null> {
   const rows = await sql.query<SessionRow>(
     `SELECT s.subject_id AS "subjectId", s.organisation_id AS "organisationId", s.is_operator AS "isOperator", s.csrf,
             coalesce(c.must_change, false) AND NOT s.by_directory AND NOT s.by_provider AS "mustChange", s.chooses_password AS "choosesPassword", s.by_provider AS "byProvider", extract(epoch FROM now() - s.seen_at)::float8 AS idle,
             coalesce(p.name, op.display) AS name, coalesce(p.locale, op.locale) AS locale, coalesce(p.role, 0) AS role,
-            o.name AS "organisationName"
+            o.name AS "organisationName", coalesce(${ASKED('p', 'o')}, false) AS asked, ${HAS_FACTOR('s.subject_id', '$2')} AS "hasFactor"
      FROM session s
      LEFT JOIN person p ON NOT s.is_operator AND p.organisation_id = s.organisation_id AND p.person_id = s.subject_id AND p.disabled_at IS NULL
      LEFT JOIN operator op ON s.is_operator AND op.operator_id = s.subject_id AND op.disabled_at IS NULL
      LEFT JOIN organisation o ON o.organisation_id = s.organisation_id
      LEFT JOIN credential c ON c.subject_id = s.subject_id AND c.kind = ${CredentialKind.password}
      WHERE s.token_hash = $1 AND s.expires_at > now() AND coalesce(p.person_id, op.operator_id) IS NOT NULL`,
-    [tokenHash],
+    [tokenHash, rpId],
     'access-session',
   )
   return rows[0] ?? null
+}
+
+/** Has it not been ended? Nobody ends it before this transaction is over. */
+export async function sessionIsThere(sql: Sql, tokenHash: Buffer): Promise<boolean> {
+  const rows = await sql.query('SELECT FROM session WHERE token_hash = $1 AND expires_at > now() FOR SHARE', [
+    tokenHash,
+  ])
+  return rows.length === 1
 }
 
 /** Moves a session's end, never beyond its absolute one. */

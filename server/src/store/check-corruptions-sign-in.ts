@@ -18,6 +18,21 @@ export const signInCorruptions: readonly Corruption[] = [
     sql: 'UPDATE half_sign_in SET subject_id = organisation_id',
   },
   {
+    expected: 'passkey-subject',
+    text: "nobody's passkey",
+    sql: 'UPDATE passkey SET subject_id = organisation_id',
+  },
+  {
+    expected: 'passkey-whole',
+    text: 'a passkey without its key',
+    sql: "UPDATE passkey SET public_key = ''",
+  },
+  {
+    expected: 'passkey-challenge-purpose',
+    text: 'a challenge that does not end',
+    sql: "UPDATE passkey_challenge SET expires_at = 'infinity'",
+  },
+  {
     expected: 'app-password-person',
     text: "nobody's app password",
     sql: 'UPDATE app_password SET person_id = organisation_id',

@@ -103,6 +103,15 @@ async function insertPeople(sql: Sql, o: Id, routeId: Id, id: () => Id): Promise
         `INSERT INTO half_sign_in (token_hash, organisation_id, subject_id, expires_at) VALUES ($1, $2, $3, now() + interval '5 minutes')`,
         [randomBytes(32), o, personId],
       )
+      await sql.query(
+        `INSERT INTO passkey (passkey_id, organisation_id, subject_id, rp_id, credential, public_key, counter, transports, name, is_backed_up)
+         VALUES ($1, $2, $3, 'mail.example.org', $4, $4, 0, '{}', 'Phone', true)`,
+        [id(), o, personId, randomBytes(32)],
+      )
+      await sql.query(
+        `INSERT INTO passkey_challenge (challenge_hash, holder_hash, purpose, network, expires_at) VALUES ($1, $1, 1, '', now() + interval '5 minutes')`,
+        [randomBytes(32)],
+      )
     }
     await sql.query(
       `INSERT INTO private_contact (organisation_id, person_id, sealed, verified_at) VALUES ($1, $2, '\\x01', now())`,

@@ -12,6 +12,7 @@ import {
   Direction,
   Mode,
   OwedState,
+  PasskeyPurpose,
   Pin,
   PinTarget,
   UndoStatus,
@@ -254,6 +255,13 @@ const queries = {
   'half-sign-in-subject': `SELECT organisation_id o, 'half sign-in of ' || subject_id s, 'of nobody' d FROM half_sign_in c
     WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'passkey-subject': `SELECT organisation_id o, 'passkey ' || passkey_id s, 'of nobody' d FROM passkey c
+    WHERE CASE WHEN organisation_id IS NULL THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
+      ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,
+  'passkey-whole': `SELECT organisation_id o, 'passkey ' || passkey_id s, 'cannot be used' d FROM passkey
+    WHERE rp_id = '' OR credential = '' OR public_key = '' OR counter < 0`,
+  'passkey-challenge-purpose': `SELECT NULL::uuid o, 'a challenge for passkeys' s, format('purpose %s, until %s', purpose, expires_at) d FROM passkey_challenge
+    WHERE purpose NOT IN (${words(PasskeyPurpose)}) OR expires_at > now() + interval '1 hour'`,
   'app-password-person': `SELECT organisation_id o, 'app password ' || app_password_id s, 'of nobody' d FROM app_password a
     WHERE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = a.organisation_id AND p.person_id = a.person_id)`,
   'provider-tie': `SELECT t.organisation_id o, 'account of person ' || t.person_id || ' at ' || t.provider s, 'that is not the provider of the organisation' d FROM provider_tie t

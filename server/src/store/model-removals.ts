@@ -37,7 +37,7 @@ export async function removePeople(
       ids,
     ])
   await dropMembers(sql, organisationId, ids)
-  for (const table of ['second_factor', 'half_sign_in', 'credential', 'session'])
+  for (const table of ['second_factor', 'half_sign_in', 'passkey', 'credential', 'session'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND subject_id = ANY($2::uuid[])`, [
       organisationId,
       ids,

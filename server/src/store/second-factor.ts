@@ -2,6 +2,7 @@
  * Tables second_factor and half_sign_in: the secret of somebody's authenticator app (sealed), which steps were used, and who has
  * proved the first of two things. Every rule of "once" is one statement here, so that it holds between processes.
  */
+import { Role } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
 
@@ -10,9 +11,60 @@ const MOST_WRONG_PER_HOUR = 20
 const MOST_TRIES = 5
 
 /** Nobody disabled: a half-open door of theirs stays shut. */
-const MAY_SIGN_IN = (row: string): string =>
+export const MAY_SIGN_IN = (row: string): string =>
   `(EXISTS (SELECT FROM person p WHERE p.organisation_id = ${row}.organisation_id AND p.person_id = ${row}.subject_id AND p.disabled_at IS NULL)
     OR ${row}.organisation_id IS NULL AND EXISTS (SELECT FROM operator x WHERE x.operator_id = ${row}.subject_id AND x.disabled_at IS NULL))`
+
+/** Does the organisation `o` ask the person `p` for a second factor? What people of a role can do is worth more than a mailbox. */
+export const ASKED = (p: string, o: string): string =>
+  `(coalesce(${o}.sign_in->>'secondFactor', '') = 'required'
+    OR ${o}.sign_in->>'secondFactor' = 'requiredForRoles' AND ${p}.role <> ${Role.person})`
+
+/** Has the subject one that counts on the pages? A passkey does at the name it was made at ($n: that name). */
+export const HAS_FACTOR = (subject: string, rpId: string): string =>
+  `(EXISTS (SELECT FROM second_factor f WHERE f.subject_id = ${subject} AND f.confirmed_at IS NOT NULL)
+    OR EXISTS (SELECT FROM passkey k WHERE k.subject_id = ${subject} AND k.rp_id = ${rpId}))`
+
+/** Where mail clients take app passwords only: somebody has a second factor of any kind, or is to have one. */
+export const APP_PASSWORDS_ONLY = (p: string): string =>
+  `(EXISTS (SELECT FROM second_factor f WHERE f.subject_id = ${p}.person_id AND f.confirmed_at IS NOT NULL)
+    OR EXISTS (SELECT FROM passkey k WHERE k.subject_id = ${p}.person_id)
+    OR EXISTS (SELECT FROM organisation o WHERE o.organisation_id = ${p}.organisation_id AND ${ASKED(p, 'o')}))`
+
+export async function mailTakesAppPasswordsOnly(sql: Sql, organisationId: Id, personId: Id): Promise<boolean> {
+  const rows = await sql.query(
+    `SELECT FROM person p WHERE p.organisation_id = $1 AND p.person_id = $2 AND ${APP_PASSWORDS_ONLY('p')}`,
+    [organisationId, personId],
+    'app-passwords-only',
+  )
+  return rows.length === 1
+}
+
+export interface Factors {
+  app: boolean
+  passkey: boolean
+}
+
+/** What can be asked for as the second step, on pages of this name (null: where no passkey works). */
+export async function factorsOf(sql: Sql, subjectId: Id, rpId: string | null): Promise<Factors> {
+  const rows = await sql.query<Factors>(
+    `SELECT EXISTS (SELECT FROM second_factor WHERE subject_id = $1 AND confirmed_at IS NOT NULL) AS app,
+       EXISTS (SELECT FROM passkey WHERE subject_id = $1 AND rp_id = $2) AS passkey`,
+    [subjectId, rpId],
+    'factors-of',
+  )
+  return rows[0]!
+}
+
+/** Of any kind, whatever name the pages had. */
+export async function hasAnyFactor(sql: Sql, subjectId: Id): Promise<boolean> {
+  const rows = await sql.query(
+    `SELECT WHERE EXISTS (SELECT FROM second_factor WHERE subject_id = $1 AND confirmed_at IS NOT NULL)
+       OR EXISTS (SELECT FROM passkey WHERE subject_id = $1)`,
+    [subjectId],
+  )
+  return rows.length === 1
+}
 
 export interface SecondFactorRow {
   sealed: Buffer
@@ -111,6 +163,16 @@ export async function insertHalfSignIn(
       half.seconds,
     ],
   )
+}
+
+/** Whose it is, without counting a try; null as for tryHalfSignIn. */
+export async function halfSignInOf(sql: Sql, tokenHash: Buffer): Promise<Id | null> {
+  const rows = await sql.query<{ subjectId: Id }>(
+    `SELECT subject_id AS "subjectId" FROM half_sign_in h
+     WHERE token_hash = $1 AND expires_at > now() AND tries < ${MOST_TRIES} AND ${MAY_SIGN_IN('h')}`,
+    [tokenHash],
+  )
+  return rows[0]?.subjectId ?? null
 }
 
 /** One try of the few it has; null: there is none, it ran out, or the person may not sign in any more. */

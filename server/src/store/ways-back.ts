@@ -1,6 +1,6 @@
 /**
  * Who could get in on the worst day, with the mail system, the directory and the identity provider away: a password known here (their
- * own, or the directory's as it was taken last), an unused code on paper, a private address or telephone they confirmed. And who is
+ * own, or the directory's as it was taken last), a passkey, an unused code on paper, a private address or telephone they confirmed. And who is
  * asked for a private address, how often and when (tables contact_campaign, contact_ask).
  */
 import { CredentialKind, PersonKind } from '../platform/codes.ts'
@@ -11,7 +11,8 @@ import { PROTECTED } from './protected.ts'
 /** SQL for person `p`: a way in that needs no password. */
 const BESIDE_PASSWORD = `(EXISTS (SELECT FROM emergency_code e WHERE e.person_id = p.person_id AND e.used_at IS NULL)
   OR EXISTS (SELECT FROM private_contact k WHERE k.organisation_id = p.organisation_id AND k.person_id = p.person_id
-    AND k.verified_at IS NOT NULL))`
+    AND k.verified_at IS NOT NULL)
+  OR EXISTS (SELECT FROM passkey k WHERE k.subject_id = p.person_id))`
 /** SQL for person `p`: one of their own, or the directory's while it is remembered. */
 const HAS_PASSWORD = `EXISTS (SELECT FROM credential k WHERE k.subject_id = p.person_id AND (k.kind = ${CredentialKind.password}
   OR k.proved_at > now() - make_interval(days => (SELECT (o.sign_in->'ldap'->>'cacheDays')::integer FROM organisation o
@@ -38,10 +39,10 @@ export interface WaysBackCounts {
 export async function countWaysBack(sql: Sql, organisationId: Id): Promise<WaysBackCounts> {
   const [row] = await sql.query<WaysBackCounts>(
     `SELECT count(*)::int AS people,
-       count(*) FILTER (WHERE NOT has_password AND NOT has_codes AND NOT has_contact)::int AS none,
-       count(*) FILTER (WHERE has_password AND NOT has_codes AND NOT has_contact)::int AS password,
+       count(*) FILTER (WHERE NOT has_password AND NOT beside)::int AS none,
+       count(*) FILTER (WHERE has_password AND NOT beside)::int AS password,
        count(*) FILTER (WHERE has_codes)::int AS "withCodes", count(*) FILTER (WHERE has_contact)::int AS "withContact"
-     FROM (SELECT ${HAS_PASSWORD} AS has_password,
+     FROM (SELECT ${HAS_PASSWORD} AS has_password, ${BESIDE_PASSWORD} AS beside,
          EXISTS (SELECT FROM emergency_code e WHERE e.person_id = p.person_id AND e.used_at IS NULL) AS has_codes,
          EXISTS (SELECT FROM private_contact k WHERE k.organisation_id = p.organisation_id AND k.person_id = p.person_id
            AND k.verified_at IS NOT NULL) AS has_contact

@@ -19,6 +19,8 @@ import type {
   SecondFactor,
   PrivateContact,
   Organisation,
+  PasskeyPlace,
+  Passkeys,
   Page,
   ParkedItem,
   Person,
@@ -87,6 +89,17 @@ export const appPasswordsQuery = queryOptions({
 export const secondFactorQuery = queryOptions({
   queryKey: ['secondFactor'],
   queryFn: ({ signal }) => api<SecondFactor>('GET', '/me/second-factor', undefined, signal),
+})
+export const passkeysQuery = queryOptions({
+  queryKey: ['passkeys'],
+  queryFn: ({ signal }) => api<Passkeys>('GET', '/me/passkeys', undefined, signal),
+})
+/** Of the server, not of a person: it stays when somebody signs in or out. */
+export const passkeyPlaceQuery = queryOptions({
+  queryKey: ['passkeyPlace'],
+  queryFn: ({ signal }) => api<PasskeyPlace>('GET', '/session/passkey', undefined, signal),
+  staleTime: Infinity,
+  retry: false,
 })
 export const privateContactQuery = queryOptions({
   queryKey: ['privateContact'],

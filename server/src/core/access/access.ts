@@ -15,6 +15,7 @@ import type { Log } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import * as store from '../../store/access.ts'
 import { useCode } from '../../store/emergency-codes.ts'
+import { countForeignPasskeys, deleteOldChallenges } from '../../store/passkeys.ts'
 import { deleteOldAttempts } from '../../store/provider-sign-in.ts'
 import { deleteHalfSignIns, deleteOldHalfSignIns } from '../../store/second-factor.ts'
 import { deleteOldLinks, endOtherWaysIn, useSignInLink } from '../../store/sign-in-links.ts'
@@ -28,6 +29,8 @@ import { createDirectories, type Directories } from './directories.ts'
 import { createGuard, placeOf, type Origin } from './guard.ts'
 import { foldSignInName } from './names.ts'
 import { createOwnSessions, type OwnSessions } from './own-sessions.ts'
+import { passkeyPlace } from './passkey-place.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { checkPasswordRules } from './password-rules.ts'
 import { createPasswords } from './passwords.ts'
 import { createProve } from './prove.ts'
@@ -59,6 +62,7 @@ export interface Access {
   holds(person: SignedPerson): Promise<boolean>
   appPasswords: AppPasswords
   secondFactor: SecondFactor
+  passkeys: Passkeys
   session(token: string | undefined): Promise<Session | null>
   ownSessions: OwnSessions
   signOut(token: string | undefined): Promise<void>
@@ -104,6 +108,10 @@ export interface AccessDeps {
   keys?: () => Keys
   directories?: Directories
   providers?: Providers
+  /** where people reach the pages: passkeys are made for it; left out: there are none */
+  publicUrl?: string
+  /** operators are to have a second factor too */
+  operatorsNeedSecondFactor?: boolean
 }
 
 const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest()
@@ -133,6 +141,8 @@ export function createAccess(deps: AccessDeps): Access {
     ...{ db, log, keys: deps.keys ?? noKeys, providers: deps.providers ?? createProviders({ clock, log }) },
     done: (outcome) => counter?.inc({ outcome }),
   })
+  const place = passkeyPlace(deps.publicUrl ?? '')
+  const rules = { rpId: place?.rpId ?? null, operatorsNeedOne: deps.operatorsNeedSecondFactor ?? false }
   let sweep: { cancel(): void } | null = null
 
   /** True where the name signs in from there for the first time. */
@@ -173,6 +183,9 @@ export function createAccess(deps: AccessDeps): Access {
     return right
   }
 
+  const verifyAny: typeof verifyAgain = (session, password, visitor) =>
+    (session.organisationId === null ? verifyOwn : verifyAgain)(session, password, visitor)
+
   async function ownWords(session: Session): Promise<string[]> {
     const own =
       session.organisationId === null ? [] : await addressesOfPerson(db, session.organisationId, session.subjectId)
@@ -203,7 +216,7 @@ export function createAccess(deps: AccessDeps): Access {
           if (found.credentialId !== null && !(await store.credentialUsed(sql, found.credentialId)))
             throw new WireError('sign-in-failed')
           const proof = byDirectory ? found.by : null
-          const needed = await askSecondFactor(sql, { ...found, proof, choosesPassword: false })
+          const needed = await askSecondFactor(sql, { ...found, proof, choosesPassword: false }, place)
           if (needed) return needed
         }
         const left = code && (await useCode(sql, found.subjectId, code))
@@ -234,16 +247,13 @@ export function createAccess(deps: AccessDeps): Access {
 
     byProvider,
     appPasswords: createAppPasswords({ db, clock, verifyAgain }),
-    secondFactor: createSecondFactor({
-      db,
-      clock,
-      guard,
-      keys: deps.keys ?? noKeys,
-      verifyAgain: (session, password, visitor) =>
-        (session.organisationId === null ? verifyOwn : verifyAgain)(session, password, visitor),
+    secondFactor: createSecondFactor({ db, clock, guard, keys: deps.keys ?? noKeys, verifyAgain: verifyAny }),
+    passkeys: createPasskeys({
+      ...{ db, clock, log, place, verifyAgain: verifyAny },
+      done: (outcome) => counter?.inc({ outcome }),
     }),
     proveAgain: verifyAgain,
-    session: (token) => findSession(db, token),
+    session: (token) => findSession(db, token, rules),
     ownSessions: createOwnSessions({ db }),
     signOut: (token) => endSession(db, token),
     async signInByLink({ token, visitor, presented }) {
@@ -252,7 +262,7 @@ export function createAccess(deps: AccessDeps): Access {
         if (!whose) throw new WireError('not-found', 'this link was used or has ended; ask for a new one')
         const half = { ...whose, credentialId: null, proof: null, choosesPassword: true }
         // The link is used up all the same: what is half open is committed with it.
-        const needed = await askSecondFactor(sql, half)
+        const needed = await askSecondFactor(sql, half, place)
         if (needed) return needed
         const actor = `person:${whose.subjectId}`
         await appendAudit(sql, {
@@ -356,6 +366,12 @@ export function createAccess(deps: AccessDeps): Access {
     },
 
     async start() {
+      const foreign = await countForeignPasskeys(db, rules.rpId)
+      if (foreign > 0)
+        log.warn(
+          { passkeys: foreign, publicUrl: deps.publicUrl },
+          'passkeys were made for another publicUrl and cannot be used at this one; who has no other second factor signs in without one',
+        )
       sweep = clock.every(
         SWEEP_MS,
         () =>
@@ -364,6 +380,7 @@ export function createAccess(deps: AccessDeps): Access {
             deleteOldLinks(db),
             deleteOldAttempts(db),
             deleteOldHalfSignIns(db),
+            deleteOldChallenges(db),
             store.forgetOldPlaces(db),
           ]).catch((error: unknown) => log.debug({ err: String(error) }, 'ended sessions not swept')),
       )

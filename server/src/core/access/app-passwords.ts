@@ -12,7 +12,7 @@ import type { Id } from '../../platform/ids.ts'
 import { NIL_ID, newId } from '../../platform/ids.ts'
 import * as store from '../../store/app-passwords.ts'
 import { appendAudit } from '../audit/index.ts'
-import type { Session, Visitor } from './sessions.ts'
+import { checkEntered, type Session, type Visitor } from './sessions.ts'
 
 export const MOST_APP_PASSWORDS = 50
 
@@ -122,7 +122,7 @@ export function createAppPasswords(deps: {
     async make({ session, current, name, protocols, visitor }) {
       const { organisationId, subjectId: personId } = session
       if (organisationId === null) throw new WireError('not-found')
-      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      checkEntered(session)
       const codes = [...new Set(protocols.map((word) => AppProtocol[word]))].sort((a, b) => a - b)
       if (name.trim() === '') throw new WireError('bad-request', 'name: say which device it is for')
       if (codes.length === 0) throw new WireError('bad-request', 'protocols: name at least one')

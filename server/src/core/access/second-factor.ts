@@ -1,5 +1,5 @@
 /**
- * Two-step sign-in: after the password a code of an authenticator app. Whoever has proved the first only holds a token of a few
+ * Two-step sign-in: after the password a code of an authenticator app, or a passkey (passkeys.ts). Whoever has proved the first only holds a token of a few
  * minutes and five tries, which is no session and opens nothing. Whether somebody has a second factor shows after the right
  * password alone. Emergency codes on paper go without it: they are for the day on which the telephone is gone too.
  *
@@ -14,11 +14,13 @@ import type { Id } from '../../platform/ids.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
 import { credentialUsed, endSessionsOf, lockCredentialsOf } from '../../store/access.ts'
+import { deletePasskeys } from '../../store/passkeys.ts'
 import * as store from '../../store/second-factor.ts'
 import { appendAudit } from '../audit/index.ts'
 import { networkOf } from './delays.ts'
 import type { Guard } from './guard.ts'
-import { beginSession, hashOfToken, type Session, type Visitor } from './sessions.ts'
+import type { PasskeyPlace } from './passkey-place.ts'
+import { actorOf, beginSession, checkChosen, hashOfToken, type Session, type Visitor } from './sessions.ts'
 import { base32, otpauthUri, SECRET_BYTES, stepOf } from './totp.ts'
 
 export const HALF_SECONDS = 300
@@ -27,8 +29,9 @@ const ISSUER = 'Holdfast'
 /** The first was right; `token` is the half-open sign-in's cookie. */
 export class SecondFactorNeeded extends WireError {
   readonly token: string
-  constructor(token: string) {
-    super('second-factor-needed')
+  constructor(token: string, factors: store.Factors) {
+    // Said after the right password alone: which of them can be asked for.
+    super('second-factor-needed', [factors.app ? 'app' : '', factors.passkey ? 'passkey' : ''].join(' ').trim())
     this.token = token
   }
 }
@@ -61,27 +64,70 @@ const placeOfSecret = (subjectId: Id): string => `second_factor.secret_sealed:${
  * After the right password only, in the transaction that would begin the session. What it gives is to be thrown once that is
  * committed, so that the half-open sign-in stays; null: there is no second factor.
  */
-export async function askSecondFactor(sql: Sql, half: store.HalfSignIn): Promise<SecondFactorNeeded | null> {
-  const one = await store.secondFactorOf(sql, half.subjectId)
-  if (one === null || one.confirmedAt === null) return null
+export async function askSecondFactor(
+  sql: Sql,
+  half: store.HalfSignIn,
+  place: PasskeyPlace | null,
+): Promise<SecondFactorNeeded | null> {
+  const factors = await store.factorsOf(sql, half.subjectId, place?.rpId ?? null)
+  if (!factors.app && !factors.passkey) return null
   const token = randomBytes(32).toString('base64url')
   await store.insertHalfSignIn(sql, { ...half, tokenHash: hashOfToken(token), seconds: HALF_SECONDS })
-  return new SecondFactorNeeded(token)
+  return new SecondFactorNeeded(token, factors)
 }
 
-/** Taken away by somebody else, after a reset: audited where there was one. */
+/** Both were right: the session, in the transaction that used the second one up. Throws sign-in-failed, signed-out. */
+export async function enterBySecond(
+  sql: Sql,
+  {
+    half,
+    token,
+    factor,
+    visitor,
+    presented,
+  }: {
+    half: store.HalfSignIn
+    token: string
+    factor: 'authenticator app' | 'passkey'
+    visitor: Visitor
+    presented: string | undefined
+  },
+): Promise<string> {
+  // Used already, here or in another process.
+  if (!(await store.endHalfSignIn(sql, hashOfToken(token)))) throw new WireError('sign-in-failed')
+  if (half.credentialId !== null && !(await credentialUsed(sql, half.credentialId)))
+    throw new WireError('signed-out', 'begin again with your password')
+  const actor = actorOf(half)
+  const byDirectory = half.proof === 'directory' || half.proof === 'remembered'
+  const session = await beginSession(sql, { ...half, byDirectory }, visitor, presented)
+  await appendAudit(sql, {
+    organisationId: half.organisationId ?? NIL_ID,
+    actor,
+    action: 'signed-in',
+    subject: actor,
+    detail: {
+      clientIp: visitor.clientIp,
+      by: `${half.choosesPassword ? 'link' : 'password'} and ${factor}`,
+      ...(byDirectory ? { proof: half.proof } : {}),
+    },
+  })
+  return session
+}
+
+/** The app and all passkeys, taken away by somebody else, after a reset: audited where there were some. */
 export async function removeSecondFactor(
   sql: Sql,
   whose: { subjectId: Id; organisationId: Id | null },
   actor: string,
 ): Promise<void> {
-  if (!(await store.deleteSecondFactor(sql, whose.subjectId))) return
-  await appendAudit(sql, {
-    organisationId: whose.organisationId ?? NIL_ID,
-    actor,
-    action: 'second-factor-removed',
-    subject: `${whose.organisationId === null ? 'operator' : 'person'}:${whose.subjectId}`,
-  })
+  const audited = (action: 'second-factor-removed' | 'passkey-removed', detail?: { name: string }) =>
+    appendAudit(sql, {
+      organisationId: whose.organisationId ?? NIL_ID,
+      ...{ actor, action, subject: actorOf(whose) },
+      ...(detail && { detail }),
+    })
+  if (await store.deleteSecondFactor(sql, whose.subjectId)) await audited('second-factor-removed')
+  for (const name of await deletePasskeys(sql, whose.subjectId, null)) await audited('passkey-removed', { name })
 }
 
 export function createSecondFactor(deps: {
@@ -121,7 +167,7 @@ export function createSecondFactor(deps: {
     since: async ({ subjectId }) => (await store.secondFactorOf(db, subjectId))?.confirmedAt ?? null,
 
     async offer({ session, current, account, visitor }) {
-      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      checkChosen(session)
       await deps.verifyAgain(session, current, visitor)
       const secret = randomBytes(SECRET_BYTES)
       const { subjectId, organisationId } = session
@@ -132,7 +178,7 @@ export function createSecondFactor(deps: {
     },
 
     async confirm({ session, token, code, visitor }) {
-      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      checkChosen(session)
       const offered = await store.secondFactorOf(db, session.subjectId)
       if (!offered) throw new WireError('not-found')
       // Before a guess is counted: who holds a stolen session learns nothing of the codes.
@@ -150,7 +196,7 @@ export function createSecondFactor(deps: {
     },
 
     async end({ session, current, visitor }) {
-      if (session.mustChangePassword) throw new WireError('password-change-needed')
+      checkChosen(session)
       await deps.verifyAgain(session, current, visitor)
       await db.transaction(async (sql) => {
         if (!(await store.deleteSecondFactor(sql, session.subjectId))) throw new WireError('not-found')
@@ -164,27 +210,10 @@ export function createSecondFactor(deps: {
       if (!half) throw new WireError('signed-out', 'begin again with your password')
       const { sealed, step } = await prove(half.subjectId, code, visitor)
       return db.transaction(async (sql) => {
-        const isStill = await store.endHalfSignIn(sql, tokenHash)
         // Used already, here or in another process, or replaced meanwhile.
-        if (!isStill || !(await store.useStep(sql, half.subjectId, sealed, step)))
+        if (!(await store.useStep(sql, half.subjectId, sealed, step)))
           throw new WireError('sign-in-failed', 'the code is not right')
-        if (half.credentialId !== null && !(await credentialUsed(sql, half.credentialId)))
-          throw new WireError('signed-out', 'begin again with your password')
-        const actor = `${half.organisationId === null ? 'operator' : 'person'}:${half.subjectId}`
-        const byDirectory = half.proof === 'directory' || half.proof === 'remembered'
-        const session = await beginSession(sql, { ...half, byDirectory }, visitor, presented)
-        await appendAudit(sql, {
-          organisationId: half.organisationId ?? NIL_ID,
-          actor,
-          action: 'signed-in',
-          subject: actor,
-          detail: {
-            clientIp: visitor.clientIp,
-            by: half.choosesPassword ? 'link and authenticator app' : 'password and authenticator app',
-            ...(byDirectory ? { proof: half.proof } : {}),
-          },
-        })
-        return session
+        return enterBySecond(sql, { half, token: token ?? '', factor: 'authenticator app', visitor, presented })
       })
     },
   }

@@ -5,6 +5,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Database, Sql } from '../../platform/db/database.ts'
+import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { Role, wordOf } from '../../platform/codes.ts'
 import { deleteSession, insertSession, sessionByToken, touchSession } from '../../store/access.ts'
@@ -31,6 +32,8 @@ export interface Session {
   choosesPassword: boolean
   /** signed in by the organisation's identity provider, which asks for a second factor itself: ours is not asked for */
   byProvider: boolean
+  /** their organisation (or the installation, of operators) asks for a second factor, and there is none yet */
+  lacksSecondFactor: boolean
   csrf: string
   /** of its token: it names the session, and signs nobody in */
   tokenHash: Buffer
@@ -46,9 +49,33 @@ export interface Visitor {
 export const hashOfToken = (token: string): Buffer => createHash('sha256').update(token).digest()
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
-function present(row: SessionRow, tokenHash: Buffer): Session {
+export const actorOf = (one: { subjectId: Id; organisationId: Id | null }): string =>
+  `${one.organisationId === null ? 'operator' : 'person'}:${one.subjectId}`
+
+/** While a one-time password waits to be replaced, nothing else is set up. */
+export function checkChosen(session: Pick<Session, 'mustChangePassword'>): void {
+  if (session.mustChangePassword) throw new WireError('password-change-needed')
+}
+
+/** What outlasts a session (app passwords, a private address) is for who is in entirely. */
+export function checkEntered(session: Pick<Session, 'mustChangePassword' | 'lacksSecondFactor'>): void {
+  checkChosen(session)
+  if (session.lacksSecondFactor) throw new WireError('second-factor-missing')
+}
+
+export interface FactorRules {
+  /** name of the pages that passkeys are made at; null: none */
+  rpId: string | null
+  /** of operators; of people their organisation says it */
+  operatorsNeedOne: boolean
+}
+
+function present(row: SessionRow, tokenHash: Buffer, rules: FactorRules): Session {
   const kind = row.isOperator ? 'operator' : 'person'
   const role: RoleWord = row.isOperator ? 'operator' : wordOf(Role, row.role)
+  const mustChange = row.mustChange || row.choosesPassword
+  const isAsked = row.isOperator ? rules.operatorsNeedOne : row.asked && !row.byProvider
+  const lacksSecondFactor = isAsked && !row.hasFactor
   return {
     kind,
     subjectId: row.subjectId,
@@ -57,13 +84,14 @@ function present(row: SessionRow, tokenHash: Buffer): Session {
     name: row.name,
     locale: row.locale,
     role,
-    abilities: row.mustChange || row.choosesPassword ? abilitiesBeforeChange : roleAbilities[role],
-    mustChangePassword: row.mustChange || row.choosesPassword,
+    abilities: mustChange || lacksSecondFactor ? abilitiesBeforeChange : roleAbilities[role],
+    mustChangePassword: mustChange,
     choosesPassword: row.choosesPassword,
     byProvider: row.byProvider,
+    lacksSecondFactor,
     csrf: row.csrf,
     tokenHash,
-    actor: `${kind}:${row.subjectId}`,
+    actor: actorOf(row),
   }
 }
 
@@ -98,13 +126,17 @@ export async function beginSession(
   return token
 }
 
-export async function findSession(db: Database, token: string | undefined): Promise<Session | null> {
+export async function findSession(
+  db: Database,
+  token: string | undefined,
+  rules: FactorRules,
+): Promise<Session | null> {
   if (!token || !TOKEN.test(token)) return null
   const hash = hashOfToken(token)
-  const row = await sessionByToken(db, hash)
+  const row = await sessionByToken(db, hash, rules.rpId)
   if (!row) return null
   if (row.idle > TOUCH_AFTER_SECONDS) await touchSession(db, hash, IDLE_SECONDS, LONGEST_SECONDS)
-  return present(row, hash)
+  return present(row, hash, rules)
 }
 
 export async function endSession(sql: Sql, token: string | undefined): Promise<void> {

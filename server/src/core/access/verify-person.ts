@@ -12,7 +12,7 @@ import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import * as store from '../../store/access.ts'
 import { appPasswordUsed } from '../../store/app-passwords.ts'
-import { secondFactorOf } from '../../store/second-factor.ts'
+import { mailTakesAppPasswordsOnly } from '../../store/second-factor.ts'
 import { appendAudit } from '../audit/index.ts'
 import { placeText, type AppProtocolWord } from './app-passwords.ts'
 import type { Attempt, Chain } from './chain.ts'
@@ -50,8 +50,9 @@ export function createVerifyPerson(deps: {
           ? 'sign in on the web pages and choose one; this app password works again then'
           : 'sign in on the web pages and choose one, then use it here',
       )
-    // A mail client cannot ask for a code: the main password alone would be the way around it.
-    if (!app && (await secondFactorOf(db, subjectId))?.confirmedAt) throw new WireError('app-password-needed')
+    // A mail client cannot ask for a second factor: the main password alone would be the way around it.
+    if (!app && (await mailTakesAppPasswordsOnly(db, organisationId, subjectId)))
+      throw new WireError('app-password-needed')
     await db.transaction(async (sql) => {
       if (found.credentialId !== null && !(await store.credentialUsed(sql, found.credentialId)) && !app)
         throw new WireError('sign-in-failed')

@@ -179,6 +179,9 @@ export const invariants: Record<InvariantName, Meaning> = {
   'provider-tie': { means: 'ties to accounts elsewhere are to the identity provider that is declared', remedy: REPORT },
   'second-factor-subject': { means: 'second factors belong to somebody', remedy: REPORT },
   'half-sign-in-subject': { means: 'what is half signed in belongs to somebody', remedy: REPORT },
+  'passkey-subject': { means: 'passkeys belong to somebody', remedy: REPORT },
+  'passkey-whole': { means: 'passkeys have a key, a name of the pages and a counter', remedy: REPORT },
+  'passkey-challenge-purpose': { means: 'what a passkey is to sign has a purpose and an end', remedy: REPORT },
   'app-password-person': { means: 'app passwords belong to somebody', remedy: REPORT },
   'private-contact-person': { means: 'private addresses belong to somebody', remedy: REPORT },
   'private-contact-verified': {

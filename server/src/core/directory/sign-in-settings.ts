@@ -64,7 +64,16 @@ export const ldapShape = {
 export const ldapSettingsSchema = z.strictObject({ ...ldapShape, ca: z.string().optional() })
 export type LdapSettings = z.output<typeof ldapSettingsSchema>
 
+/** Of whom a second factor (a passkey, an authenticator app) is asked. */
+export const secondFactorWish = z
+  .enum(['optional', 'requiredForRoles', 'required'])
+  .describe(
+    'optional: who wants one has one. requiredForRoles: help desk, auditors and administrators set one up before they do anything else. required: everybody does, and mail clients take app passwords alone. Who comes by the identity provider is asked for it there.',
+  )
+
 export const signInSettingsSchema = z.strictObject({
+  /** left out: optional */
+  secondFactor: secondFactorWish.exclude(['optional']).optional(),
   ldap: ldapSettingsSchema.optional(),
   provider: providerSettingsSchema.optional(),
 })

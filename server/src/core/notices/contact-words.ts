@@ -1,4 +1,7 @@
-/** What is written to private addresses about themselves, in the person's language: a code, and that one is no longer used. */
+/**
+ * What is written to private addresses, in the person's language: a code, that one is no longer used, and that the person signs in
+ * in another way from now on.
+ */
 import { localeOf, type NoticeLocale, type NoticeText } from './words.ts'
 
 export interface ContactFacts {
@@ -13,7 +16,8 @@ export interface ContactFacts {
   contact: string | null
 }
 
-export type ContactMail = 'code' | 'changed' | 'removed'
+/** factorMade, factorEnded: a passkey or an authenticator app of theirs */
+export type ContactMail = 'code' | 'changed' | 'removed' | 'factorMade' | 'factorEnded'
 type Words = Record<ContactMail, (facts: ContactFacts) => NoticeText>
 
 const words: Record<NoticeLocale, Words> = {
@@ -52,6 +56,26 @@ const words: Record<NoticeLocale, Words> = {
         `If that was not you, tell ${f.contact ?? 'your administrator'} at once.`,
       ],
     }),
+    factorMade: (f) => ({
+      subject: `${f.organisation}: a way to sign in was added`,
+      lines: [
+        `Dear ${f.person},`,
+        '',
+        `for ${f.address} a passkey or an authenticator app was added. Whoever holds it can sign in there as you, or needs it to.`,
+        '',
+        `If that was not you, tell ${f.contact ?? 'your administrator'} at once.`,
+      ],
+    }),
+    factorEnded: (f) => ({
+      subject: `${f.organisation}: a way to sign in was removed`,
+      lines: [
+        `Dear ${f.person},`,
+        '',
+        `for ${f.address} a passkey or an authenticator app was removed. If it was the last one, the password alone is enough there now.`,
+        '',
+        `If that was not you and nobody did it for you, tell ${f.contact ?? 'your administrator'} at once.`,
+      ],
+    }),
   },
   fr: {
     code: (f) => ({
@@ -88,6 +112,26 @@ const words: Record<NoticeLocale, Words> = {
         `Si ce n’était pas vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
       ],
     }),
+    factorMade: (f) => ({
+      subject: `${f.organisation} : un moyen de connexion a été ajouté`,
+      lines: [
+        `Bonjour ${f.person},`,
+        '',
+        `pour ${f.address}, une clé d’accès ou une application d’authentification a été ajoutée. Qui la possède peut s’y connecter à votre nom, ou en a besoin pour le faire.`,
+        '',
+        `Si ce n’était pas vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
+      ],
+    }),
+    factorEnded: (f) => ({
+      subject: `${f.organisation} : un moyen de connexion a été retiré`,
+      lines: [
+        `Bonjour ${f.person},`,
+        '',
+        `pour ${f.address}, une clé d’accès ou une application d’authentification a été retirée. Si c’était la dernière, le mot de passe seul y suffit désormais.`,
+        '',
+        `Si ce n’était pas vous et que personne ne l’a fait pour vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
+      ],
+    }),
   },
   de: {
     code: (f) => ({
@@ -122,6 +166,26 @@ const words: Record<NoticeLocale, Words> = {
         `diese Adresse ist nicht mehr die private Adresse von ${f.address}. Links zum Anmelden werden nicht mehr hierher gesendet.`,
         '',
         `Waren Sie das nicht, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
+      ],
+    }),
+    factorMade: (f) => ({
+      subject: `${f.organisation}: Ein Weg zum Anmelden kam hinzu`,
+      lines: [
+        `Guten Tag ${f.person},`,
+        '',
+        `für ${f.address} wurde ein Passkey oder eine Authentifizierungs-App hinzugefügt. Wer das Gerät hat, kann sich dort als Sie anmelden oder braucht es dazu.`,
+        '',
+        `Waren Sie das nicht, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
+      ],
+    }),
+    factorEnded: (f) => ({
+      subject: `${f.organisation}: Ein Weg zum Anmelden wurde entfernt`,
+      lines: [
+        `Guten Tag ${f.person},`,
+        '',
+        `für ${f.address} wurde ein Passkey oder eine Authentifizierungs-App entfernt. War es der letzte, genügt dort jetzt das Passwort allein.`,
+        '',
+        `Waren Sie das nicht und hat es niemand für Sie getan, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
       ],
     }),
   },

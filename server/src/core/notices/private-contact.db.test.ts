@@ -207,6 +207,20 @@ test('who is removed has none any more', async () => {
   expect(await fresh.db.query('SELECT FROM private_contact')).toEqual([])
 })
 
+test('a verified address hears of another way to sign in and of its end, once each; where there is none nothing is sent', async () => {
+  const code = await give('jo@home.example')
+  await contacts.tell(key(), 'factorMade')
+  expect(await mails()).toEqual([])
+  await contacts.confirm(key(), 'address', code, 'person:x')
+  await contacts.tell(key(), 'factorMade')
+  await contacts.tell(key(), 'factorEnded')
+  await contacts.tell(key('Bob'), 'factorMade')
+  expect((await mails()).map(({ to, subject }) => [to, subject.replace(/^.*: /, '')])).toEqual([
+    ['jo@home.example', 'a way to sign in was added'],
+    ['jo@home.example', 'a way to sign in was removed'],
+  ])
+})
+
 describe('a telephone', () => {
   const codeIn = (text: string): string => /(\d{6}) is your code/.exec(text)![1]!
   async function giveNumber(number: string): Promise<string> {

@@ -74,6 +74,8 @@ export interface PrivateContacts {
   begin(person: PersonKey, kind: ContactWord, typed: string): Promise<void>
   /** Throws code-wrong. */
   confirm(person: PersonKey, kind: ContactWord, code: string, actor: string): Promise<void>
+  /** That there is another way to sign in, or one fewer: to what is verified, where anything is. Never throws. */
+  tell(person: PersonKey, kind: 'factorMade' | 'factorEnded'): Promise<void>
   /** Throws not-found where there is none. */
   remove(person: PersonKey, kind: ContactWord, actor: string): Promise<void>
 }
@@ -140,18 +142,18 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
     }
   }
 
-  async function tellFormer(
+  async function tellPrivate(
     key: PersonKey,
     word: ContactWord,
-    kind: 'changed' | 'removed',
+    kind: Exclude<ContactMail, 'code'>,
     sealed: Buffer | null,
   ): Promise<void> {
     if (sealed === null) return
     try {
       const why = await write(key, word, { kind, sealed })
-      if (why !== null) log.warn({ ...key, why }, 'a former private address or telephone could not be told')
+      if (why !== null) log.warn({ ...key, why }, 'a private address or telephone could not be told')
     } catch (error) {
-      log.warn({ ...key, err: String(error) }, 'a former private address or telephone was not told')
+      log.warn({ ...key, err: String(error) }, 'a private address or telephone was not told')
     }
   }
 
@@ -231,7 +233,16 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
         await audited(sql, key, 'private-address-verified', { actor, word })
         return done
       })
-      await tellFormer(key, word, 'changed', verified.before)
+      await tellPrivate(key, word, 'changed', verified.before)
+    },
+
+    async tell(key, kind) {
+      const row = await store.readContacts(db, key).catch((error: unknown) => {
+        log.warn({ ...key, err: String(error) }, 'a private address or telephone was not told')
+        return null
+      })
+      for (const word of ['address', 'phone'] as const)
+        await tellPrivate(key, word, kind, row?.contacts.find((one) => one.kind === ContactKind[word])?.sealed ?? null)
     },
 
     async remove(key, word, actor) {
@@ -242,7 +253,7 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
         await audited(sql, key, 'private-address-removed', { actor, word })
         return done
       })
-      await tellFormer(key, word, 'removed', removed.before)
+      await tellPrivate(key, word, 'removed', removed.before)
     },
   }
 }

@@ -16,6 +16,10 @@ const words: Record<NoticeLocale, Words> = {
       `${f.organisation}: another telephone was given for ${f.address}. If that was not you, tell ${f.contact ?? 'your administrator'} at once.`,
     removed: (f) =>
       `${f.organisation}: this telephone is no longer used for ${f.address}. If that was not you, tell ${f.contact ?? 'your administrator'} at once.`,
+    factorMade: (f) =>
+      `${f.organisation}: a way to sign in was added for ${f.address}. If that was not you, tell ${f.contact ?? 'your administrator'} at once.`,
+    factorEnded: (f) =>
+      `${f.organisation}: a way to sign in was removed for ${f.address}. If that was not you, tell ${f.contact ?? 'your administrator'} at once.`,
   },
   fr: {
     code: (f) =>
@@ -24,6 +28,10 @@ const words: Record<NoticeLocale, Words> = {
       `${f.organisation} : un autre téléphone a été indiqué pour ${f.address}. Si ce n'était pas vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
     removed: (f) =>
       `${f.organisation} : ce téléphone ne sert plus pour ${f.address}. Si ce n'était pas vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
+    factorMade: (f) =>
+      `${f.organisation} : un moyen de connexion a été ajouté pour ${f.address}. Si ce n'était pas vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
+    factorEnded: (f) =>
+      `${f.organisation} : un moyen de connexion a été retiré pour ${f.address}. Si ce n'était pas vous, prévenez tout de suite ${f.contact ?? 'votre administrateur'}.`,
   },
   de: {
     code: (f) =>
@@ -32,6 +40,10 @@ const words: Record<NoticeLocale, Words> = {
       `${f.organisation}: Für ${f.address} wurde ein anderes Telefon angegeben. Waren Sie das nicht, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
     removed: (f) =>
       `${f.organisation}: Dieses Telefon dient nicht mehr für ${f.address}. Waren Sie das nicht, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
+    factorMade: (f) =>
+      `${f.organisation}: Für ${f.address} wurde ein Anmeldeweg hinzugefügt. Waren Sie das nicht, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
+    factorEnded: (f) =>
+      `${f.organisation}: Für ${f.address} wurde ein Anmeldeweg entfernt. Waren Sie das nicht, sagen Sie es sofort: ${f.contact ?? 'Ihrer Administration'}.`,
   },
 }
 const link: Record<NoticeLocale, (f: { organisation: string; url: string; minutes: number }) => string> = {

@@ -116,6 +116,13 @@ test('a password, the remembered one of the directory, an unused code and a conf
   expect(await waysBackCounts(fresh.db, org.organisationId)).toEqual({
     ...{ people: 4, none: 1, password: 1, withCodes: 1, withContact: 1 },
   })
+  await fresh.db.query(
+    `INSERT INTO passkey (passkey_id, organisation_id, subject_id, rp_id, credential, public_key, counter, transports, name, is_backed_up)
+     VALUES (gen_random_uuid(), $1, $2, 'corp.test', '\\x02', '\\x03', 0, '{}', 'Phone', false)`,
+    [org.organisationId, idOf('Dave')],
+  )
+  expect([await named('none'), await named('password')]).toEqual([[], ['Bob']])
+  await fresh.db.query('DELETE FROM passkey')
   // Given and not confirmed, disabled, without an emergency mailbox, nobody's mailbox: none of these is a way, or needs one.
   await fresh.db.query('UPDATE private_contact SET sealed = NULL, verified_at = NULL')
   expect(await named('password')).toEqual(['Alice', 'Bob'])

@@ -107,6 +107,16 @@ export const configSchema = z.strictObject({
     })
     .default('')
     .describe('Address people type to reach the web pages; empty takes the HTTP listener.'),
+  operators: z
+    .strictObject({
+      secondFactor: z
+        .enum(['optional', 'required'])
+        .default('optional')
+        .describe(
+          'required: administrators of the installation set up a passkey or an authenticator app before anything else. What an organisation asks of its people stands in the file of holdfast apply.',
+        ),
+    })
+    .prefault({}),
   trustedProxies: z
     .array(z.string().refine(isProxy, 'an address, a network (10.0.0.0/8), or the word loopback'))
     .default([])

@@ -158,6 +158,7 @@ const night = {
   name: 'Night',
   plan: { zone: 'Europe/Berlin', weekly: { days: ['mon'], from: '22:00', to: '06:00' } },
 }
+const usedPasskey = { id: 'AA', clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA', userHandle: null }
 const bodies: Partial<Record<string, object>> = {
   createQuiet: night,
   changeQuiet: night,
@@ -180,6 +181,11 @@ const bodies: Partial<Record<string, object>> = {
   offerSecondFactor: { current: PASSWORD },
   confirmSecondFactor: { code: '000000' },
   endSecondFactor: { current: PASSWORD },
+  signInByPasskey: usedPasskey,
+  signInSecondByPasskey: usedPasskey,
+  offerPasskey: { current: PASSWORD },
+  addPasskey: { name: 'Phone', id: 'AA', clientDataJSON: 'AA', attestationObject: 'AA', transports: [] },
+  removePasskey: { current: PASSWORD },
   makeAppPassword: { current: PASSWORD, name: 'Phone', protocols: ['submission'] },
   changePassword: { current: 'not this one', next: 'nor this one here' },
 }
@@ -194,6 +200,7 @@ const pathOf = (path: string): string =>
     .replace(':session', '0'.repeat(24))
     .replace(':device', newId(0))
     .replace(':kind', 'phone')
+    .replace(':passkey', newId(0))
     .replace(':run', newId(0))
     .replace(':entry', newId(0))
     .replace(':target/:id', `person/${newId(0)}`)

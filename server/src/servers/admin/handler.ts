@@ -33,6 +33,7 @@ export interface AdminDeps {
 const COSTLY = [
   ...['askForLink', 'useLink', 'signIn', 'signInSecond', 'setUp', 'checkSetUp', 'reportReach'],
   ...['readProvider', 'beginProvider', 'finishProvider'],
+  ...['beginPasskey', 'signInByPasskey', 'beginSecondPasskey', 'signInSecondByPasskey'],
 ]
 
 type Contract = typeof contract

@@ -17,6 +17,7 @@ import { mailHandlers } from './routes/mail.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { ownSessionHandlers } from './routes/own-sessions.ts'
 import { providerSignInHandlers } from './routes/provider-sign-in.ts'
+import { passkeyHandlers } from './routes/passkeys.ts'
 import { privateContactHandlers } from './routes/private-contact.ts'
 import { quietHandlers } from './routes/quiet.ts'
 import { secondFactorHandlers } from './routes/second-factor.ts'
@@ -38,6 +39,7 @@ const handlers: Handlers<OperationId> = {
   ...signInHelpHandlers,
   ...waysBackHandlers,
   ...secondFactorHandlers,
+  ...passkeyHandlers,
   ...ownSessionHandlers,
   ...privateContactHandlers,
   ...directoryHandlers,

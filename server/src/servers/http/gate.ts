@@ -6,7 +6,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Ability, Access, Session, Visitor } from '../../core/access/index.ts'
-import { csrfMatches, HALF_SECONDS, isAbility, LONGEST_SECONDS } from '../../core/access/index.ts'
+import { checkEntered, csrfMatches, HALF_SECONDS, isAbility, LONGEST_SECONDS } from '../../core/access/index.ts'
 import { WireError } from '../../platform/errors.ts'
 
 declare module 'fastify' {
@@ -61,7 +61,8 @@ function fromOurPages(request: FastifyRequest): boolean {
 
 function mayPass(session: Session, ability: Ability): void {
   if (session.abilities.includes(ability)) return
-  throw new WireError(session.mustChangePassword ? 'password-change-needed' : 'forbidden')
+  checkEntered(session)
+  throw new WireError('forbidden')
 }
 
 export function addGate(app: FastifyInstance, access: Pick<Access, 'session'>): void {

@@ -1,26 +1,30 @@
 /** Two-step sign-in: turned on by a right code of an authenticator app, turned off by the password. The secret is shown once. */
 import './account.css'
 import { Button, TextInput } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import qrcode from 'qrcode-generator'
 import { useState } from 'react'
 import type { SyntheticEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, toApiError } from '../../data/api.ts'
 import type { SecondFactorOffer } from '../../data/contract.ts'
-import { secondFactorQuery } from '../../data/queries.ts'
+import { secondFactorQuery, sessionQuery } from '../../data/queries.ts'
 import { errorText } from '../../lib/sentence.ts'
 import { Notice } from '../../ui/notice.tsx'
 import { PasswordField } from '../../ui/password-field.tsx'
 import { ErrorState, LoadingState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { Shell } from '../shell.tsx'
+import { Passkeys } from './passkeys.tsx'
 
 export function TwoStepScene() {
   return (
     <Shell>
       <main id="content" className="account">
         <TwoStep />
+        <div className="account-in stack">
+          <Passkeys />
+        </div>
       </main>
     </Shell>
   )
@@ -48,9 +52,11 @@ function Picture({ uri, label }: { uri: string; label: string }) {
   )
 }
 
-export function TwoStep() {
+/** `isPart`: below another heading, and what is said of the account's other ways is not news there. */
+export function TwoStep({ isPart = false }: { isPart?: boolean }) {
   const { t } = useTranslation()
   const asked = useQuery(secondFactorQuery)
+  const client = useQueryClient()
   const [offer, setOffer] = useState<SecondFactorOffer | null>(null)
   const [current, setCurrent] = useState('')
   const [code, setCode] = useState('')
@@ -69,6 +75,7 @@ export function TwoStep() {
       setCurrent('')
       setCode('')
       await asked.refetch()
+      await client.invalidateQueries({ queryKey: sessionQuery.queryKey })
     } catch (thrown) {
       setFault(toApiError(thrown).code === 'sign-in-failed' ? wrong : errorText(t, thrown))
     }
@@ -85,8 +92,8 @@ export function TwoStep() {
       setOffer(null)
     })
   return (
-    <div className="account-in stack">
-      <h1>{t('twoStep.title')}</h1>
+    <div className={isPart ? 'stack' : 'account-in stack'}>
+      {isPart ? <h2>{t('factorSetup.app')}</h2> : <h1>{t('twoStep.title')}</h1>}
       <p>{t('twoStep.lead')}</p>
       <p className="muted">{t('twoStep.clients')}</p>
       {since !== null && (

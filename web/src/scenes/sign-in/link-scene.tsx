@@ -21,7 +21,7 @@ export function LinkScene({ token = given }: { token?: string }) {
   const navigate = useNavigate()
   const [failed, setFailed] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
-  const [isHalf, setHalf] = useState(false)
+  const [ways, setWays] = useState<string | null>(null)
   const isOver = token === '' || (failed !== null && toApiError(failed).code === 'not-found')
 
   async function go() {
@@ -32,12 +32,13 @@ export function LinkScene({ token = given }: { token?: string }) {
       await navigate({ to: '/' })
     } catch (thrown) {
       setBusy(false)
-      if (toApiError(thrown).code === 'second-factor-needed') return setHalf(true)
+      const { code, detail } = toApiError(thrown)
+      if (code === 'second-factor-needed') return setWays(detail ?? 'app')
       setFailed(thrown)
     }
   }
   const home = () => void navigate({ to: '/' })
-  if (isHalf) return <SecondStep done={home} back={home} />
+  if (ways !== null) return <SecondStep ways={ways} done={home} back={home} />
   return (
     <Door title={t('forgotten.title')} lead={t(isOver ? 'forgotten.over' : 'forgotten.ready')}>
       <div className="stack">

@@ -7,6 +7,7 @@ import { useRef, useState } from 'react'
 import type { SyntheticEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PasswordField } from '../../ui/password-field.tsx'
+import { signInByPasskey } from '../../actions/passkey.ts'
 import { signIn } from '../../actions/session.ts'
 import { toApiError } from '../../data/api.ts'
 import { errorText } from '../../lib/sentence.ts'
@@ -14,6 +15,7 @@ import { Notice } from '../../ui/notice.tsx'
 import { CantReach } from './cant-reach.tsx'
 import { Door } from './door.tsx'
 import { Forgotten } from './forgotten.tsx'
+import { PasskeyWay } from './passkey-way.tsx'
 import { ProviderWay } from './provider-way.tsx'
 import { SecondStep } from './second-step.tsx'
 
@@ -34,7 +36,7 @@ export function SignInScene() {
   const [missing, setMissing] = useState({ name: false, password: false })
   const [failed, setFailed] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
-  const [isHalf, setHalf] = useState(false)
+  const [ways, setWays] = useState<string | null>(null)
   const passwordField = useRef<HTMLInputElement>(null)
 
   async function submit(event: SyntheticEvent) {
@@ -48,17 +50,19 @@ export function SignInScene() {
       await signIn(name, password)
     } catch (thrown) {
       setBusy(false)
-      if (toApiError(thrown).code === 'second-factor-needed') return setHalf(true)
+      const { code, detail } = toApiError(thrown)
+      if (code === 'second-factor-needed') return setWays(detail ?? 'app')
       setFailed(thrown)
       passwordField.current?.focus()
       passwordField.current?.select()
     }
   }
-  if (isHalf)
+  if (ways !== null)
     return (
       <SecondStep
+        ways={ways}
         back={() => {
-          setHalf(false)
+          setWays(null)
           setPassword('')
         }}
       />
@@ -105,6 +109,7 @@ export function SignInScene() {
         </Button>
       </form>
       <ProviderWay name={name} />
+      <PasskeyWay label={t('passkey.signIn')} go={signInByPasskey} />
       <Forgotten name={name} />
       <CantReach name={name} />
     </Door>

@@ -12,7 +12,7 @@ import { routeSettingsSchema } from '../route-settings.ts'
 import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
 import { providerIssue, providerShape } from '../provider-settings.ts'
-import { ldapShape } from '../sign-in-settings.ts'
+import { ldapShape, secondFactorWish } from '../sign-in-settings.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
 import { cardSchema } from './cards.ts'
 import { sharedSchema } from './shared.ts'
@@ -262,6 +262,7 @@ export const organisationSchema = z.strictObject({
   notices: noticeSettingsSchema.optional().describe('What people are told of an outage, and when; left out it stays.'),
   signIn: z
     .strictObject({
+      secondFactor: secondFactorWish.default('optional'),
       ldap: z
         .strictObject({
           ...ldapShape,

@@ -102,3 +102,14 @@ test.each([
 ])('%j is refused', async (signIn, words) => {
   await expect(apply(organisation({ signIn }))).rejects.toThrow(words)
 })
+
+test('of whom a second factor is asked: declared, kept where it is left out, and optional again', async () => {
+  await apply(organisation({ signIn: { secondFactor: 'requiredForRoles' } }))
+  expect((await stored()).signIn).toEqual({ secondFactor: 'requiredForRoles' })
+  expect((await apply(organisation())).changed).toBe(false)
+  await apply(organisation({ signIn: { secondFactor: 'required' } }))
+  expect((await stored()).signIn).toEqual({ secondFactor: 'required' })
+  await apply(organisation({ signIn: {} }))
+  expect((await stored()).signIn).toEqual({})
+  await expect(apply(organisation({ signIn: { secondFactor: 'sometimes' } }))).rejects.toThrow('signIn.secondFactor')
+})

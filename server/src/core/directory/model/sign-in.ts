@@ -1,5 +1,5 @@
 /**
- * What the file says of the directory and the identity provider that an organisation's people sign in by. The password of the
+ * What the file says of the directory and the identity provider that an organisation's people sign in by, and of whom a second factor is asked. The password of the
  * search account and the client's secret are sealed; where the file leaves one out it stays as it is, and one that never had any
  * is refused with its path.
  */
@@ -38,7 +38,12 @@ export function signInOf(
     }
   const { ldap, ldapSecret } = ldapOf(declared.ldap, before, tools)
   const { provider, providerSecret } = providerOf(declared.provider, before, tools)
-  const signIn = signInSettingsSchema.parse({ ...(ldap && { ldap }), ...(provider && { provider }) })
+  const { secondFactor } = declared
+  const signIn = signInSettingsSchema.parse({
+    ...(secondFactor !== 'optional' && { secondFactor }),
+    ...(ldap && { ldap }),
+    ...(provider && { provider }),
+  })
   return { signIn, ldapSecret, providerSecret }
 }
 

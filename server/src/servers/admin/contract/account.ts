@@ -28,6 +28,8 @@ export const account = name(
     choosesPassword: z.boolean(),
     /** the organisation asks for a private address, and none is confirmed */
     askedForContact: z.boolean(),
+    /** a second factor is asked for, and must be set up before anything else */
+    lacksSecondFactor: z.boolean(),
   }),
 )
 export const returnProgress = name('ReturnProgress', z.strictObject({ total: count, home: count, pending: count }))

@@ -13,6 +13,7 @@ import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
 import { providerSignInOperations } from './provider-sign-in.ts'
 import { privateContactOperations } from './private-contact.ts'
+import { passkeyOperations } from './passkeys.ts'
 import { quietOperations } from './quiet.ts'
 import { secondFactorOperations } from './second-factor.ts'
 import { signInHelpOperations } from './sign-in-help.ts'
@@ -31,6 +32,7 @@ export const contract = {
   ...signInHelpOperations,
   ...waysBackOperations,
   ...secondFactorOperations,
+  ...passkeyOperations,
   ...ownSessionOperations,
   ...privateContactOperations,
   ...directoryOperations,

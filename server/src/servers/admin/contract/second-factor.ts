@@ -7,7 +7,7 @@ import { name, text, time } from './words.ts'
 const none = z.strictObject({})
 const base = { params: none, query: none, body: null, answer: null }
 const code = name('SecondFactorCode', z.strictObject({ code: text(40) }))
-const again = name('PasswordAgain', z.strictObject({ current: text(1024) }))
+export const passwordAgain = name('PasswordAgain', z.strictObject({ current: text(1024) }))
 
 export const secondFactorOperations = {
   signInSecond: operation({
@@ -45,7 +45,7 @@ export const secondFactorOperations = {
     path: '/me/second-factor/end',
     ability: 'account',
     summary: 'Turn two-step sign-in off',
-    body: again,
+    body: passwordAgain,
   }),
   offerSecondFactor: operation({
     ...base,
@@ -54,7 +54,7 @@ export const secondFactorOperations = {
     path: '/me/second-factor',
     ability: 'account',
     summary: 'A secret for an authenticator app; the answer alone has it, and it counts when a code confirmed it',
-    body: again,
+    body: passwordAgain,
     answer: name('SecondFactorOffer', z.strictObject({ secret: z.string(), uri: z.string() })),
   }),
 }

@@ -33,6 +33,7 @@ async function present(deps: AdminDeps, session: Session) {
     choosesPassword: session.choosesPassword,
     askedForContact:
       session.organisationId !== null && (await isAskedForContact(deps.db, session.organisationId, session.subjectId)),
+    lacksSecondFactor: session.lacksSecondFactor,
   }
 }
 

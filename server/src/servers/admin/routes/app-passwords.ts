@@ -1,6 +1,6 @@
 /** /me/app-passwords. While a one-time password waits to be replaced, none of it: what stands there is looked at after. */
 import type { AppPassword, Session } from '../../../core/access/index.ts'
-import { MOST_APP_PASSWORDS } from '../../../core/access/index.ts'
+import { checkEntered, MOST_APP_PASSWORDS } from '../../../core/access/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { visitorOf } from '../../http/index.ts'
@@ -9,7 +9,7 @@ import { iso, isoOrNull } from '../present.ts'
 
 function personOf(session: Session): { organisationId: Id; personId: Id } {
   if (session.organisationId === null) throw new WireError('not-found')
-  if (session.mustChangePassword) throw new WireError('password-change-needed')
+  checkEntered(session)
   return { organisationId: session.organisationId, personId: session.subjectId }
 }
 

@@ -1,5 +1,5 @@
 /** /me/private-contact and what a help desk sees of it. Giving and removing ask for the password once more. */
-import { checkMayHelp, type Session } from '../../../core/access/index.ts'
+import { checkEntered, checkMayHelp, type Session } from '../../../core/access/index.ts'
 import type { ContactPlace, ContactStanding } from '../../../core/notices/index.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Id } from '../../../platform/ids.ts'
@@ -9,7 +9,7 @@ import { isoOrNull } from '../present.ts'
 
 function personOf(session: Session): { organisationId: Id; personId: Id } {
   if (session.organisationId === null) throw new WireError('not-found')
-  if (session.mustChangePassword) throw new WireError('password-change-needed')
+  checkEntered(session)
   return { organisationId: session.organisationId, personId: session.subjectId }
 }
 

@@ -1,9 +1,18 @@
 /** /session/second and /me/second-factor. */
-import { addressesOf } from '../../../core/access/index.ts'
+import { addressesOf, type Session } from '../../../core/access/index.ts'
 import { COOKIE, HALF_COOKIE, setHalfCookie, setSessionCookie, visitorOf } from '../../http/index.ts'
-import type { Handlers } from '../handler.ts'
+import type { AdminDeps, Handlers } from '../handler.ts'
 import { isoOrNull } from '../present.ts'
 import { begun } from './account.ts'
+
+/** Operators have no private address. */
+export async function tellOfFactor(
+  { privateContacts }: AdminDeps,
+  { organisationId, subjectId: personId }: Session,
+  kind: 'factorMade' | 'factorEnded',
+): Promise<void> {
+  if (organisationId !== null) await privateContacts.tell({ organisationId, personId }, kind)
+}
 
 export const secondFactorHandlers: Handlers<
   'signInSecond' | 'readSecondFactor' | 'offerSecondFactor' | 'confirmSecondFactor' | 'endSecondFactor'
@@ -33,10 +42,12 @@ export const secondFactorHandlers: Handlers<
       code: body.code,
       visitor: visitorOf(request),
     })
+    await tellOfFactor(deps, session, 'factorMade')
     return undefined
   },
   async endSecondFactor({ deps, request, session, body }) {
     await deps.access.secondFactor.end({ session, current: body.current, visitor: visitorOf(request) })
+    await tellOfFactor(deps, session, 'factorEnded')
     return undefined
   },
 }

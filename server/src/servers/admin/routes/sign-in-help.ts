@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { issueLetters, codeStanding } from '../../../core/letters/index.ts'
-import { resetPassword } from '../../../core/access/index.ts'
+import { hasAnyFactor, resetPassword } from '../../../core/access/index.ts'
 import { IdentityCheck } from '../../../platform/codes.ts'
 import { WireError } from '../../../platform/errors.ts'
 import type { Handlers } from '../handler.ts'
@@ -27,6 +27,7 @@ export const signInHelpHandlers: Handlers<'readLetters' | 'makeLetters' | 'reset
     return { letters, pdf: (await pdf).toString('base64') }
   },
   async resetPassword({ deps, organisationId, params, body, session }) {
+    const had = body.endsSecondFactor && (await hasAnyFactor(deps.db, params.person))
     const password = await resetPassword(deps, {
       organisationId,
       personId: params.person,
@@ -35,6 +36,7 @@ export const signInHelpHandlers: Handlers<'readLetters' | 'makeLetters' | 'reset
       note: body.note.trim(),
       endsSecondFactor: body.endsSecondFactor,
     })
+    if (had) await deps.privateContacts.tell({ organisationId, personId: params.person }, 'factorEnded')
     return { password }
   },
 }
