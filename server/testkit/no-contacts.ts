@@ -1,4 +1,5 @@
-/** Private addresses where a test of the API has no mail to send: nobody has one. */
+/** What a test of the API that is about something else has no use for: private addresses, mailboxes that are asked for. */
+import type { FourEyes } from '../src/core/four-eyes/index.ts'
 import type { PrivateContacts } from '../src/core/notices/index.ts'
 
 export const noContacts: PrivateContacts = {
@@ -10,4 +11,14 @@ export const noContacts: PrivateContacts = {
   begin: () => Promise.resolve(),
   confirm: () => Promise.resolve(),
   remove: () => Promise.resolve(),
+}
+
+const nothing = (): Promise<never> => Promise.reject(new Error('nobody asks for mailboxes here'))
+const nobody = (): Promise<[]> => Promise.resolve([])
+
+/** Where nobody asks for mailboxes. */
+export const noFourEyes: FourEyes = {
+  ...{ ask: nothing, decide: nothing, end: nothing, opening: nothing },
+  ...{ list: nobody, toMailbox: nobody, lentTo: nobody },
+  sweep: () => Promise.resolve(0),
 }

@@ -34,7 +34,7 @@ async function password(name: string, options: GlobalOptions): Promise<void> {
       await context.db.transaction(async (sql) => {
         await access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor })
         // The last way in of an administrator whose telephone is gone: whoever is at this machine may do more than that.
-        await removeSecondFactor(sql, whose, context.actor)
+        await removeSecondFactor(sql, whose, context.actor, context.clock.now())
       })
       const { organisationId, subjectId: personId } = whose
       const kept = organisationId === null ? [] : await access.appPasswords.list({ organisationId, personId })

@@ -44,14 +44,17 @@ import {
   type SourceBook,
 } from '../core/directory/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
+import { createAccessWatch, createFourEyes, type FourEyes } from '../core/four-eyes/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
+  createAccountTeller,
   createPrivateContacts,
   createSignInLinks,
   type PrivateContacts,
   type PeopleNotices,
+  type AccountTeller,
   type SignInLinks,
   type SignInLinksDeps,
 } from '../core/notices/index.ts'
@@ -116,6 +119,9 @@ export interface Core {
   sources: SourceBook
   quiet: QuietBook
   peopleNotices: PeopleNotices
+  accountTeller: AccountTeller
+  fourEyes: FourEyes
+  accessWatch: ReturnType<typeof createAccessWatch>
   /** to private addresses, for who does not know their password; `find`: whom a name means */
   privateContacts: PrivateContacts
   signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
@@ -328,8 +334,12 @@ export function buildCore(base: Foundation): Core {
     sign: createSignDkim({ sql: db, keys: base.keys, clock }),
   }
   const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
+  const fourEyes = createFourEyes({ db, clock })
   return {
     nodeId,
+    fourEyes,
+    accessWatch: createAccessWatch({ fourEyes, clock, log }),
+    accountTeller: createAccountTeller(privateMail),
     callouts,
     room,
     disk,

@@ -19,6 +19,7 @@ import { appendAudit } from '../audit/index.ts'
 import { networkOf } from './delays.ts'
 import type { Guard } from './guard.ts'
 import { beginSession, hashOfToken, type Session, type Visitor } from './sessions.ts'
+import { tellOwner } from './tell-owner.ts'
 import { base32, otpauthUri, SECRET_BYTES, stepOf } from './totp.ts'
 
 export const HALF_SECONDS = 300
@@ -74,6 +75,7 @@ export async function removeSecondFactor(
   sql: Sql,
   whose: { subjectId: Id; organisationId: Id | null },
   actor: string,
+  now: number,
 ): Promise<void> {
   if (!(await store.deleteSecondFactor(sql, whose.subjectId))) return
   await appendAudit(sql, {
@@ -82,6 +84,7 @@ export async function removeSecondFactor(
     action: 'second-factor-removed',
     subject: `${whose.organisationId === null ? 'operator' : 'person'}:${whose.subjectId}`,
   })
+  await tellOwner(sql, { ...whose, kind: 'second-factor-removed', actor }, now)
 }
 
 export function createSecondFactor(deps: {

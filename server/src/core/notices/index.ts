@@ -5,5 +5,6 @@
  */
 export { createSignInLinks, type SignInLinks, type SignInLinksDeps } from './sign-in-link.ts'
 export { createPrivateContacts, type ContactStanding, type PrivateContacts } from './private-contact.ts'
+export { createAccountTeller, type AccountTeller } from './account-walk.ts'
 export { createPeopleNotices, type PeopleNotices } from './notices.ts'
 export { MOST_OWN_TEXT, routeNotices, suppressNotices, tellPeople, type RouteNotices } from './acts.ts'
