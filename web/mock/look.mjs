@@ -50,6 +50,10 @@ const scenes = {
   bookNone: ['/address-book?q=nobody', '.state'],
   offers: ['/mail/m1?compose=new', '#compose-to', 'a', '.book-offer'],
   shared: ['/mail/m1', '.mail-row'],
+  lent: ['/mail/m1', '.notice-warn'],
+  access: ['/admin/o1/access', '.table'],
+  accessApprove: ['/admin/o1/access', '.access-approve', 'Enter', '.mantine-Modal-body textarea'],
+  askMailbox: ['/admin/o1/people', '.table .ask-mailbox', 'Enter', '.mantine-Modal-body textarea'],
   password: ['/password', '.door-card'],
   appPasswords: ['/app-passwords', '.app-list'],
   waysBack: ['/ways-back', '.ways'],
@@ -148,6 +152,7 @@ async function shots(size, scheme, locale, names, mode) {
   await page.waitForSelector('.mail-row')
   for (const name of names.filter((each) => scenes[each])) {
     if (name === 'shared') await page.evaluate(() => sessionStorage.setItem('holdfast.mailbox', 'p3'))
+    if (name === 'lent') await page.evaluate(() => sessionStorage.setItem('holdfast.mailbox', 'p4'))
     await page.goto(base + scenes[name][0])
     await page.waitForSelector(scenes[name][1])
     if (scenes[name][2]) {
@@ -172,7 +177,7 @@ async function shots(size, scheme, locale, names, mode) {
     if (cutOff.length) fault(`${tag} ${name}: cut off: ${cutOff.join(' | ')}`)
     if (name === 'offers') await page.keyboard.press('ArrowDown')
     await page.screenshot({ path: `${out}/${name}-${tag}.png`, fullPage: name === 'design' })
-    if (name === 'shared') await page.evaluate(() => sessionStorage.removeItem('holdfast.mailbox'))
+    if (name === 'shared' || name === 'lent') await page.evaluate(() => sessionStorage.removeItem('holdfast.mailbox'))
   }
   await context.close()
 }
@@ -182,6 +187,7 @@ const mail = ['inbox', 'reader', 'reply', 'board']
 const personal = [
   ...['secondStep', 'provider', 'twoStep', 'twoStepOffer', 'waysBack', 'signInHelp'],
   ...['book', 'bookCard', 'bookList', 'offers', 'shared', 'people'],
+  ...['lent', 'access', 'accessApprove', 'askMailbox'],
 ]
 const runs = [
   ['desktop', 'light', 'en', ['sign-in', 'secondStep', 'provider', ...all], 'emergency'],

@@ -164,6 +164,11 @@ const learned = createRoute({
   path: '/learned',
   component: lazyRouteComponent(adminScenes, 'LearnedScene'),
 })
+const access = createRoute({
+  getParentRoute: () => org,
+  path: '/access',
+  component: lazyRouteComponent(adminScenes, 'AccessScene'),
+})
 const audit = createRoute({
   getParentRoute: () => org,
   path: '/audit',
@@ -201,6 +206,7 @@ export const router = createRouter({
         trace,
         people,
         learned,
+        access,
         audit,
       ]),
     ]),

@@ -1,6 +1,6 @@
 /**
  * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, letters with
- * emergency codes, people's app passwords, accounts at identity providers, what an address comes to, lists with their bounces, the recovery sheet of the master
+ * emergency codes, people's app passwords, accounts at identity providers, mailboxes that were asked for, what an address comes to, lists with their bounces, the recovery sheet of the master
  * key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
@@ -8,6 +8,7 @@ import { oneTimePassword, removeSecondFactor } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
 import { addLettersCommand } from './admin-letters.ts'
 import { addAppPasswordCommand } from './admin-app-passwords.ts'
+import { addMailboxAccessCommand } from './admin-mailbox-access.ts'
 import { addProviderCommand } from './admin-provider.ts'
 import { addRecipientCommand } from './admin-recipients.ts'
 import type { GlobalOptions } from './command.ts'
@@ -77,6 +78,7 @@ export function register(program: Command): void {
   addAddressCommands(admin)
   addRecipientCommand(admin)
   addProviderCommand(admin)
+  addMailboxAccessCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(
     (_options: GlobalOptions, command: Command) => recoverySheet(command.optsWithGlobals()),
   )

@@ -22,7 +22,7 @@ export const de: PersonWords = {
         '',
         ...quoted(said.fact('reason')),
         '',
-        `Sie können dem im Kontrollfeld unter Postfachzugriff bis ${said.time('until')} zustimmen oder es ablehnen. Vergewissern Sie sich selbst, dass es recht ist: Sie stehen dafür ebenso ein wie die Person, die fragt.`,
+        `Sie können dem in der Verwaltung unter Postfachzugriff bis ${said.time('until')} zustimmen oder es ablehnen. Vergewissern Sie sich selbst, dass es recht ist: Sie stehen dafür ebenso ein wie die Person, die fragt.`,
       ],
     }),
     'access-approved': (said) => ({
@@ -71,7 +71,7 @@ export const de: PersonWords = {
     'password-reset': (said) => ({
       subject: 'Ihr Passwort wurde ersetzt',
       lines: [
-        `Am ${said.time('at')} hat ${said.fact('by')} Ihr Passwort für ${said.address} durch ein neues ersetzt. Ihre Sitzungen wurden beendet.`,
+        `Am ${said.time('at')} hat ${said.fact('by')} ein neues Passwort für ${said.address} gesetzt. Ein früheres gilt nicht mehr, Ihre Sitzungen wurden beendet.`,
       ],
     }),
     'codes-made': (said) => ({

@@ -71,7 +71,7 @@ export const en: PersonWords = {
     'password-reset': (said) => ({
       subject: 'your password was replaced',
       lines: [
-        `On ${said.time('at')} ${said.fact('by')} replaced your password for ${said.address} by a new one. Your sessions ended.`,
+        `On ${said.time('at')} ${said.fact('by')} set a new password for ${said.address}. Another one is no longer good, and your sessions ended.`,
       ],
     }),
     'codes-made': (said) => ({

@@ -22,7 +22,7 @@ export const fr: PersonWords = {
         '',
         ...quoted(said.fact('reason')),
         '',
-        `Vous pouvez approuver ou refuser dans le panneau de contrôle, sous Accès aux boîtes, jusqu’au ${said.time('until')}. Assurez-vous vous-même que c’est justifié : vous en répondez autant que la personne qui demande.`,
+        `Vous pouvez approuver ou refuser dans l’administration, sous Accès aux boîtes, jusqu’au ${said.time('until')}. Assurez-vous vous-même que c’est justifié : vous en répondez autant que la personne qui demande.`,
       ],
     }),
     'access-approved': (said) => ({
@@ -73,7 +73,7 @@ export const fr: PersonWords = {
     'password-reset': (said) => ({
       subject: 'votre mot de passe a été remplacé',
       lines: [
-        `Le ${said.time('at')}, ${said.fact('by')} a remplacé votre mot de passe pour ${said.address}. Vos sessions ont pris fin.`,
+        `Le ${said.time('at')}, ${said.fact('by')} a défini un nouveau mot de passe pour ${said.address}. L’ancien n’est plus valable, et vos sessions ont pris fin.`,
       ],
     }),
     'codes-made': (said) => ({

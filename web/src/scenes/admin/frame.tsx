@@ -18,6 +18,7 @@ const pages = [
   'trace',
   'people',
   'learned',
+  'access',
   'audit',
 ] as const
 const needs = {
@@ -30,6 +31,7 @@ const needs = {
   trace: 'trace:see',
   people: 'people:see',
   learned: 'people:see',
+  access: 'mailbox:see',
   audit: 'audit:see',
 }
 
