@@ -4,6 +4,7 @@ import { makePerson } from '../../../testkit/factories.ts'
 import { jmapFixture, type JmapFixture } from '../../../testkit/jmap-fixture.ts'
 import type { By } from '../../core/four-eyes/index.ts'
 import { Role } from '../../platform/codes.ts'
+import type { Arguments } from '../../protocols/jmap/index.ts'
 import { readingOf } from './lent.ts'
 
 const REASON = 'He left without a handover and a customer waits'
@@ -127,6 +128,32 @@ test('nothing changes, nothing is sent, nothing is added; no whole mailbox at on
   expect((list as { email: string }[]).map(({ email }) => email)).toEqual(['alice@corp.test'])
 })
 
+test('an id in other clothes is written down all the same', async () => {
+  await open()
+  const copyId = await it.receive(mail('clothed'), ['bob'])
+  await written()
+  const answer = await it.app.inject({
+    method: 'POST',
+    url: '/jmap',
+    headers: { 'content-type': 'application/json' },
+    payload: JSON.stringify({
+      using: ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'],
+      createdIds: { k: copyId },
+      methodCalls: [
+        ['Email/get', { accountId: bob, ids: ['#k'], fetchTextBodyValues: true }, 'a'],
+        ['Email/query', { accountId: bob }, 'q'],
+        ['Email/get', { 'accountId': bob, '#ids': { resultOf: 'q', name: 'Email/query', path: '/ids' } }, 'b'],
+      ],
+    }),
+  })
+  expect(answer.body).toContain('Hello clothed')
+  const [placed] = await it.fresh.db.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM placement WHERE person_id = $1 AND tombstone IS NULL',
+    [bob],
+  )
+  expect((await written()).filter(({ act }) => act === 'message-read')).toHaveLength(1 + placed!.n)
+})
+
 test('it ends with the access, in the middle of a request too', async () => {
   const accessId = await open()
   const copyId = await it.receive(mail('four'), ['bob'])
@@ -140,16 +167,17 @@ test('it ends with the access, in the middle of a request too', async () => {
 })
 
 test('what counts as reading', () => {
-  expect(readingOf('Email/get', { ids: ['a'] })).toEqual({ what: 'read', emails: ['a'] })
-  expect(readingOf('Email/get', { ids: ['a'], properties: ['textBody'] })).toMatchObject({ what: 'read' })
-  expect(readingOf('Email/get', { ids: ['a'], properties: ['header:Received:asRaw'] })).toMatchObject({ what: 'read' })
-  expect(readingOf('Email/get', { ids: ['a'], properties: ['subject'] })).toMatchObject({ what: 'list' })
-  expect(readingOf('Email/get', { ids: ['a'], properties: ['subject'], fetchAllBodyValues: true })).toMatchObject({
+  const reading = (name: string, args: Arguments) => readingOf(name, args, new Map())
+  expect(reading('Email/get', { ids: ['a'] })).toEqual({ what: 'read', emails: ['a'] })
+  expect(reading('Email/get', { ids: ['a'], properties: ['textBody'] })).toMatchObject({ what: 'read' })
+  expect(reading('Email/get', { ids: ['a'], properties: ['header:Received:asRaw'] })).toMatchObject({ what: 'read' })
+  expect(reading('Email/get', { ids: ['a'], properties: ['subject'] })).toMatchObject({ what: 'list' })
+  expect(reading('Email/get', { ids: ['a'], properties: ['subject'], fetchAllBodyValues: true })).toMatchObject({
     what: 'read',
   })
-  expect(readingOf('Email/query', { filter: { inMailbox: 'm1' } })).toBeNull()
-  expect(readingOf('Email/query', { filter: null })).toBeNull()
+  expect(reading('Email/query', { filter: { inMailbox: 'm1' } })).toBeNull()
+  expect(reading('Email/query', { filter: null })).toBeNull()
   for (const filter of [{ from: 'x' }, { operator: 'NOT', conditions: [{ body: 'x' }] }])
-    expect(readingOf('Email/query', { filter })).toMatchObject({ what: 'search' })
-  expect(readingOf('Thread/get', { ids: ['a'] })).toBeNull()
+    expect(reading('Email/query', { filter })).toMatchObject({ what: 'search' })
+  expect(reading('Thread/get', { ids: ['a'] })).toBeNull()
 })

@@ -36,10 +36,10 @@ function isSearch(filter: unknown): boolean {
   )
 }
 
-/** Null: nothing of a message is shown. */
-export function readingOf(name: string, args: Arguments): Reading | null {
+/** Null: nothing of a message is shown. `created`: what a client may say in place of an id (call.ts, realId). */
+export function readingOf(name: string, args: Arguments, created: ReadonlyMap<string, string>): Reading | null {
   if (name === 'Email/get') {
-    const emails = texts(args['ids'])
+    const emails = texts(args['ids']).map((id) => (id.startsWith('#') ? (created.get(id.slice(1)) ?? id) : id))
     if (!isWhole(args)) return { what: 'list', emails }
     if (emails.length > MOST_READ_AT_ONCE)
       throw new MethodError('requestTooLarge', `of this mailbox ${MOST_READ_AT_ONCE} messages at once are read`)
@@ -51,13 +51,14 @@ export function readingOf(name: string, args: Arguments): Reading | null {
 }
 
 type Deps = Pick<JmapDeps, 'fourEyes' | 'noteReading'>
+type WithCreated = Deps & { createdIds: ReadonlyMap<string, string> }
 
 /** Throws accountNotFound where it is open no more. */
-export async function enterLent(deps: Deps, lent: Lent, name: string, args: Arguments): Promise<void> {
+export async function enterLent(deps: WithCreated, lent: Lent, name: string, args: Arguments): Promise<void> {
   // What waits to be sent, and under which names, is not the mail that was asked for.
   if (!/^(?:Mailbox|Email|Thread)\//.test(name))
     throw new MethodError('accountNotSupportedByMethod', 'this mailbox is open to you for reading its mail')
-  const reading = readingOf(name, args)
+  const reading = readingOf(name, args, deps.createdIds)
   if (!(await deps.fourEyes.opening(lent))) throw new MethodError('accountNotFound', 'there is no such account for you')
   if (reading) await deps.noteReading(lent, reading)
 }
