@@ -56,6 +56,8 @@ CREATE TABLE organisation (
   settings         jsonb       NOT NULL DEFAULT '{}',
   -- When people are told of an outage at their private addresses: core/directory/notice-settings.ts
   notices          jsonb       NOT NULL DEFAULT '{}',
+  -- Whether people hear later that their mailbox was opened: core/directory/mailbox-access-settings.ts
+  mailbox_access   jsonb       NOT NULL DEFAULT '{}',
   -- Where else its people prove who they are: core/directory/sign-in-settings.ts. The password of the search account beside
   -- it, sealed under the master key.
   sign_in          jsonb       NOT NULL DEFAULT '{}',
@@ -155,12 +157,16 @@ CREATE TABLE person (
   scope_emergency  boolean,
   -- codes.ts Role: person, helpdesk, auditor, admin. Operators are in the table operator.
   role             smallint NOT NULL DEFAULT 1,
+  role_since       timestamptz NOT NULL DEFAULT now(),
+  -- Of a shared mailbox that was somebody's own, with mail in it: until when. Null: it never was.
+  was_own_until    timestamptz,
   -- An address of their own beyond the organisation, for when mail to it says nothing; sealed under the master key.
   private_sealed   bytea,
   disabled_at      timestamptz,
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, person_id),
   CHECK (kind = 1 OR disabled_at IS NOT NULL),
+  CHECK (kind <> 1 OR was_own_until IS NULL),
   FOREIGN KEY (organisation_id, group_id) REFERENCES person_group,
   FOREIGN KEY (organisation_id, route_id) REFERENCES route
 );
@@ -395,6 +401,54 @@ CREATE TABLE shared_member (
   FOREIGN KEY (organisation_id, mailbox_id) REFERENCES person ON DELETE CASCADE
 );
 CREATE INDEX shared_member_of ON shared_member (organisation_id, member_id);
+
+-- Somebody asks for a person's mailbox, a second person decides, the person is told: core/four-eyes. Rows stay.
+CREATE TABLE mailbox_access (
+  organisation_id  uuid        NOT NULL,
+  access_id        uuid        NOT NULL,
+  mailbox_id       uuid        NOT NULL,              -- the person whose it is
+  asker_id         uuid        NOT NULL,              -- a person: operators read nobody's mail
+  purpose          smallint    NOT NULL,              -- codes.ts MailboxAccessPurpose: read, handOver
+  reason           text        NOT NULL,
+  minutes          integer     NOT NULL CHECK (minutes BETWEEN 15 AND 10080),
+  state            smallint    NOT NULL,              -- codes.ts MailboxAccessState
+  asked_at         timestamptz NOT NULL DEFAULT now(),
+  answer_by        timestamptz NOT NULL,              -- nobody decided until then: lapsed
+  decided_at       timestamptz,
+  decided_by       text,                              -- as in audit rows; never the asker, never the person
+  note             text        NOT NULL DEFAULT '',   -- of who decided
+  expires_at       timestamptz,
+  -- When the person hears of it: at once, or as the organisation declared, and on what ground.
+  tell_at          timestamptz,
+  delay_basis      text,
+  opened_at        timestamptz,                       -- first read, or handed over
+  over_at          timestamptz,
+  over_by          text,
+  PRIMARY KEY (organisation_id, access_id),
+  FOREIGN KEY (organisation_id, mailbox_id) REFERENCES person ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX mailbox_access_once ON mailbox_access (organisation_id, mailbox_id, asker_id, purpose) WHERE state IN (1, 2);
+CREATE INDEX mailbox_access_asker ON mailbox_access (organisation_id, asker_id) WHERE state IN (1, 2);
+CREATE INDEX mailbox_access_due ON mailbox_access (coalesce(expires_at, answer_by)) WHERE state IN (1, 2);
+
+-- What somebody is told about their own account and mailbox, in that mailbox and at their private address. Written in the
+-- transaction of what it tells of; sent by the role work (core/notices/account-walk.ts).
+CREATE TABLE account_notice (
+  organisation_id  uuid        NOT NULL,
+  notice_id        uuid        NOT NULL,
+  person_id        uuid        NOT NULL,
+  kind             text        NOT NULL,              -- closed list in platform/codes.ts: accountNoticeKinds
+  facts            jsonb       NOT NULL,              -- data, never sentences
+  made_at          timestamptz NOT NULL DEFAULT now(),
+  due_at           timestamptz NOT NULL DEFAULT now(),
+  tries            smallint    NOT NULL DEFAULT 0,
+  -- 'told', or why not; null: not yet
+  mailbox_outcome  text,
+  private_outcome  text,
+  PRIMARY KEY (organisation_id, notice_id),
+  FOREIGN KEY (organisation_id, person_id) REFERENCES person ON DELETE CASCADE
+);
+CREATE INDEX account_notice_due ON account_notice (due_at) WHERE mailbox_outcome IS NULL OR private_outcome IS NULL;
 
 -- A list: what is posted to it goes to its members as a message of its own, with headers and bounce addresses of the list.
 CREATE TABLE mailing_list (
@@ -1308,3 +1362,6 @@ CREATE TABLE audit (
   hash             bytea       NOT NULL,              -- SHA-256 over the previous hash and this row's canonical JSON
   PRIMARY KEY (organisation_id, seq)
 );
+-- Whose ways in were touched lately, by whom (core/four-eyes): few rows of many.
+CREATE INDEX audit_ways_in ON audit (organisation_id, subject, at)
+  WHERE action IN ('password-set', 'emergency-codes-made', 'second-factor-removed', 'private-address-removed', 'provider-untied');

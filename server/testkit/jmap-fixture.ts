@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { fastify, type FastifyInstance } from 'fastify'
 import { createContinuity, type Continuity } from '../src/core/continuity/index.ts'
 import { createDirectory, createRouteBook, type LiveDirectory } from '../src/core/directory/index.ts'
+import { createFourEyes, noteReading, type FourEyes } from '../src/core/four-eyes/index.ts'
 import { createMailbox, type Mailbox, type MailOwner } from '../src/core/mailbox/index.ts'
 import { createAccept, createBodyIntake, type Accept, type Incoming } from '../src/core/queue/index.ts'
 import { createOwedMail } from '../src/core/return/index.ts'
@@ -38,6 +39,7 @@ export interface JmapFixture {
   app: FastifyInstance
   mailbox: Mailbox
   submission: Submission
+  fourEyes: FourEyes
   continuity: Continuity
   /** a submission room of its own over the same database, as another process has it */
   anotherSubmission(): Submission
@@ -118,7 +120,13 @@ export async function jmapFixture(storage: Partial<Config['storage']> = {}): Pro
     const { organisationId, personId } = owner(signedIn)
     Object.assign(request, { session: { kind: 'person', subjectId: personId, organisationId, name: signedIn } })
   })
-  await app.register(jmapRoutes({ mailbox, submission, clock, log, room }))
+  const fourEyes = createFourEyes({ db, clock })
+  await app.register(
+    jmapRoutes({
+      ...{ mailbox, submission, clock, log, room, fourEyes },
+      noteReading: (lent, reading) => noteReading(db, lent, reading),
+    }),
+  )
   mailbox.start()
 
   async function call(...calls: [string, object, string?][]): Promise<Answer[]> {
@@ -144,6 +152,7 @@ export async function jmapFixture(storage: Partial<Config['storage']> = {}): Pro
     app,
     mailbox,
     submission,
+    fourEyes,
     continuity,
     anotherSubmission,
     directory,

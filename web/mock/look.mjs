@@ -50,6 +50,10 @@ const scenes = {
   bookNone: ['/address-book?q=nobody', '.state'],
   offers: ['/mail/m1?compose=new', '#compose-to', 'a', '.book-offer'],
   shared: ['/mail/m1', '.mail-row'],
+  lent: ['/mail/m1', '.notice-warn'],
+  access: ['/admin/o1/access', '.table'],
+  accessApprove: ['/admin/o1/access', '.access-approve', 'Enter', '.mantine-Modal-body textarea'],
+  askMailbox: ['/admin/o1/people', '.table .ask-mailbox', 'Enter', '.mantine-Modal-body textarea'],
   password: ['/password', '.door-card'],
   appPasswords: ['/app-passwords', '.app-list'],
   waysBack: ['/ways-back', '.ways'],
@@ -167,6 +171,7 @@ async function shots(size, scheme, locale, names, mode) {
   for (const name of names.filter((each) => scenes[each])) {
     if (name === 'shared') await page.evaluate(() => sessionStorage.setItem('holdfast.mailbox', 'p3'))
     if (name === 'asked') await Promise.all([fetch(`${base}/mock/asked?yes`), fetch(`${base}/mock/mode?normal`)])
+    if (name === 'lent') await page.evaluate(() => sessionStorage.setItem('holdfast.mailbox', 'p4'))
     await page.goto(base + scenes[name][0])
     await page.waitForSelector(scenes[name][1])
     if (scenes[name][2]) {
@@ -193,7 +198,7 @@ async function shots(size, scheme, locale, names, mode) {
     if (name === 'offers') await page.keyboard.press('ArrowDown')
     await page.screenshot({ path: `${out}/${name}-${tag}.png`, fullPage: name === 'design' })
     if (name === 'asked') await Promise.all([fetch(`${base}/mock/asked?no`), fetch(`${base}/mock/mode?${mode}`)])
-    if (name === 'shared') await page.evaluate(() => sessionStorage.removeItem('holdfast.mailbox'))
+    if (name === 'shared' || name === 'lent') await page.evaluate(() => sessionStorage.removeItem('holdfast.mailbox'))
   }
   await context.close()
 }
@@ -215,6 +220,7 @@ const personal = [
     'signInHelp',
   ],
   ...['book', 'bookCard', 'bookList', 'offers', 'shared', 'people'],
+  ...['lent', 'access', 'accessApprove', 'askMailbox'],
 ]
 const runs = [
   ['desktop', 'light', 'en', ['sign-in', 'secondStep', 'factor', 'provider', ...all], 'emergency'],

@@ -8,6 +8,7 @@ import { extname, join } from 'node:path'
 
 import { appPasswordsApi } from './app-passwords.mjs'
 import { bookApi } from './book.mjs'
+import { mailboxAccessApi } from './mailbox-access.mjs'
 import { contactApi, waysBackApi } from './private-contact.mjs'
 import { secondFactorApi } from './second-factor.mjs'
 import { directoryApi } from './directory.mjs'
@@ -146,6 +147,9 @@ const alice = {
     'people:see',
     'people:act',
     'people:reset',
+    'mailbox:see',
+    'mailbox:ask',
+    'mailbox:decide',
     'audit:see',
   ],
   csrf: 'c',
@@ -520,6 +524,7 @@ const refusal = (id, minutes, what) => ({
 })
 const page = (items) => ({ items, next: null })
 const api = {
+  ...mailboxAccessApi,
   'GET /session': () => signed ?? [401, { error: { code: 'signed-out', text: 'Please sign in' } }],
   'POST /session': ({ name, password }) =>
     password === 'wrong' || password === 'second step'
@@ -922,6 +927,12 @@ createServer(async (request, answer) => {
           accountCapabilities: { 'urn:ietf:params:jmap:submission': { maxDelayedSend: 2_592_000 } },
         },
         p2: { name: 'Harbour Office', isPersonal: false, isReadOnly: false, accountCapabilities: {} },
+        p4: {
+          name: 'Bernadette von Lichtenstein-Hohenfels',
+          isPersonal: false,
+          isReadOnly: true,
+          accountCapabilities: {},
+        },
         p3: { name: 'Meeting room East', isPersonal: false, isReadOnly: true, accountCapabilities: {} },
       },
       primaryAccounts: { 'urn:ietf:params:jmap:mail': 'p1' },

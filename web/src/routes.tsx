@@ -169,6 +169,11 @@ const learned = createRoute({
   path: '/learned',
   component: lazyRouteComponent(adminScenes, 'LearnedScene'),
 })
+const access = createRoute({
+  getParentRoute: () => org,
+  path: '/access',
+  component: lazyRouteComponent(adminScenes, 'AccessScene'),
+})
 const audit = createRoute({
   getParentRoute: () => org,
   path: '/audit',
@@ -207,6 +212,7 @@ export const router = createRouter({
         people,
         directory,
         learned,
+        access,
         audit,
       ]),
     ]),

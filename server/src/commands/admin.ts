@@ -1,7 +1,7 @@
 /**
  * `holdfast admin`: a new set-up link for the first (or a further) administrator, a new one-time password for anybody, letters with
- * emergency codes, who has which ways back in, people's app passwords, accounts at identity providers, tokens of SCIM clients, what an
- * address comes to, lists with their bounces, the recovery sheet of the master
+ * emergency codes, who has which ways back in, people's app passwords, accounts at identity providers, tokens of SCIM clients,
+ * mailboxes that were asked for, what an address comes to, lists with their bounces, the recovery sheet of the master
  * key. Secrets are printed once, to whoever holds the machine.
  */
 import type { Command } from 'commander'
@@ -9,6 +9,7 @@ import { oneTimePassword, removeSecondFactor } from '../core/access/index.ts'
 import { addAddressCommands } from './admin-addresses.ts'
 import { addLettersCommand } from './admin-letters.ts'
 import { addAppPasswordCommand } from './admin-app-passwords.ts'
+import { addMailboxAccessCommand } from './admin-mailbox-access.ts'
 import { addProviderCommand } from './admin-provider.ts'
 import { addRecipientCommand } from './admin-recipients.ts'
 import { addWaysBackCommand } from './admin-ways-back.ts'
@@ -37,7 +38,7 @@ async function password(name: string, options: GlobalOptions): Promise<void> {
       await context.db.transaction(async (sql) => {
         await access.setPassword(sql, whose, fresh, { mustChange: true, actor: context.actor })
         // The last way in of an administrator whose telephone is gone: whoever is at this machine may do more than that.
-        await removeSecondFactor(sql, whose, context.actor)
+        await removeSecondFactor(sql, whose, context.actor, context.clock.now())
       })
       const { organisationId, subjectId: personId } = whose
       const kept = organisationId === null ? [] : await access.appPasswords.list({ organisationId, personId })
@@ -82,6 +83,7 @@ export function register(program: Command): void {
   addRecipientCommand(admin)
   addProviderCommand(admin)
   addScimCommand(admin)
+  addMailboxAccessCommand(admin)
   addCommand(admin, 'recovery-sheet', 'print the master key for paper').action(
     (_options: GlobalOptions, command: Command) => recoverySheet(command.optsWithGlobals()),
   )

@@ -76,6 +76,7 @@ test('each answers in words, and in JSON when asked', async () => {
   await expectAnswer(['admin', 'recovery-sheet'], /1: /, ['recoverySheet'])
   await expectAnswer(['admin', 'letters'], /0 of 1 people have a letter/, ['people', 'withCodes', 'used'])
   await expectAnswer(['admin', 'app-passwords', 'alice@harbour.test'], /has no app passwords/, ['name', 'appPasswords'])
+  await expectAnswer(['admin', 'mailbox-access'], /Nobody has asked for a mailbox/, ['mailboxAccess'])
   await expectAnswer(['mode'], /primary +normal/, ['organisations'])
   await expectAnswer(['mode', 'pin', route, 'hold', '--reason', 'drill'], /pinned hold/, ['mode', 'pin'])
   expect(await expectAnswer(['mode', 'unpin', route], /primary/, ['mode'])).toMatchObject({ pin: null })

@@ -29,6 +29,34 @@ export const KnownSource = { delivered: 1, callout: 2 } as const
 /** onBehalf: the header says who has sent it (Sender) */
 export const DelegationKind = { sendAs: 1, onBehalf: 2 } as const
 export const Role = { person: 1, helpdesk: 2, auditor: 3, admin: 4 } as const
+/** core/four-eyes: asked and open go on, the others are ends. */
+export const MailboxAccessState = {
+  asked: 1,
+  open: 2,
+  declined: 3,
+  withdrawn: 4,
+  /** nobody decided in time */
+  lapsed: 5,
+  /** its time was over */
+  expired: 6,
+  ended: 7,
+} as const
+export type MailboxAccessState = Values<typeof MailboxAccessState>
+/** read: the mail, as one more account that changes nothing; handOver: make a shared mailbox of it */
+export const MailboxAccessPurpose = { read: 1, handOver: 2 } as const
+/** What somebody is told about their own account and mailbox; the first is for who may decide. */
+export const accountNoticeKinds = [
+  'access-asked',
+  'access-approved',
+  'access-opened',
+  'access-over',
+  'handed-over',
+  'password-reset',
+  'codes-made',
+  'second-factor-removed',
+] as const
+export type AccountNoticeKind = (typeof accountNoticeKinds)[number]
+
 /** How the help desk made sure who asks for a new password. */
 export const IdentityCheck = { inPerson: 1, calledBack: 2, vouched: 3, other: 4 } as const
 export type IdentityCheck = Values<typeof IdentityCheck>

@@ -124,7 +124,10 @@ test('what people send at one process another relays', async () => {
   await start(['deliver', 'work'])
   expect(Object.keys(door.ports)).toEqual(['submission', 'submissions'])
   const whose = { subjectId: org.people['alice']!.personId, organisationId: org.organisationId }
-  await door.access.setPassword(fresh.db, whose, 'three grey owls at dawn', { mustChange: false, actor: 'cli:test' })
+  await door.access.setPassword(fresh.db, whose, 'three grey owls at dawn', {
+    mustChange: false,
+    actor: `person:${whose.subjectId}`,
+  })
   const client = await openSubmission(door.ports.submission!)
   const lines = [authPlain('alice@corp.test', 'three grey owls at dawn'), 'MAIL FROM:<alice@corp.test>']
   const codes: number[] = []

@@ -28,7 +28,7 @@ const setPassword = (mustChange: boolean): Promise<void> =>
     one.db,
     { subjectId: alice().personId, organisationId: one.org.organisationId },
     PASSWORD,
-    { mustChange, actor: 'cli:test' },
+    { mustChange, actor: `person:${alice().personId}` },
   )
 async function made(protocols: ('submission' | 'imap')[]): Promise<{ id: Id; password: string }> {
   const { access } = one.server

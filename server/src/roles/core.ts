@@ -47,14 +47,17 @@ import {
 } from '../core/directory/index.ts'
 import { createDirectorySchedule, type DirectorySchedule } from '../core/directory-schedule/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
+import { createAccessWatch, createFourEyes, type FourEyes } from '../core/four-eyes/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
 import { createMailbox, placeWaiting, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createPeopleNotices,
+  createAccountTeller,
   createPrivateContacts,
   createSignInLinks,
   type PrivateContacts,
   type PeopleNotices,
+  type AccountTeller,
   type SignInLinks,
   type SignInLinksDeps,
 } from '../core/notices/index.ts'
@@ -122,6 +125,9 @@ export interface Core {
   quiet: QuietBook
   peopleNotices: PeopleNotices
   scimRunner: ScimRunner
+  accountTeller: AccountTeller
+  fourEyes: FourEyes
+  accessWatch: ReturnType<typeof createAccessWatch>
   /** to private addresses, for who does not know their password; `find`: whom a name means */
   privateContacts: PrivateContacts
   asking: Asking
@@ -336,8 +342,12 @@ export function buildCore(base: Foundation): Core {
   }
   const privateMail = { ...ownMail, directory, keys: base.keys, sms: smsGatewayOf(config.sms) }
   const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
+  const fourEyes = createFourEyes({ db, clock })
   return {
     nodeId,
+    fourEyes,
+    accessWatch: createAccessWatch({ fourEyes, clock, log }),
+    accountTeller: createAccountTeller(privateMail),
     callouts,
     room,
     disk,

@@ -14,7 +14,10 @@ let client: LineClient
 beforeEach(async () => {
   one = await oneServer({ config: { roles: ['mx', 'submission', 'deliver', 'work'] } })
   const whose = { subjectId: owner('alice').personId, organisationId: one.org.organisationId }
-  await one.server.access.setPassword(one.db, whose, PASSWORD, { mustChange: false, actor: 'cli:test' })
+  await one.server.access.setPassword(one.db, whose, PASSWORD, {
+    mustChange: false,
+    actor: `person:${whose.subjectId}`,
+  })
   client = await openSubmission(one.server.ports.submission!)
   expect((await client.command(authPlain('alice@corp.test', PASSWORD))).code).toBe(235)
 })

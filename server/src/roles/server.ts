@@ -6,6 +6,7 @@ import { hostname as machineName } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { existsSync } from 'node:fs'
 import { createAccess, type Access } from '../core/access/index.ts'
+import { noteReading } from '../core/four-eyes/index.ts'
 import { createSystems } from '../core/intake/index.ts'
 import {
   certificatesFrom,
@@ -217,6 +218,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         () => core.scimRunner.start(),
         () => core.scimRunner.stop(),
       )
+      await begin(
+        () => core.accountTeller.start(),
+        () => core.accountTeller.stop(),
+      )
+      await begin(
+        () => core.accessWatch.start(),
+        () => core.accessWatch.stop(),
+      )
     }
     if (has('web') || has('submission') || has('mx'))
       await begin(
@@ -260,7 +269,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         webRoot: webRoot(),
         ownPolicy: (domain) => ownPolicy(db, domain),
       })
-      http.register(jmapRoutes({ mailbox: core.mailbox, submission: core.submission, clock, log, room: core.room }))
+      http.register(
+        jmapRoutes({
+          ...{ mailbox: core.mailbox, submission: core.submission, clock, log, room: core.room },
+          fourEyes: core.fourEyes,
+          noteReading: (lent, reading) => noteReading(db, lent, reading),
+        }),
+      )
       http.register(scimRoutes({ db, clock, log, publicUrl: config.publicUrl }))
       http.register(
         adminRoutes({
@@ -268,6 +283,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
           clock,
           access,
           continuity: core.continuity,
+          fourEyes: core.fourEyes,
           privateContacts: core.privateContacts,
           signInLinks: core.signInLinks((name) => access.find(name)),
           disk: core.disk,

@@ -25,7 +25,7 @@ const alice = (): string => one.org.people['alice']!.personId
 const setPassword = (subjectId: string) =>
   one.server.access.setPassword(one.db, { subjectId, organisationId: one.org.organisationId }, PASSWORD, {
     mustChange: false,
-    actor: 'cli:test',
+    actor: `person:${subjectId}`,
   })
 
 test('read and answered in the outage; what came goes home, what was sent is its own', async () => {

@@ -19,7 +19,10 @@ async function start(sink: StandInOptions = {}): Promise<void> {
   one = await oneServer({ sink, config: { roles: ['mx', 'submission', 'deliver', 'work'], delivery } })
   const { organisationId, people } = one.org
   const whose = { subjectId: people['alice']!.personId, organisationId }
-  await one.server.access.setPassword(one.db, whose, PASSWORD, { mustChange: false, actor: 'cli:test' })
+  await one.server.access.setPassword(one.db, whose, PASSWORD, {
+    mustChange: false,
+    actor: `person:${whose.subjectId}`,
+  })
   client = await openSubmission(one.server.ports.submission!)
   await client.command(authPlain('alice@corp.test', PASSWORD))
 }

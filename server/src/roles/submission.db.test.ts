@@ -24,7 +24,7 @@ const person = (name: string): Id => one.org.people[name]!.personId
 const setPassword = (name: string, password: string): Promise<void> =>
   one.server.access.setPassword(one.db, { subjectId: person(name), organisationId: one.org.organisationId }, password, {
     mustChange: false,
-    actor: 'cli:test',
+    actor: `person:${person(name)}`,
   })
 
 async function connect(name: 'submission' | 'submissions' = 'submission'): Promise<LineClient> {

@@ -1,7 +1,9 @@
-/** What can go wrong with that by which people sign in: check-corruptions.ts. */
+/** What can go wrong with that by which people sign in, and read others' mailboxes: check-corruptions.ts. */
+import { mailboxAccessCorruptions } from './check-corruptions-access.ts'
 import type { Corruption } from './check-corruptions.ts'
 
 export const signInCorruptions: readonly Corruption[] = [
+  ...mailboxAccessCorruptions,
   {
     expected: 'credential-subject',
     text: "nobody's password",

@@ -25,6 +25,7 @@ import { blobKey } from './blobs/blob-store.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { CHUNK_BYTES, insertBodyRow, insertChunk } from './bodies.ts'
 import { packSample, type SamplePack } from './check-sample-pack.ts'
+import { insertMailboxAccess } from './check-sample-access.ts'
 import { insertDirectory } from './check-sample-directory.ts'
 
 export interface Sample {
@@ -254,6 +255,7 @@ export async function fillSample(sql: Sql, blobs: BlobStore, now: number): Promi
   )
   await insertAlarms(sql, o, routeId, id)
   await insertDirectory(sql, o, bob.personId, id)
+  await insertMailboxAccess(sql, o, { mailboxId: alice.personId, askerId: bob.personId, deciderId: carol.personId }, id)
 
   const rows: AcceptRow[] = []
   const deliveries: Id[] = []

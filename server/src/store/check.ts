@@ -17,7 +17,10 @@ import {
   PinTarget,
   UndoStatus,
   alarmKinds,
+  MailboxAccessPurpose,
+  MailboxAccessState,
   PersonKind,
+  accountNoticeKinds,
   PersonSource,
   ScimKind,
 } from '../platform/codes.ts'
@@ -191,6 +194,27 @@ const queries = {
     WHERE p.kind <> ${PersonKind.person} AND (EXISTS (SELECT FROM credential c WHERE c.subject_id = p.person_id)
       OR EXISTS (SELECT FROM session c WHERE c.subject_id = p.person_id)
       OR EXISTS (SELECT FROM app_password c WHERE c.organisation_id = p.organisation_id AND c.person_id = p.person_id))`,
+  'mailbox-access-people': `SELECT a.organisation_id o, 'mailbox access ' || a.access_id s, 'was asked for by whose mailbox it is, or for no known purpose' d FROM mailbox_access a
+    WHERE a.asker_id = a.mailbox_id OR a.purpose NOT IN (${MailboxAccessPurpose.read}, ${MailboxAccessPurpose.handOver})`,
+  'mailbox-access-second': `SELECT a.organisation_id o, 'mailbox access ' || a.access_id s, 'was opened without a second person: ' || coalesce(a.decided_by, 'nobody') d FROM mailbox_access a
+    WHERE (a.expires_at IS NOT NULL OR a.opened_at IS NOT NULL OR a.state = ${MailboxAccessState.open})
+      AND coalesce(a.decided_by, '') IN ('', 'person:' || a.asker_id, 'person:' || a.mailbox_id)`,
+  'mailbox-access-state': `SELECT a.organisation_id o, 'mailbox access ' || a.access_id s, format('state %s, decided %s, until %s, over %s', a.state, a.decided_at, a.expires_at, a.over_at) d FROM mailbox_access a
+    WHERE CASE a.state WHEN ${MailboxAccessState.asked} THEN a.decided_at IS NOT NULL OR a.over_at IS NOT NULL
+      WHEN ${MailboxAccessState.open} THEN a.decided_at IS NULL OR a.expires_at IS NULL OR a.tell_at IS NULL OR a.over_at IS NOT NULL
+      WHEN ${MailboxAccessState.declined} THEN a.decided_at IS NULL OR a.over_at IS NULL OR a.expires_at IS NOT NULL
+      WHEN ${MailboxAccessState.expired} THEN a.expires_at IS NULL OR a.over_at < a.expires_at
+      WHEN ${MailboxAccessState.ended} THEN a.expires_at IS NULL OR a.over_at IS NULL
+      ELSE a.state NOT IN (${MailboxAccessState.withdrawn}, ${MailboxAccessState.lapsed}) OR a.decided_at IS NOT NULL OR a.over_at IS NULL END
+      OR a.expires_at > a.decided_at + interval '7 days 1 second'`,
+  'mailbox-access-told': `SELECT a.organisation_id o, 'mailbox access ' || a.access_id s, 'was approved, and nobody tells the person' d FROM mailbox_access a
+    WHERE a.expires_at IS NOT NULL AND NOT EXISTS (SELECT FROM account_notice n WHERE n.organisation_id = a.organisation_id
+      AND n.person_id = a.mailbox_id AND n.kind = 'access-approved' AND n.made_at >= a.asked_at)`,
+  'shared-hand-over': `SELECT p.organisation_id o, 'shared mailbox ' || p.person_id s, 'was somebody''s own, with mail in it, and no second person approved' d FROM person p
+    WHERE p.was_own_until IS NOT NULL AND NOT EXISTS (SELECT FROM mailbox_access a WHERE a.organisation_id = p.organisation_id AND a.mailbox_id = p.person_id
+      AND a.purpose = ${MailboxAccessPurpose.handOver} AND a.decided_at <= p.was_own_until AND a.expires_at > p.was_own_until)`,
+  'account-notice': `SELECT n.organisation_id o, 'notice ' || n.notice_id s, 'of no known kind: ' || n.kind d FROM account_notice n
+    WHERE n.kind NOT IN (${quoted(accountNoticeKinds)})`,
   'book-shown': `SELECT e.organisation_id o, 'address book ' || e.entry_id s, 'shows who is hidden, gone or named otherwise' d FROM book_entry e
     WHERE NOT EXISTS (SELECT FROM person p JOIN address a USING (organisation_id, person_id) LEFT JOIN person_card c USING (organisation_id, person_id)
         WHERE e.kind = ${BookKind.person} AND p.organisation_id = e.organisation_id AND p.person_id = e.entry_id AND p.name = e.name AND c.hidden IS NOT TRUE)

@@ -3,6 +3,7 @@
  * that stand for others are in stand-ins.ts. Writers take many rows per statement (jsonb_to_recordset), so that thousands of people are one round trip, and are always called inside
  * one transaction that ends with bumpDirectory.
  */
+import { PersonKind } from '../platform/codes.ts'
 import { uuidArray } from '../platform/db/binary.ts'
 import type { Sql } from '../platform/db/database.ts'
 import type { Id } from '../platform/ids.ts'
@@ -24,6 +25,7 @@ export interface OrganisationModel extends ScopeColumns {
   /** argon2id of the passwords of those sources that sign in, by user name */
   outboundVerifiers: Record<string, string>
   notices: unknown
+  mailboxAccess: unknown
   signIn: unknown
   /** sealed, hex; null = none */
   ldapSecret: string | null
@@ -111,7 +113,7 @@ export async function lockModel(sql: Sql): Promise<void> {
 export async function readOrganisation(sql: Sql, slug: string): Promise<OrganisationModel | null> {
   const rows = await sql.query<OrganisationModel>(
     `SELECT organisation_id AS id, slug, name, retention_days AS "retentionDays", outbound_route_id AS "outboundRouteId", alarms_to AS "alarmsTo",
-       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", notices, sign_in AS "signIn",
+       outbound_sources AS "outboundSources", outbound_verifiers AS "outboundVerifiers", notices, mailbox_access AS "mailboxAccess", sign_in AS "signIn",
        encode(ldap_sealed, 'hex') AS "ldapSecret", encode(provider_sealed, 'hex') AS "providerSecret", ${SCOPES}
      FROM organisation WHERE slug = $1`,
     [slug],
@@ -212,13 +214,13 @@ export async function peopleWithPassword(sql: Sql, organisationId: Id): Promise<
 
 export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promise<void> {
   await sql.query(
-    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices, sign_in, ldap_sealed, provider_sealed)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, decode($13, 'hex'), decode($14, 'hex'))
+    `INSERT INTO organisation (organisation_id, slug, name, retention_days, scope_filtering, scope_copy, scope_emergency, outbound_sources, outbound_verifiers, alarms_to, notices, sign_in, ldap_sealed, provider_sealed, mailbox_access)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, decode($13, 'hex'), decode($14, 'hex'), $15)
      ON CONFLICT (organisation_id) DO UPDATE SET name = excluded.name, retention_days = excluded.retention_days,
        scope_filtering = excluded.scope_filtering, scope_copy = excluded.scope_copy, scope_emergency = excluded.scope_emergency,
        outbound_sources = excluded.outbound_sources, outbound_verifiers = excluded.outbound_verifiers,
        alarms_to = excluded.alarms_to, notices = excluded.notices, sign_in = excluded.sign_in, ldap_sealed = excluded.ldap_sealed,
-       provider_sealed = excluded.provider_sealed`,
+       provider_sealed = excluded.provider_sealed, mailbox_access = excluded.mailbox_access`,
     [
       row.id,
       row.slug,
@@ -234,6 +236,7 @@ export async function writeOrganisation(sql: Sql, row: OrganisationModel): Promi
       JSON.stringify(row.signIn),
       row.ldapSecret,
       row.providerSecret,
+      JSON.stringify(row.mailboxAccess),
     ],
   )
 }
@@ -290,6 +293,10 @@ export async function writeGroups(sql: Sql, organisationId: Id, rows: readonly G
   )
 }
 
+/** There is mail in the mailbox of the person `p` of a query. */
+const holdsMail = (p: string): string =>
+  `EXISTS (SELECT FROM placement m WHERE m.organisation_id = ${p}.organisation_id AND m.person_id = ${p}.person_id AND m.tombstone IS NULL)`
+
 export async function writePeople(sql: Sql, organisationId: Id, rows: readonly PersonModel[]): Promise<void> {
   const columns = `id uuid, name text, upn text, locale text, role smallint, "groupId" uuid, "routeId" uuid, disabled boolean,
     "privateAddress" text, source smallint, kind smallint, ${SCOPE_TYPES}`
@@ -303,6 +310,9 @@ export async function writePeople(sql: Sql, organisationId: Id, rows: readonly P
      SELECT $1, id, name, upn, locale, role, "groupId", "routeId", CASE WHEN disabled THEN now() END, decode("privateAddress", 'hex'), source, kind, filtering, "rollingCopy", emergency ${recordset(columns)}
      ON CONFLICT (organisation_id, person_id) DO UPDATE SET name = excluded.name, upn = excluded.upn, locale = excluded.locale, role = excluded.role,
        group_id = excluded.group_id, route_id = excluded.route_id, private_sealed = excluded.private_sealed, source = excluded.source, kind = excluded.kind,
+       role_since = CASE WHEN p.role = excluded.role THEN p.role_since ELSE now() END,
+       was_own_until = CASE WHEN excluded.kind = ${PersonKind.person} THEN NULL WHEN p.kind <> ${PersonKind.person} THEN p.was_own_until
+         WHEN ${holdsMail('p')} THEN now() END,
        disabled_at = CASE WHEN excluded.disabled_at IS NULL THEN NULL ELSE coalesce(p.disabled_at, excluded.disabled_at) END, ${SCOPE_SET}`,
     [organisationId, JSON.stringify(rows)],
   )

@@ -14,7 +14,9 @@ import type {
   KnownDomain,
   KnownRecipient,
   LedgerItem,
+  MailboxAccess,
   ModePins,
+  OwnMailboxAccess,
   OwnSession,
   SecondFactor,
   PrivateContact,
@@ -108,6 +110,12 @@ export const privateContactQuery = queryOptions({
 export const ownSessionsQuery = queryOptions({
   queryKey: ['ownSessions'],
   queryFn: ({ signal }) => api<OwnSession[]>('GET', '/me/sessions', undefined, signal),
+})
+/** It may be opened, or end, at any time. */
+export const ownMailboxAccessQuery = queryOptions({
+  queryKey: ['ownMailboxAccess'],
+  queryFn: ({ signal }) => api<OwnMailboxAccess>('GET', '/me/mailbox-access', undefined, signal),
+  refetchInterval: 30_000,
 })
 /** Mailboxes may be shared at any time. */
 export const accountsQuery = queryOptions({ queryKey: ['accounts'], queryFn: accounts, refetchInterval: 60_000 })
@@ -230,6 +238,12 @@ export const traceQuery = (org: string, message: string) =>
 export const peopleQuery = (org: string, q: string, ways: string) => ({
   queryKey: ['org', org, 'people', q, ways],
   queryFn: page<Person>((after) => of(org, `people${query({ q, ways, after })}`)),
+  ...paged,
+})
+export const mailboxAccessQuery = (org: string) => ({
+  queryKey: ['org', org, 'mailbox-access'],
+  queryFn: page<MailboxAccess>((after) => of(org, `mailbox-access${query({ after })}`)),
+  refetchInterval: 10_000,
   ...paged,
 })
 export const waysBackQuery = (org: string) => ({

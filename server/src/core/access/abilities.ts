@@ -30,6 +30,12 @@ export const abilities = [
   'people:act',
   /** a new password for somebody, whose role decides as well (reset.ts) */
   'people:reset',
+  /** who asked for whose mailbox, and what became of it */
+  'mailbox:see',
+  /** ask to read somebody's mailbox, and read it once a second person has approved */
+  'mailbox:ask',
+  /** be that second person; who exactly is independent enough is core/four-eyes/who.ts */
+  'mailbox:decide',
   'audit:see',
   /** metrics from beyond loopback */
   'metrics:see',
@@ -54,13 +60,18 @@ const acting = [
   'people:reset',
 ] as const satisfies Ability[]
 
+const mailboxes = ['mailbox:see', 'mailbox:decide'] as const satisfies Ability[]
+
 export const roleAbilities = {
   person,
   helpdesk: [...person, ...seeing, 'queue:see', 'parking:see', 'people:reset'],
-  auditor: [...person, ...seeing, 'queue:see', 'parking:see', 'audit:see'],
-  admin: [...person, ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see'],
-  /** Operators run the installation and see every organisation; they have no mailbox. */
-  operator: ['account', ...seeing, ...acting, 'queue:see', 'parking:see', 'audit:see', 'metrics:see', 'strays:see'],
+  auditor: [...person, ...seeing, 'queue:see', 'parking:see', 'mailbox:see', 'audit:see'],
+  admin: [...person, ...seeing, ...acting, 'queue:see', 'parking:see', ...mailboxes, 'mailbox:ask', 'audit:see'],
+  /** Operators run the installation and see every organisation; they have no mailbox, and read nobody's. */
+  operator: [
+    ...['account', ...seeing, ...acting, 'queue:see', 'parking:see', ...mailboxes, 'audit:see'],
+    ...['metrics:see', 'strays:see'],
+  ],
 } as const satisfies Record<keyof typeof Role | 'operator', readonly Ability[]>
 export type RoleWord = keyof typeof roleAbilities
 

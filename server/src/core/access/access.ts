@@ -38,6 +38,7 @@ import { createProviders, type Providers } from './providers.ts'
 import { askSecondFactor, createSecondFactor, type SecondFactor, SecondFactorNeeded } from './second-factor.ts'
 import type { Session, Visitor } from './sessions.ts'
 import { beginSession, endSession, findSession } from './sessions.ts'
+import { tellOwner } from './tell-owner.ts'
 import { createVerifySystem, type VerifySystem } from './systems.ts'
 import { createVerifyPerson, type PersonAttempt, type SignedPerson } from './verify-person.ts'
 
@@ -314,6 +315,7 @@ export function createAccess(deps: AccessDeps): Access {
         subject: `${whose.organisationId === null ? 'operator' : 'person'}:${whose.subjectId}`,
         detail: { mustChange: how.mustChange, sessionsEnded: ended },
       })
+      await tellOwner(sql, { ...whose, kind: 'password-reset', actor: how.actor }, clock.now())
     },
 
     setLocale: (session, locale) => store.setLocale(db, session, locale),

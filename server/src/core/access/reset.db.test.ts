@@ -33,7 +33,7 @@ afterAll(async () => {
 
 const reset = (role: RoleWord, personId: string, note = '') =>
   resetPassword(
-    { db: fresh.db, access },
+    { db: fresh.db, access, clock: systemClock },
     {
       organisationId: org.organisationId,
       personId,

@@ -4,6 +4,7 @@
  * own, and nobody for themselves; operators for everybody.
  */
 import { IdentityCheck, Role, wordOf } from '../../platform/codes.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Database, Sql } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
@@ -48,7 +49,7 @@ export async function checkMayHelp(
 
 /** The one-time password, which is shown once. Throws not-found, and forbidden with what to do. */
 export function resetPassword(
-  { db, access }: { db: Database; access: Pick<Access, 'setPassword'> },
+  { db, access, clock }: { db: Database; access: Pick<Access, 'setPassword'>; clock: Pick<Clock, 'now'> },
   { organisationId, personId, by, identity, note, endsSecondFactor = false }: Reset,
 ): Promise<string> {
   const password = oneTimePassword()
@@ -59,7 +60,7 @@ export function resetPassword(
       mustChange: true,
       actor: by.actor,
     })
-    if (endsSecondFactor) await removeSecondFactor(sql, { subjectId: personId, organisationId }, by.actor)
+    if (endsSecondFactor) await removeSecondFactor(sql, { subjectId: personId, organisationId }, by.actor, clock.now())
     await appendAudit(sql, {
       organisationId,
       actor: by.actor,

@@ -246,9 +246,9 @@ test('ending it asks for the password; a help desk may end it with a reset, and 
   await enrol()
   const by = { actor: 'person:desk', role: 'admin' as const, subjectId: newId(0) }
   const wish = { organisationId: org.organisationId, personId: id(), by, identity: IdentityCheck.other, note: 'seen' }
-  const kept = await resetPassword({ db: fresh.db, access }, wish)
+  const kept = await resetPassword({ db: fresh.db, access, clock: systemClock }, wish)
   await half(signIn(kept))
-  const gone = await resetPassword({ db: fresh.db, access }, { ...wish, endsSecondFactor: true })
+  const gone = await resetPassword({ db: fresh.db, access, clock: systemClock }, { ...wish, endsSecondFactor: true })
   expect(await session(await signIn(gone))).toMatchObject({ mustChangePassword: true })
   const rows = await fresh.db.query<{ actor: string }>(
     "SELECT actor FROM audit WHERE action = 'second-factor-removed' ORDER BY seq",

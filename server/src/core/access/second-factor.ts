@@ -21,6 +21,7 @@ import { networkOf } from './delays.ts'
 import type { Guard } from './guard.ts'
 import type { PasskeyPlace } from './passkey-place.ts'
 import { actorOf, beginSession, checkChosen, hashOfToken, type Session, type Visitor } from './sessions.ts'
+import { tellOwner } from './tell-owner.ts'
 import { base32, otpauthUri, SECRET_BYTES, stepOf } from './totp.ts'
 
 export const HALF_SECONDS = 300
@@ -119,6 +120,7 @@ export async function removeSecondFactor(
   sql: Sql,
   whose: { subjectId: Id; organisationId: Id | null },
   actor: string,
+  now: number,
 ): Promise<void> {
   const audited = (action: 'second-factor-removed' | 'passkey-removed', detail?: { name: string }) =>
     appendAudit(sql, {
@@ -126,8 +128,11 @@ export async function removeSecondFactor(
       ...{ actor, action, subject: actorOf(whose) },
       ...(detail && { detail }),
     })
-  if (await store.deleteSecondFactor(sql, whose.subjectId)) await audited('second-factor-removed')
-  for (const name of await deletePasskeys(sql, whose.subjectId, null)) await audited('passkey-removed', { name })
+  const hadApp = await store.deleteSecondFactor(sql, whose.subjectId)
+  if (hadApp) await audited('second-factor-removed')
+  const passkeys = await deletePasskeys(sql, whose.subjectId, null)
+  for (const name of passkeys) await audited('passkey-removed', { name })
+  if (hadApp || passkeys.length > 0) await tellOwner(sql, { ...whose, kind: 'second-factor-removed', actor }, now)
 }
 
 export function createSecondFactor(deps: {

@@ -96,5 +96,15 @@ export const auditActions = [
   // looking at what belongs to others
   'trace-read',
   'message-read',
+  'mailbox-access-asked',
+  'mailbox-access-approved',
+  'mailbox-access-declined',
+  'mailbox-access-withdrawn',
+  'mailbox-access-lapsed',
+  'mailbox-access-opened',
+  'mailbox-access-expired',
+  'mailbox-access-ended',
+  'mailbox-listed',
+  'mailbox-searched',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

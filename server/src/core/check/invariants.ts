@@ -141,6 +141,27 @@ export const invariants: Record<InvariantName, Meaning> = {
     means: 'nobody can sign in to a shared mailbox by itself',
     remedy: 'Apply a declaration that names the mailbox (holdfast apply): it takes them away. And report it.',
   },
+  'mailbox-access-people': {
+    means: 'who asked for a mailbox, and whose it is, are two, and it is known what for',
+    remedy: REPORT,
+  },
+  'mailbox-access-second': {
+    means: 'no mailbox was opened without a second person, who is neither who asked nor whose mailbox it is',
+    remedy: `Tell the person whose mailbox it is. ${REPORT}`,
+  },
+  'mailbox-access-state': {
+    means: 'a request for a mailbox has the times that belong to its state, and is open for a week at most',
+    remedy: REPORT,
+  },
+  'mailbox-access-told': {
+    means: 'whoever was let into somebody’s mailbox, the person is told, or was',
+    remedy: `Tell the person whose mailbox it is. ${REPORT}`,
+  },
+  'shared-hand-over': {
+    means: 'a shared mailbox that was somebody’s own, with mail in it, became one with the approval of a second person',
+    remedy: `Tell the person whose mailbox it was. ${REPORT}`,
+  },
+  'account-notice': { means: 'what people are told about their accounts is of a known kind', remedy: REPORT },
   'book-shown': {
     means: 'the address book shows who is there, by the name they have, and nobody who is hidden',
     remedy: 'Apply a declaration that names them, or run their directory source again; and report it.',

@@ -8,7 +8,7 @@ import type { Database } from '../../platform/db/database.ts'
 import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { letterPeople, replaceCodes, type LetterPerson } from '../../store/emergency-codes.ts'
-import { CODES_EACH, codeOf, hashOfCode, newCode } from '../access/index.ts'
+import { CODES_EACH, codeOf, hashOfCode, newCode, tellOwner } from '../access/index.ts'
 import { appendAudit } from '../audit/index.ts'
 import { writeLetters } from './pdf.ts'
 
@@ -56,6 +56,10 @@ export async function issueLetters(
         subject,
         detail: { letters: people.length },
       })
+    // Who is given one by name hears of it; of everybody's letters everybody has the letter.
+    if (personIds !== null)
+      for (const { personId: subjectId } of people)
+        await tellOwner(sql, { organisationId, subjectId, kind: 'codes-made', actor }, deps.clock.now())
   })
   return people.length
 }

@@ -11,6 +11,7 @@ export {
   type ContactWord,
   type PrivateContacts,
 } from './private-contact.ts'
+export { createAccountTeller, type AccountTeller } from './account-walk.ts'
 export { createPeopleNotices, type PeopleNotices } from './notices.ts'
 export { MOST_OWN_TEXT, routeNotices, suppressNotices, tellPeople, type RouteNotices } from './acts.ts'
 export { localeOf, type NoticeLocale } from './words.ts'

@@ -1,6 +1,6 @@
 /** The address book over HTTP: for everybody of the organisation, and for nobody else. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { noContacts } from '../../../testkit/no-contacts.ts'
+import { noContacts, noFourEyes } from '../../../testkit/no-contacts.ts'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
 import { expectSound } from '../../../testkit/sound.ts'
@@ -52,6 +52,7 @@ beforeAll(async () => {
         disk,
         signInLinks: { ask: () => undefined },
         privateContacts: noContacts,
+        fourEyes: noFourEyes,
       },
       ...{ version: '0', publicUrl: '', secure: false },
     }),

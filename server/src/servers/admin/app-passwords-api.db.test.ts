@@ -12,7 +12,7 @@ import { createMetrics } from '../../platform/metrics.ts'
 import { createHttp, type HttpServer } from '../http/index.ts'
 import { contract } from './contract/index.ts'
 import { adminRoutes } from './index.ts'
-import { noContacts } from '../../../testkit/no-contacts.ts'
+import { noContacts, noFourEyes } from '../../../testkit/no-contacts.ts'
 
 const PASSWORD = 'three grey owls at dawn'
 const PATH = '/me/app-passwords'
@@ -72,6 +72,7 @@ beforeAll(async () => {
         disk,
         signInLinks: { ask: () => undefined },
         privateContacts: noContacts,
+        fourEyes: noFourEyes,
       },
       version: '0',
       publicUrl: '',

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { Access, Session } from '../../core/access/index.ts'
 import type { Continuity } from '../../core/continuity/index.ts'
+import type { FourEyes } from '../../core/four-eyes/index.ts'
 import type { PrivateContacts, SignInLinks } from '../../core/notices/index.ts'
 import { organisations } from '../../core/trace/index.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -21,6 +22,7 @@ export interface AdminDeps {
   continuity: Pick<Continuity, 'overview' | 'returnNumbers' | 'pins' | 'reports'>
   signInLinks: Pick<SignInLinks, 'ask'>
   privateContacts: PrivateContacts
+  fourEyes: FourEyes
   disk: Pick<DiskGuard, 'isFull' | 'fullInMs'>
   version: string
   /** where people sign in; '' where it is not set */

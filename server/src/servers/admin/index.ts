@@ -14,6 +14,7 @@ import { directoryHandlers } from './routes/directory.ts'
 import { diskHandlers } from './routes/disk.ts'
 import { knownHandlers } from './routes/known.ts'
 import { mailHandlers } from './routes/mail.ts'
+import { mailboxAccessHandlers } from './routes/mailbox-access.ts'
 import { noticeHandlers } from './routes/notices.ts'
 import { ownSessionHandlers } from './routes/own-sessions.ts'
 import { providerSignInHandlers } from './routes/provider-sign-in.ts'
@@ -34,6 +35,7 @@ const handlers: Handlers<OperationId> = {
   ...knownHandlers,
   ...diskHandlers,
   ...noticeHandlers,
+  ...mailboxAccessHandlers,
   ...quietHandlers,
   ...alarmHandlers,
   ...signInHelpHandlers,

@@ -12,7 +12,7 @@ import { silentLog } from '../../platform/log.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { createHttp, type HttpServer } from '../http/index.ts'
 import { adminRoutes } from './index.ts'
-import { noContacts } from '../../../testkit/no-contacts.ts'
+import { noContacts, noFourEyes } from '../../../testkit/no-contacts.ts'
 
 const PASSWORD = 'three grey owls at dawn'
 let fresh: FreshDatabase
@@ -58,6 +58,7 @@ beforeAll(async () => {
         continuity,
         signInLinks: { ask: () => undefined },
         privateContacts: noContacts,
+        fourEyes: noFourEyes,
         disk: { isFull: () => false, fullInMs: () => null },
       },
       ...{ version: '0', publicUrl: 'https://mail.test', secure: false },

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { noContacts } from '../../../testkit/no-contacts.ts'
+import { noContacts, noFourEyes } from '../../../testkit/no-contacts.ts'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation, type MadeOrganisation } from '../../../testkit/factories.ts'
 import { createSoftwareAuthenticator, type Bent } from '../../../testkit/software-authenticator.ts'
@@ -115,6 +115,7 @@ beforeAll(async () => {
     adminRoutes({
       ...{ db, clock: quick, access, version: '0', publicUrl, secure: true },
       ...{ continuity: {} as never, disk: {} as never, signInLinks: { ask: () => undefined } },
+      fourEyes: noFourEyes,
       privateContacts: { ...noContacts, tell: async (_, kind) => void told.push(kind) },
     }),
   )
@@ -299,12 +300,12 @@ test('nobody who is closed; and while a one-time password waits, not by the pass
   const by = { actor: 'person:desk', role: 'admin' as const, subjectId: newId(0) }
   const reset = { organisationId: alice().organisationId, personId: alice().subjectId, by, note: '' }
   const wishes = { ...reset, identity: IdentityCheck.calledBack }
-  const kept = await resetPassword({ db: fresh.db, access }, wishes)
+  const kept = await resetPassword({ db: fresh.db, access, clock: quick }, wishes)
   expect((await enter(phone)).code).toBe('password-change-needed')
   const { own } = await half('alice@corp.test', kept)
   expect((await second(own, phone)).json).toMatchObject({ mustChangePassword: true })
   // The help desk, told that the telephone is gone, ends them: the check of who asked stands beside it.
-  const gone = await resetPassword({ db: fresh.db, access }, { ...wishes, endsSecondFactor: true })
+  const gone = await resetPassword({ db: fresh.db, access, clock: quick }, { ...wishes, endsSecondFactor: true })
   expect((await enter(phone)).code).toBe('passkey-refused')
   expect((await audited('passkey-removed')).at(-1)).toMatchObject({ actor: 'person:desk' })
   expect((await audited('password-reset')).at(-1)!.detail).toMatchObject({ identity: 'calledBack' })

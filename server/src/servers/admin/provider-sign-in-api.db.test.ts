@@ -1,6 +1,6 @@
 /** The identity provider over HTTP: what the page asks, the cookie that binds a sign-in to its browser, the session at its end. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { noContacts } from '../../../testkit/no-contacts.ts'
+import { noContacts, noFourEyes } from '../../../testkit/no-contacts.ts'
 import { freshDatabase, type FreshDatabase } from '../../../testkit/database.ts'
 import { makeOrganisation } from '../../../testkit/factories.ts'
 import { startIdentityProvider, type IdentityProvider } from '../../../testkit/identity-provider.ts'
@@ -39,6 +39,7 @@ beforeAll(async () => {
       disk: {} as never,
       signInLinks: { ask: () => undefined },
       privateContacts: noContacts,
+      fourEyes: noFourEyes,
     }),
   )
   await http.app.ready()

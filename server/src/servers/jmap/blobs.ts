@@ -32,6 +32,12 @@ export async function openBlob(mailbox: Mailbox, owner: MailOwner, blobId: strin
   return part && { type: part.type, size: null, most: part.length, bytes: view.part(message, part) }
 }
 
+/** Of which message it is; null: of none. */
+export function messageOfBlob(blobId: string): string | null {
+  const ref = parseBlobId(blobId)
+  return ref === null || ref.kind === 'upload' ? null : ref.messageId
+}
+
 /** The whole blob in memory, at most `most` bytes of it. Room for it is the caller's to take (platform/byte-room). */
 export async function readBlob(
   call: { mailbox: Mailbox; owner: MailOwner },

@@ -1,5 +1,6 @@
 /** What a method gets beside its arguments, and how arguments are read. */
 import type { z } from 'zod'
+import type { FourEyes, Lent, Reading } from '../../core/four-eyes/index.ts'
 import type { Mailbox, MailOwner } from '../../core/mailbox/index.ts'
 import type { Submission } from '../../core/submission/index.ts'
 import type { ByteRoom } from '../../platform/byte-room.ts'
@@ -9,6 +10,9 @@ import { MethodError, type Arguments } from '../../protocols/jmap/index.ts'
 export interface JmapDeps {
   mailbox: Mailbox
   submission: Submission
+  fourEyes: Pick<FourEyes, 'lentTo' | 'opening'>
+  /** writes down what is read of somebody else's mailbox, before it is */
+  noteReading(lent: Lent, reading: Reading): Promise<void>
   clock: Clock
   /** for what has to be in memory whole, over all requests of the process */
   room: ByteRoom

@@ -14,6 +14,7 @@ import {
 } from '../../protocols/jmap/index.ts'
 import type { Accounts } from './accounts.ts'
 import type { Call, JmapDeps } from './call.ts'
+import { enterLent } from './lent.ts'
 import { methods } from './methods/index.ts'
 
 /** Octets of all that the references of one request bring. */
@@ -94,7 +95,8 @@ async function within(args: Arguments, name: string, call: Call, accounts: Accou
   const account = await accounts.find(args.accountId)
   if (account === null) return call
   if (account.isReadOnly && /\/(?:set|import|copy)$/.test(name))
-    throw new MethodError('accountReadOnly', 'this mailbox is shared with you for reading')
+    throw new MethodError('accountReadOnly', 'this mailbox is open to you for reading')
+  if (account.lent) await enterLent(call, account.lent, name, args)
   return { ...call, owner: account.owner, accountId: account.id, isReadOnly: account.isReadOnly }
 }
 

@@ -12,10 +12,11 @@ import { withoutTurns } from '../../protocols/mime/index.ts'
 import { sessionOf } from '../http/index.ts'
 import { accountsOf, type Account } from './accounts.ts'
 import { createAnswerRoom } from './answer-room.ts'
-import { openBlob } from './blobs.ts'
+import { messageOfBlob, openBlob } from './blobs.ts'
 import type { JmapDeps } from './call.ts'
 import { dispatch } from './dispatch.ts'
 import { serveEvents } from './eventsource.ts'
+import { enterDownload } from './lent.ts'
 import { capabilities, coreLimits } from './limits.ts'
 import { sessionResource } from './session.ts'
 
@@ -40,9 +41,9 @@ function visitor(request: FastifyRequest): Visitor {
 }
 
 /** The account of the path: their own, or one they share. */
-async function accountOf(request: FastifyRequest, { mailbox }: Pick<JmapDeps, 'mailbox'>): Promise<Account> {
+async function accountOf(request: FastifyRequest, deps: Pick<JmapDeps, 'mailbox' | 'fourEyes'>): Promise<Account> {
   const { accountId } = request.params as { accountId: string }
-  const account = await accountsOf(mailbox, visitor(request)).find(accountId)
+  const account = await accountsOf(deps, visitor(request)).find(accountId)
   if (!account) throw new WireError('not-found', 'there is no such account for you')
   return account
 }
@@ -72,7 +73,7 @@ export function jmapRoutes(deps: JmapRouteDeps): FastifyPluginAsync {
     const owners = async (request: FastifyRequest): Promise<Record<string, unknown>> => {
       const owner = visitor(request)
       const [first] = await deps.submission.identities(owner)
-      const [own, ...shared] = await accountsOf(deps.mailbox, owner).all()
+      const [own, ...shared] = await accountsOf(deps, owner).all()
       return sessionResource(
         { username: first?.address ?? owner.name, accounts: [own!, ...shared] },
         deps.submission.maxHold,
@@ -149,7 +150,7 @@ function addApi(
         const parsed = parseRequest(parseJson(text), capabilities, coreLimits)
         const { methodResponses, createdIds } = await dispatch(parsed, {
           ...deps,
-          accounts: accountsOf(deps.mailbox, owner),
+          accounts: accountsOf(deps, owner),
           signal: gone.signal,
           answers: (bytes) => room.answers(bytes),
         })
@@ -170,7 +171,7 @@ function addUpload(app: FastifyInstance, deps: JmapRouteDeps): void {
   const limited = counter(coreLimits.maxConcurrentUpload, 'maxConcurrentUpload')
   app.post('/jmap/upload/:accountId', { config, bodyLimit: coreLimits.maxSizeUpload }, async (request, reply) => {
     const { id, owner, isReadOnly } = await accountOf(request, deps)
-    if (isReadOnly) throw new WireError('forbidden', 'this mailbox is shared with you for reading')
+    if (isReadOnly) throw new WireError('forbidden', 'this mailbox is open to you for reading')
     const type = request.headers['content-type'] ?? 'application/octet-stream'
     try {
       const made = await limited(visitor(request).personId, () =>
@@ -204,8 +205,10 @@ const isMediaType = (type: unknown): type is string =>
 
 function addDownload(app: FastifyInstance, deps: JmapRouteDeps): void {
   app.get('/jmap/download/:accountId/:blobId/:name', { config }, async (request, reply) => {
-    const { owner } = await accountOf(request, deps)
+    const { owner, lent } = await accountOf(request, deps)
     const { blobId, name } = request.params as { blobId: string; name: string }
+    if (lent && !(await enterDownload(deps, lent, messageOfBlob(blobId))))
+      throw new WireError('not-found', 'there is no such file')
     const blob = await openBlob(deps.mailbox, owner, blobId)
     if (!blob) throw new WireError('not-found', 'there is no such file')
     const { accept } = request.query as { accept?: unknown }

@@ -13,12 +13,14 @@ import { toasts } from '../../lib/undo.ts'
 import { ErrorState, LoadingState } from '../../ui/states.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
 import { Shell } from '../shell.tsx'
+import { MyMailboxAccess } from './my-mailbox-access.tsx'
 
 export function SessionsScene() {
   return (
     <Shell>
       <main id="content" className="account">
         <Sessions />
+        <MyMailboxAccess />
       </main>
     </Shell>
   )

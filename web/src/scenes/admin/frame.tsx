@@ -19,6 +19,7 @@ const pages = [
   'people',
   'directory',
   'learned',
+  'access',
   'audit',
 ] as const
 const needs = {
@@ -32,6 +33,7 @@ const needs = {
   people: 'people:see',
   directory: 'people:see',
   learned: 'people:see',
+  access: 'mailbox:see',
   audit: 'audit:see',
 }
 

@@ -11,6 +11,7 @@ import { sentence } from '../../lib/sentence.ts'
 import { DataTable } from '../../ui/data-table.tsx'
 import { ModeMark } from '../../ui/mode.tsx'
 import { TimeText } from '../../ui/time-text.tsx'
+import { AskMailboxDialog } from './ask-mailbox-dialog.tsx'
 import { SharedMembers } from './shared-members.tsx'
 import { SignInHelpDialog } from './sign-in-help.tsx'
 import { usePages } from './use-pages.ts'
@@ -43,7 +44,9 @@ export function PeopleScene() {
   const standIns = usePages(standInsQuery(org))
   const { data: account } = useQuery(sessionQuery)
   const [helped, setHelped] = useState<Person | null>(null)
+  const [askedFor, setAskedFor] = useState<Person | null>(null)
   const mayHelp = account?.abilities.includes('people:reset') ?? false
+  const mayAsk = account?.abilities.includes('mailbox:ask') ?? false
   return (
     <>
       <h1>{t('admin.people')}</h1>
@@ -131,8 +134,29 @@ export function PeopleScene() {
                 },
               ]
             : []),
+          ...(mayAsk
+            ? [
+                {
+                  name: t('access.mailbox'),
+                  cell: (row: Person) =>
+                    row.kind === 'person' &&
+                    row.id !== account?.id && (
+                      <Button
+                        variant="subtle"
+                        className="ask-mailbox"
+                        size="compact-sm"
+                        aria-label={t('access.askTitle', { name: row.name })}
+                        onClick={() => setAskedFor(row)}
+                      >
+                        {t('access.askOpen')}
+                      </Button>
+                    ),
+                },
+              ]
+            : []),
         ]}
       />
+      {askedFor && <AskMailboxDialog org={org} person={askedFor} close={() => setAskedFor(null)} />}
       {helped && <SignInHelpDialog org={org} person={helped} close={() => setHelped(null)} />}
       <WaysBackPanel org={org} />
       <h2>{t('standIns.title')}</h2>

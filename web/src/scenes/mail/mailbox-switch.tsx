@@ -3,9 +3,10 @@ import { NativeSelect } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { openMailbox, type MailAccount } from '../../data/jmap/accounts.ts'
-import { accountsQuery } from '../../data/queries.ts'
+import { accountsQuery, ownMailboxAccessQuery } from '../../data/queries.ts'
 import { toasts } from '../../lib/undo.ts'
 import { Notice } from '../../ui/notice.tsx'
+import { LentNotice, OpenToOthers, useLent } from './lent-notice.tsx'
 
 /** The one that is shown; undefined while that is not known. */
 export const useCurrentMailbox = (): MailAccount | undefined =>
@@ -25,6 +26,7 @@ export function useMayNot(): (what: 'change' | 'send') => boolean {
 export function MailboxSwitch() {
   const { t } = useTranslation()
   const all = useQuery(accountsQuery).data ?? []
+  const lent = useQuery(ownMailboxAccessQuery).data?.lent ?? []
   if (all.length < 2) return null
   return (
     <NativeSelect
@@ -37,7 +39,11 @@ export function MailboxSwitch() {
       }}
       data={all.map(({ id, name, isPersonal }) => ({
         value: id,
-        label: isPersonal ? t('shared.own', { name }) : name,
+        label: isPersonal
+          ? t('shared.own', { name })
+          : lent.some(({ mailboxId }) => mailboxId === id)
+            ? t('access.lent', { name })
+            : name,
       }))}
     />
   )
@@ -47,7 +53,10 @@ export function MailboxSwitch() {
 export function SharedNotice() {
   const { t } = useTranslation()
   const current = useCurrentMailbox()
-  if (!current || current.isPersonal) return null
+  const lent = useLent(current?.id)
+  if (!current) return null
+  if (current.isPersonal) return <OpenToOthers />
+  if (lent) return <LentNotice mailbox={current} />
   const what = current.isReadOnly ? 'shared.readOnly' : current.maySend ? 'shared.writes' : 'shared.noSend'
   return (
     <Notice tone="plain">

@@ -198,7 +198,7 @@ async function applyOrganisation(sql: Sql, deps: ApplyDeps, work: Work): Promise
   items.push(...quiet.items)
   const peopleLists = await planSources(sql, sourceTools(deps, desired, work), work.organisation.directorySources)
   items.push(...peopleLists.items)
-  const beside = await planBeside(sql, { current, desired, removals }, (index, key, text) => {
+  const beside = await planBeside(sql, { current, desired, removals, now: deps.clock.now() }, (index, key, text) => {
     throw new ApplyError([{ path: `${work.path}.people.${index}.${key}`, text }])
   })
   items.push(...beside.items)

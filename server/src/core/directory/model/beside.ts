@@ -19,12 +19,14 @@ export interface BesidePlan {
 
 export async function planBeside(
   sql: Sql,
-  { current, desired, removals }: { current: Current; desired: Desired; removals: Removals | null },
+  { current, desired, removals, now }: { current: Current; desired: Desired; removals: Removals | null; now: number },
   refuse: (index: number, key: string, text: string) => never,
 ): Promise<BesidePlan> {
   const { id } = desired.organisation
   const cards = await planCards(sql, id, desired.declared)
   const known = {
+    now,
+    before: current.people,
     people: [...current.people, ...desired.people],
     addresses: [...current.addresses, ...desired.addresses],
     groups: [...current.groups, ...desired.groups],

@@ -99,15 +99,13 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
       id,
       slug: declared.slug,
       name: declared.name,
-      retentionDays: declared.retentionDays ?? current.organisation?.retentionDays ?? 14,
+      ...keptOf(declared, current.organisation),
       outboundRouteId:
         declared.outboundRoute === undefined
           ? (current.organisation?.outboundRouteId ?? null)
           : routeId(declared.outboundRoute),
-      alarmsTo: declared.alarmsTo ?? current.organisation?.alarmsTo ?? [],
       outboundSources: tools.sources.sources,
       outboundVerifiers: tools.sources.verifiers,
-      notices: declared.notices ?? current.organisation?.notices ?? {},
       ...signInOf(declared.signIn, current.organisation, {
         secretOf: tools.secretOf,
         readFile: tools.readFile,
@@ -128,6 +126,16 @@ export function desiredOf(declared: DeclaredOrganisation, current: Current, tool
     delegations: [...byId].flatMap(([personId, person]) => delegationsOf(personId, person)),
     lists: listsOf(declared, current, { domains, groups }, tools),
     declared: byId,
+  }
+}
+
+/** What stays as it is where the file says nothing of it. */
+function keptOf(declared: DeclaredOrganisation, before: OrganisationModel | null) {
+  return {
+    retentionDays: declared.retentionDays ?? before?.retentionDays ?? 14,
+    alarmsTo: declared.alarmsTo ?? before?.alarmsTo ?? [],
+    notices: declared.notices ?? before?.notices ?? {},
+    mailboxAccess: declared.mailboxAccess ?? before?.mailboxAccess ?? {},
   }
 }
 

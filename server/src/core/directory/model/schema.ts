@@ -13,6 +13,7 @@ import { foldAddress, foldDomain } from '../fold.ts'
 import { domainSwitchingSchema } from '../switching.ts'
 import { providerIssue, providerShape } from '../provider-settings.ts'
 import { ldapShape, secondFactorWish } from '../sign-in-settings.ts'
+import { mailboxAccessSettingsSchema } from '../mailbox-access-settings.ts'
 import { noticeSettingsSchema } from '../notice-settings.ts'
 import { cardSchema } from './cards.ts'
 import { sharedSchema } from './shared.ts'
@@ -260,6 +261,9 @@ export const organisationSchema = z.strictObject({
   people: z.array(personSchema).max(200_000).default([]),
   redirects: z.array(redirectSchema).max(50_000).default([]),
   notices: noticeSettingsSchema.optional().describe('What people are told of an outage, and when; left out it stays.'),
+  mailboxAccess: mailboxAccessSettingsSchema
+    .optional()
+    .describe('Whether people hear later that their mailbox was opened; left out it stays.'),
   signIn: z
     .strictObject({
       secondFactor: secondFactorWish.default('optional'),

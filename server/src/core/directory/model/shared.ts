@@ -9,6 +9,7 @@ import type { Sql } from '../../../platform/db/database.ts'
 import type { Id } from '../../../platform/ids.ts'
 import { readMembers, writeMembers, type MemberRow } from '../../../store/shared.ts'
 import { foldAddress } from '../fold.ts'
+import { HAND_OVER, notApproved, tellHandedOver, whoseMail } from './hand-over.ts'
 import type { PlanItem } from './diff.ts'
 import type { Problem } from './problems.ts'
 
@@ -77,6 +78,10 @@ export function* sharedProblems(person: SharedPerson, path: string): Generator<P
 }
 
 interface Known {
+  /** milliseconds */
+  now: number
+  /** as they were until now */
+  before: readonly { id: Id; kind: number }[]
   people: readonly { id: Id; name: string; kind: number }[]
   addresses: readonly { address: string; personId: Id }[]
   groups: readonly { id: Id; name: string }[]
@@ -107,6 +112,7 @@ export async function planShared(
   const byName = new Map(known.groups.map(({ id, name }) => [name, id]))
   const kinds = new Map(known.people.map(({ id, kind }) => [id, kind]))
   const before = grouped(await readMembers(sql, organisationId))
+  const asShared: { id: Id; index: number; joins: boolean }[] = []
   const items: PlanItem[] = []
   const changed: Id[] = []
   const rows: MemberRow[] = []
@@ -135,11 +141,17 @@ export async function planShared(
     })
     const once = new Set(members.map(({ memberId }) => memberId))
     if (once.size !== members.length) refuse(index, 'shared.members', 'names somebody twice')
+    const reading = new Set((before.get(mailboxId) ?? []).map(({ memberId }) => memberId))
+    if (shared !== undefined)
+      asShared.push({ id: mailboxId, index, joins: members.some(({ memberId }) => !reading.has(memberId)) })
     if (same(before.get(mailboxId) ?? [], members)) continue
     changed.push(mailboxId)
     rows.push(...members)
     items.push({ act: 'change', thing: 'person', name, detail: `members of the mailbox: ${members.length}` })
   }
+  const handed = await whoseMail(sql, organisationId, known.before, asShared)
+  const missing = await notApproved(sql, organisationId, handed)
+  for (const { id, index } of asShared) if (missing.has(id)) refuse(index, 'shared', HAND_OVER)
   const shared = [...declared].filter(([, one]) => one.shared !== undefined).map(([id]) => id)
   const touched = new Set([...changed, ...shared])
   const unchanged = (id: Id): MemberRow[] => (changed.includes(id) ? [] : (before.get(id) ?? []))
@@ -148,6 +160,7 @@ export async function planShared(
     async carryOut() {
       if (touched.size > 0)
         await writeMembers(sql, organisationId, [...touched], [...rows, ...shared.flatMap(unchanged)])
+      await tellHandedOver(sql, organisationId, handed, known.now)
     },
   }
 }

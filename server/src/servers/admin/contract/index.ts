@@ -9,6 +9,7 @@ import { directoryOperations } from './directory.ts'
 import { diskOperations } from './disk.ts'
 import { knownOperations } from './known.ts'
 import { mailOperations } from './mail.ts'
+import { mailboxAccessOperations } from './mailbox-access.ts'
 import { noticeOperations } from './notices.ts'
 import { ownSessionOperations } from './own-sessions.ts'
 import { providerSignInOperations } from './provider-sign-in.ts'
@@ -27,6 +28,7 @@ export const contract = {
   ...knownOperations,
   ...diskOperations,
   ...noticeOperations,
+  ...mailboxAccessOperations,
   ...quietOperations,
   ...alarmOperations,
   ...signInHelpOperations,
