@@ -106,7 +106,7 @@ if (built) {
       paths: ci
         ? [
             'server/src/store',
-            ...['check', 'queue', 'return', 'directory', 'mailbox', 'access'].map((room) => `server/src/core/${room}`),
+            ...['check', 'queue', 'return', 'directory', 'mailbox'].map((room) => `server/src/core/${room}`),
           ]
         : [],
       without: ci ? ['**/queue/body-intake.db.test.ts'] : [],
