@@ -19,7 +19,6 @@ import { createRecords } from '../clients/dns/records.ts'
 import { createDns } from '../clients/dns/resolver.ts'
 import { lookUpHostTlsa, lookUpTlsa } from '../clients/dns/tlsa.ts'
 import { createPolicyHost } from '../clients/mta-sts/fetch.ts'
-import { createAlarmTeller, type AlarmTeller } from '../core/alarms/index.ts'
 import { createCallouts, type Callouts } from '../core/callouts/index.ts'
 import { createContinuity, type Continuity } from '../core/continuity/index.ts'
 import {
@@ -35,32 +34,17 @@ import {
   createDirectory,
   createOffers,
   createRouteBook,
-  createScimRunner,
   createSourceBook,
   foldAddress,
   type HostTlsa,
   type LiveDirectory,
   type OpenSecret,
   type RouteBook,
-  type ScimRunner,
   type SourceBook,
 } from '../core/directory/index.ts'
-import { createDirectorySchedule, type DirectorySchedule } from '../core/directory-schedule/index.ts'
 import { createListBounces } from '../core/lists/index.ts'
-import { createAccessWatch, createFourEyes, type FourEyes } from '../core/four-eyes/index.ts'
 import { createMxDoor, createOutbound, createRates, type MxDoor } from '../core/intake/index.ts'
-import { createMailbox, placeWaiting, type Mailbox } from '../core/mailbox/index.ts'
-import {
-  createPeopleNotices,
-  createAccountTeller,
-  createPrivateContacts,
-  createSignInLinks,
-  type PrivateContacts,
-  type PeopleNotices,
-  type AccountTeller,
-  type SignInLinks,
-  type SignInLinksDeps,
-} from '../core/notices/index.ts'
+import { createMailbox, type Mailbox } from '../core/mailbox/index.ts'
 import {
   createAccept,
   createBodyIntake,
@@ -69,8 +53,6 @@ import {
   type BodyIntake,
   type Sweeper,
 } from '../core/queue/index.ts'
-import { createAsking, type Asking } from '../core/ways-back/index.ts'
-import { smsGatewayOf } from './sms-gateway.ts'
 import { createPacker, type Packer } from '../core/packing/index.ts'
 import { createQuietBook, type QuietBook } from '../core/quiet/index.ts'
 import { createOwedMail, createReturnScheduler, returnHeaders, type ReturnScheduler } from '../core/return/index.ts'
@@ -92,6 +74,7 @@ import {
 import { createTlsReporter, createTlsTally, type TlsReporter, type TlsTally } from '../core/tls-reports/index.ts'
 import { createRefusals, type Refusals } from '../core/trace/index.ts'
 import { createCanaryCodec } from '../protocols/srs/canary.ts'
+import { buildPeople, type People } from './people.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { readPolicy, writePolicy } from '../store/mta-sts.ts'
 import { diskBlobStore } from '../store/blobs/disk-blob-store.ts'
@@ -114,7 +97,7 @@ export interface Foundation {
   peers: { readonly delivering: number }
 }
 
-export interface Core {
+export interface Core extends People {
   nodeId: Id
   room: ByteRoom
   disk: DiskGuard
@@ -123,15 +106,6 @@ export interface Core {
   directory: LiveDirectory
   sources: SourceBook
   quiet: QuietBook
-  peopleNotices: PeopleNotices
-  scimRunner: ScimRunner
-  accountTeller: AccountTeller
-  fourEyes: FourEyes
-  accessWatch: ReturnType<typeof createAccessWatch>
-  /** to private addresses, for who does not know their password; `find`: whom a name means */
-  privateContacts: PrivateContacts
-  asking: Asking
-  signInLinks: (find: SignInLinksDeps['find']) => SignInLinks
   continuity: Continuity
   accept: Accept
   bodies: BodyIntake
@@ -140,8 +114,6 @@ export interface Core {
   delivery: Delivery
   returns: ReturnScheduler
   bounces: Bounces
-  alarms: AlarmTeller
-  lists: DirectorySchedule
   sweeper: Sweeper
   refusals: Refusals
   tlsTally: TlsTally
@@ -335,19 +307,10 @@ export function buildCore(base: Foundation): Core {
     openSecret,
     hostTlsa,
   })
-  /** what mails that we write ourselves need */
-  const ownMail = {
-    ...{ db, clock, log, config, routing, ownId, accept },
-    sign: createSignDkim({ sql: db, keys: base.keys, clock }),
-  }
-  const privateMail = { ...ownMail, directory, keys: base.keys, sms: smsGatewayOf(config.sms) }
-  const peopleNotices = createPeopleNotices({ ...privateMail, metrics, judge: continuity.judge, routes, quiet })
-  const fourEyes = createFourEyes({ db, clock })
+  const people = buildPeople(base, { directory, routing, ownId, accept, routes, quiet, judge: continuity.judge })
   return {
+    ...people,
     nodeId,
-    fourEyes,
-    accessWatch: createAccessWatch({ fourEyes, clock, log }),
-    accountTeller: createAccountTeller(privateMail),
     callouts,
     room,
     disk,
@@ -356,11 +319,6 @@ export function buildCore(base: Foundation): Core {
     directory,
     sources,
     quiet,
-    peopleNotices,
-    scimRunner: createScimRunner({ db, clock, log, placeWaiting }),
-    privateContacts: createPrivateContacts(privateMail),
-    asking: createAsking({ ...ownMail, publicUrl: config.publicUrl }),
-    signInLinks: (find) => createSignInLinks({ ...privateMail, publicUrl: config.publicUrl, find }),
     continuity,
     accept,
     bodies,
@@ -380,8 +338,6 @@ export function buildCore(base: Foundation): Core {
       listBounces,
       resolver: createRecords(config.dns.servers),
     }),
-    alarms: createAlarmTeller(ownMail),
-    lists: createDirectorySchedule({ db, clock, log, keys: base.keys, placeWaiting }),
     sweeper: createSweeper({ db, blobs, clock, log }),
     refusals: createRefusals({ db, clock, log, directory, sources }),
     tlsTally,

@@ -94,7 +94,8 @@ export function createOwnMail(deps: OwnMailDeps): SendOwnMail {
       { receivedAt, threadRoot: null, organisationId, outboundRouteId, author: null },
       [to.address],
     )
-    if (routed.deliveries.length + routed.copies.length === 0) return routed.refused[0]?.error ?? new Error('the address stands for a list')
+    if (routed.deliveries.length + routed.copies.length === 0)
+      return routed.refused[0]?.error ?? new Error('the address stands for a list')
     const { from, bytes, signature } = await written(mail)
     const folded = foldAddress(to.address) ?? to.address
     await deps.accept.accept({
