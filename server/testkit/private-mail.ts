@@ -25,7 +25,7 @@ export async function privateMail(db: Database, ownRoutes?: RouteBook) {
   await board.refresh()
   const ensureFolders = (): Promise<void> => Promise.resolve()
   return {
-    ...{ db, clock, log, config, keys, directory, sms: null },
+    ...{ db, clock, log, config, keys, directory, sms: null, smsLimits: { prefixes: [], perHour: 100 } },
     accept: createAccept({
       db,
       clock,

@@ -55,7 +55,13 @@ export function buildPeople(base: Foundation, { routing, ownId, accept, ...rooms
   const sign: SignDkim = createSignDkim({ sql: db, keys, clock })
   /** what mails that we write ourselves need */
   const ownMail = { db, clock, log, config, routing, ownId, accept, sign }
-  const privateMail = { ...ownMail, directory: rooms.directory, keys, sms: smsGatewayOf(config.sms) }
+  const privateMail = {
+    ...ownMail,
+    directory: rooms.directory,
+    keys,
+    sms: smsGatewayOf(config.sms),
+    smsLimits: config.sms,
+  }
   const { judge, routes, quiet } = rooms
   const fourEyes = createFourEyes({ db, clock })
   return {

@@ -24,8 +24,8 @@ export async function insertChallenge(
 ): Promise<void> {
   await sql.query(
     `WITH surplus AS (
-       (SELECT challenge_hash FROM passkey_challenge WHERE network = $4 ORDER BY expires_at DESC, challenge_hash OFFSET $6)
-       UNION (SELECT challenge_hash FROM passkey_challenge ORDER BY expires_at DESC, challenge_hash OFFSET $7)
+       (SELECT challenge_hash FROM passkey_challenge WHERE purpose = $3 AND network = $4 ORDER BY expires_at DESC, challenge_hash OFFSET $6)
+       UNION (SELECT challenge_hash FROM passkey_challenge WHERE purpose = $3 ORDER BY expires_at DESC, challenge_hash OFFSET $7)
      ), gone AS (DELETE FROM passkey_challenge c USING surplus s WHERE c.challenge_hash = s.challenge_hash)
      INSERT INTO passkey_challenge (challenge_hash, holder_hash, purpose, network, expires_at)
      VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,

@@ -89,6 +89,16 @@ export async function awaitCode(
   return rows.length === 1
 }
 
+/** How many an organisation's people were sent within their hours. */
+export async function codesOfHour(sql: Sql, organisationId: Id, kind: ContactKind): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `SELECT coalesce(sum(sent_in_hour), 0)::int AS n FROM private_contact
+     WHERE organisation_id = $1 AND kind = $2 AND hour_began_at > now() - interval '1 hour'`,
+    [organisationId, kind],
+  )
+  return row!.n
+}
+
 /** One more try, counted before it is looked at. Null: no code waits, its time is over, or it was tried too often. */
 export async function countTry(
   sql: Sql,

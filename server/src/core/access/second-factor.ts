@@ -13,7 +13,7 @@ import { WireError } from '../../platform/errors.ts'
 import type { Id } from '../../platform/ids.ts'
 import { NIL_ID } from '../../platform/ids.ts'
 import type { Keys } from '../../platform/keys.ts'
-import { credentialUsed, endSessionsOf, lockCredentialsOf } from '../../store/access.ts'
+import { credentialUsed, endSessionsOf, lockCredentialsOf, sessionIsThere } from '../../store/access.ts'
 import { deletePasskeys } from '../../store/passkeys.ts'
 import * as store from '../../store/second-factor.ts'
 import { appendAudit } from '../audit/index.ts'
@@ -192,6 +192,8 @@ export function createSecondFactor(deps: {
       await db.transaction(async (sql) => {
         // Sign-ins by the password alone that are under way are over before it is asked for, or see that it is.
         await lockCredentialsOf(sql, session.subjectId)
+        // A reset was faster: whoever confirms here is out, and must leave no factor of theirs behind.
+        if (!(await sessionIsThere(sql, session.tokenHash))) throw new WireError('signed-out')
         if (!(await store.confirmSecondFactor(sql, session.subjectId, sealed, step)))
           throw new WireError('conflict', 'begin again: this secret is not the last one any more')
         await audited(sql, session, 'second-factor-made')

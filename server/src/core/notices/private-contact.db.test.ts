@@ -287,7 +287,13 @@ describe('a telephone', () => {
     const without = createPrivateContacts({ ...(await privateMail(fresh.db)), sms: null })
     expect(await outcome(without.begin(key(), 'phone', '+41791234567'))).toBe('phone-unreachable')
     expect((await without.standing(key())).mayPhone).toBe(false)
+    const limited = (prefixes: string[], perHour: number) =>
+      privateMail(fresh.db).then((mail) => createPrivateContacts({ ...mail, sms, smsLimits: { prefixes, perHour } }))
+    expect(await outcome((await limited(['+49', '+43'], 9)).begin(key(), 'phone', '+41791234567'))).toBe(
+      'phone-unreachable',
+    )
     await giveNumber('+41791234567')
+    expect(await outcome((await limited([], 2)).begin(key('Bob'), 'phone', '+41791234568'))).toBe('too-many-codes')
     await giveNumber('+41791234567')
     expect(await outcome(contacts.begin(key(), 'phone', '+41791234567'))).toBe('too-many-codes')
     expect(texts).toHaveLength(2)

@@ -86,12 +86,14 @@ export interface PrivateContactDeps extends Omit<NoticeMailDeps, 'publicUrl' | '
   log: Log
   /** null: there is no gateway for text messages */
   sms: SmsGateway | null
+  /** which numbers, and how many codes an organisation's people are sent in an hour */
+  smsLimits: { prefixes: readonly string[]; perHour: number }
 }
 
 const nowhere: ContactPlace = { given: null, verifiedAt: null, waiting: null, waitingUntil: null }
 
 export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts {
-  const { db, keys, clock, log, sms } = deps
+  const { db, keys, clock, log, sms, smsLimits } = deps
   const send = createPrivateMail(deps)
   const hashOf = (personId: Id, word: ContactWord, code: string): Buffer =>
     keys.hmac('private-contact', `${personId}\n${word}\n${code}`)
@@ -180,6 +182,8 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
       const phone = foldPhone(typed)
       if (phone === null)
         throw new WireError('bad-request', 'phone: not a number with its country code, such as +41 79 123 45 67')
+      if (smsLimits.prefixes.length > 0 && !smsLimits.prefixes.some((prefix) => phone.startsWith(prefix)))
+        throw new WireError('phone-unreachable')
       return phone
     }
     const folded = PLAIN.test(typed.trim()) ? foldAddress(typed.trim()) : null
@@ -213,6 +217,8 @@ export function createPrivateContacts(deps: PrivateContactDeps): PrivateContacts
       const kept = await taken(key, word, typed)
       const code = String(randomInt(1_000_000)).padStart(6, '0')
       const sealed = keys.seal(placeOf[word](key.personId), Buffer.from(kept))
+      if (word === 'phone' && (await store.codesOfHour(db, key.organisationId, ContactKind.phone)) >= smsLimits.perHour)
+        throw new WireError('too-many-codes')
       const wait = { sealed, hash: hashOf(key.personId, word, code), seconds: MINUTES * 60, most: MOST_AN_HOUR }
       if (!(await store.awaitCode(db, keyOf(key, word), wait))) throw new WireError('too-many-codes')
       const why = await write(key, word, { kind: 'code', sealed, code })

@@ -23,9 +23,13 @@ let make: (publicUrl: string) => SignInLinks
 
 let texts: { to: string; text: string }[] = []
 let failures = 0
+let hangs: Promise<void> | null = null
 const sms = {
-  send: (to: string, text: string) =>
-    failures-- > 0 ? Promise.reject(new Error('answered 429')) : Promise.resolve(void texts.push({ to, text })),
+  async send(to: string, text: string) {
+    await hangs
+    if (failures-- > 0) throw new Error('answered 429')
+    texts.push({ to, text })
+  },
 }
 
 beforeAll(async () => {
@@ -179,4 +183,17 @@ test('to a verified telephone, and to both where there are both: the same link; 
   failures = 3
   await ask('bob@corp.test')
   expect(texts).toHaveLength(2)
+  // A gateway that hangs keeps nobody's mail back.
+  await fresh.db.query('DELETE FROM one_time_link')
+  let goOn: () => void = () => undefined
+  hangs = new Promise((done) => (goOn = done))
+  failures = 0
+  const mailsBefore = (await sent()).length
+  for (const name of ['bob@corp.test', 'bob@corp.test', 'alice@corp.test']) links.ask(name)
+  while ((await sent()).length === mailsBefore) await systemClock.sleep(20)
+  expect(texts).toHaveLength(2)
+  goOn()
+  hangs = null
+  await links.settled()
+  expect(texts).toHaveLength(5)
 })

@@ -20,6 +20,8 @@ const MINUTES = 30
 const MOST_AN_HOUR = 3
 const LONGEST_QUEUE = 200
 /** A gateway that fails, or says that it is too much at once. */
+/** At once, beside the mails; more are dropped, as what floods the queue is. */
+const MOST_TEXTS = 50
 const SMS_TRIES = 3
 const SMS_AGAIN_MS = 5_000
 
@@ -44,6 +46,8 @@ export function createSignInLinks(deps: SignInLinksDeps): SignInLinks {
   const send = createPrivateMail(deps)
   const waiting: string[] = []
   let working: Promise<void> | null = null
+  const texts = new Set<Promise<void>>()
+  let texting = 0
 
   async function make(name: string): Promise<void> {
     const found = await deps.find(name)
@@ -67,7 +71,18 @@ export function createSignInLinks(deps: SignInLinksDeps): SignInLinks {
       const why = await send({ ...mail, person: { ...person, privateSealed } })
       if (why !== null) log.warn({ organisationId, personId, why }, 'a link to sign in could not be sent')
     }
-    if (phoneSealed) await sendText(phoneSealed, personId, smsLink(locale, { organisation, url, minutes: MINUTES }))
+    const text = smsLink(locale, { organisation, url, minutes: MINUTES })
+    // Beside the mails: a gateway that hangs must not keep anybody's mail back.
+    if (phoneSealed && texting < MOST_TEXTS) {
+      texting++
+      const one = sendText(phoneSealed, personId, text)
+        .catch((error: unknown) => log.warn({ personId, err: String(error) }, 'a text message was not sent'))
+        .finally(() => {
+          texting--
+          texts.delete(one)
+        })
+      texts.add(one)
+    }
   }
 
   async function sendText(sealed: Buffer, personId: Id, text: string): Promise<void> {
@@ -98,6 +113,7 @@ export function createSignInLinks(deps: SignInLinksDeps): SignInLinks {
     },
     settled: async () => {
       await working
+      await Promise.all(texts)
     },
   }
 }

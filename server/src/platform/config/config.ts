@@ -364,6 +364,13 @@ export const configSchema = z.strictObject({
         .describe(
           '{to} and {text} are put in, encoded for the format; in JSON with their quotes. For a form: To={to}&Body={text}&From=…',
         ),
+      prefixes: z
+        .array(z.string().regex(/^\+[1-9]\d{0,6}$/, 'a prefix such as +41'))
+        .default([])
+        .describe(
+          'Numbers are taken only where they begin with one of these, such as +41; empty: from everywhere, which costs where somebody gives dear numbers on purpose.',
+        ),
+      perHour: count(100, "Most codes by text message that one organisation's people are sent in an hour."),
       headersFile: z
         .string()
         .default('')

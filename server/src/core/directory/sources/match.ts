@@ -47,7 +47,7 @@ function matchOf(candidate: Candidate, person: PersonState | null, sourceId: Id)
 }
 
 /** What this entry needs to be its person's, beyond what they have. */
-function wanted({ candidate, upn }: Match): string[] {
+export function wanted({ candidate, upn }: Match): string[] {
   const names = candidate.addresses.map(({ address }) => address)
   return upn ? [...names, upn] : names
 }

@@ -127,6 +127,33 @@ test('whoever an admin has shut out stays out; a language chosen on the page sta
   expect(planned(touched, entry('1', 'a@x.test', { locale: 'fr' }))).toEqual([])
 })
 
+test('nor does a source that would have shut them out too let them in again', () => {
+  const present = after(empty, entry('1', 'a@x.test'))
+  const closed = { ...present, people: present.people.map((one) => ({ ...one, disabled: true })) }
+  const both = after(closed, entry('1', 'a@x.test', { enabled: false }))
+  expect(planned(both, entry('1', 'a@x.test'))).toEqual([])
+  // Whom it shut out itself it lets in.
+  const own = after(present, entry('1', 'a@x.test', { enabled: false }))
+  expect(planned(own, entry('1', 'a@x.test'))).toEqual(['change Name 1: may sign in again'])
+})
+
+test('a name that goes from somebody who stays to another asks, whether address or sign-in name, old or new person', () => {
+  const delicate = (present: Present, ...entries: Entry[]) => planList(present, listOf(entries)).delicate
+  const present = after(empty, entry('1', 'a@x.test', { upn: 'a@x.test' }), entry('2', 'b@x.test', { upn: 'b@x.test' }))
+  expect(
+    delicate(present, entry('1', 'b@x.test', { upn: 'b@x.test' }), entry('2', 'a@x.test', { upn: 'a@x.test' })).sort(),
+  ).toEqual(['Name 1', 'Name 2'])
+  expect(
+    delicate(
+      present,
+      entry('1', 'new@x.test', { upn: null }),
+      entry('2', 'b@x.test', { upn: 'b@x.test' }),
+      entry('3', 'a@x.test'),
+    ),
+  ).toEqual(['Name 3'])
+  expect(delicate(present, entry('1', ['a@x.test', 'new@x.test']), entry('2', 'b@x.test'))).toEqual([])
+})
+
 test('what one row says wrong is named, and nothing of that row is done', () => {
   const present = {
     ...empty,

@@ -10,7 +10,7 @@ import type { TidyCard } from '../card.ts'
 import type { ListProblem, Said, SaidCard, SourceList } from './entry.ts'
 import { judge, type Candidate } from './judge.ts'
 import { isWhole, leavingNames, leaversOf, mentioned, type Leaver } from './leavers.ts'
-import { match, type Match } from './match.ts'
+import { match, wanted, type Match } from './match.ts'
 import { hasOffice, isGone, linkOf, type Present } from './present.ts'
 import { leaverWrite, writeOf, type PersonWrite } from './changes.ts'
 import { overLimits, type OverLimit } from './settings.ts'
@@ -102,7 +102,10 @@ export function planList(present: Present, list: SourceList): Plan {
   const names = mentioned(present, ids, unusable)
   const absent = leaversOf(present, names, new Set(list.gone))
   const leavers = isWhole(unusable) ? absent : []
-  const matched = match(judged.candidates, present, leavingNames(leavers))
+  const leaving = leavingNames(leavers)
+  const matched = match(judged.candidates, present, leaving)
+  /** A name that somebody who stays has now: their mail and their sign-in by the directory would go with it. */
+  const takes = (one: Match): boolean => wanted(one).some((name) => matched.before.has(name) && !leaving.has(name))
 
   const items: Item[] = []
   const people: PersonWrite[] = []
@@ -111,7 +114,7 @@ export function planList(present: Present, list: SourceList): Plan {
     const write = writeOf(one, present, matched.before)
     if (write === null) continue
     people.push(write)
-    if (isDelicate(one)) delicate.push(one.person!.name)
+    if (isDelicate(one) || takes(one)) delicate.push(one.person?.name ?? write.name)
     items.push(itemOf(one, write))
   }
   for (const leaver of leavers) {
@@ -150,12 +153,18 @@ export function planList(present: Present, list: SourceList): Plan {
   }
 }
 
-const linkWrite = ({ candidate, person }: Match, { now }: Present): LinkWrite => ({
-  externalId: candidate.entry.externalId,
-  personId: person?.id ?? null,
-  said: saidOf(candidate),
-  linkedAt: Math.max(now, ...(person?.links ?? []).map((link) => link.linkedAt + 1)),
-})
+function linkWrite({ candidate, person }: Match, { now, sourceId }: Present): LinkWrite {
+  const said = saidOf(candidate)
+  // Shut out by somebody else: that this source would do it too gives it no right to let them in.
+  const isOthers =
+    person !== null && person.disabled && !isGone(person) && (linkOf(person, sourceId)?.said.enabled ?? true)
+  return {
+    externalId: candidate.entry.externalId,
+    personId: person?.id ?? null,
+    said: isOthers ? { ...said, enabled: true } : said,
+    linkedAt: Math.max(now, ...(person?.links ?? []).map((link) => link.linkedAt + 1)),
+  }
+}
 
 /** That the source shut them out is remembered: it may let them in again, if they come back. */
 const closedLink = ({ person, link }: Leaver): LinkWrite => ({

@@ -77,7 +77,9 @@ export function asksBecause(plan: Plan): string | null {
   if (plan.delicate.length > 0) {
     const [first, second, third, ...more] = plan.delicate
     const named = [first, second, third].filter((name) => name !== undefined).join(', ')
-    parts.push(`how ${named}${more.length > 0 ? ` and ${more.length} others` : ''} can sign in would change`)
+    parts.push(
+      `how ${named}${more.length > 0 ? ` and ${more.length} others` : ''} can sign in, or whose mail goes where, would change`,
+    )
   }
   return parts.length === 0 ? null : parts.join('; ')
 }

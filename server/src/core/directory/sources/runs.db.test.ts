@@ -144,7 +144,7 @@ test('a line with the address of an administrator waits for a look', async () =>
   const list = listOf({ ...entry('1', 'alice'), upn: 'mallory' })
   expect(await bring(list, { isUnasked: true })).toMatchObject({
     state: 'asks',
-    why: 'how Name 1 can sign in would change',
+    why: 'how Name 1 can sign in, or whose mail goes where, would change',
   })
 })
 

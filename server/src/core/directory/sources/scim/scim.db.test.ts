@@ -261,7 +261,7 @@ test('a client cannot take over who administers, nor a name of somebody else', a
   await confirmed()
   await fresh.db.query(`UPDATE person SET role = ${Role.admin} WHERE person_id = $1`, [org.people.hand!.personId])
   const id = await user('hand')
-  expect((await brought()).why).toContain('how Hand can sign in would change')
+  expect((await brought()).why).toContain('how Hand can sign in, or whose mail goes where, would change')
   await away(id)
   await brought()
   const other = await makeOrganisation(fresh.db, { people: ['x'] })
