@@ -1,5 +1,6 @@
 /** Table account_notice: what somebody is told about their own account and mailbox, and how far that has come. */
 import type { AccountNoticeKind } from '../platform/codes.ts'
+import { ContactKind } from '../platform/codes.ts'
 import type { Sql } from '../platform/db/database.ts'
 import { newId, type Id } from '../platform/ids.ts'
 
@@ -67,7 +68,8 @@ export async function claimNotices(sql: Sql, limit: number): Promise<DueNotice[]
      SELECT t.organisation_id AS "organisationId", t.notice_id AS "noticeId", t.person_id AS "personId", t.kind, t.facts, t.made_at AS "madeAt",
        t.mailbox_outcome AS "mailboxOutcome", t.private_outcome AS "privateOutcome", p.name, p.locale,
        a.display AS address, d.name AS domain,
-       coalesce((SELECT c.sealed FROM private_contact c WHERE c.organisation_id = p.organisation_id AND c.person_id = p.person_id), p.private_sealed) AS "privateSealed",
+       coalesce((SELECT c.sealed FROM private_contact c WHERE c.organisation_id = p.organisation_id AND c.person_id = p.person_id
+         AND c.kind = ${ContactKind.address}), p.private_sealed) AS "privateSealed",
        o.name AS organisation, o.outbound_route_id AS "outboundRouteId", o.notices
      FROM taken t JOIN person p USING (organisation_id, person_id) JOIN organisation o USING (organisation_id)
      LEFT JOIN address a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id AND a.is_primary

@@ -296,8 +296,8 @@ const queries = {
   'private-contact-verified': `SELECT organisation_id o, 'private address of ' || person_id s, 'half verified' d FROM private_contact
     WHERE (sealed IS NULL) <> (verified_at IS NULL) OR (waiting_sealed IS NULL) <> (code_hash IS NULL)
       OR (code_hash IS NULL) <> (code_expires_at IS NULL)`,
-  'contact-ask-campaign': `SELECT organisation_id o, 'ask of ' || person_id s, 'without a campaign, or never' d FROM contact_ask k
-    WHERE asks < 1 OR NOT EXISTS (SELECT FROM contact_campaign c WHERE c.organisation_id = k.organisation_id)`,
+  'contact-ask-campaign': `SELECT organisation_id o, 'ask of ' || person_id s, 'without a campaign' d FROM contact_ask k
+    WHERE NOT EXISTS (SELECT FROM contact_campaign c WHERE c.organisation_id = k.organisation_id)`,
   'session-subject': `SELECT organisation_id o, 'session of ' || subject_id s, 'of nobody' d FROM session c
     WHERE CASE WHEN is_operator THEN NOT EXISTS (SELECT FROM operator x WHERE x.operator_id = c.subject_id)
       ELSE NOT EXISTS (SELECT FROM person p WHERE p.organisation_id = c.organisation_id AND p.person_id = c.subject_id) END`,

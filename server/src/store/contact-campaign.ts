@@ -29,8 +29,8 @@ export interface Campaign {
 export async function readCampaign(sql: Sql, organisationId: Id): Promise<Campaign | null> {
   const rows = await sql.query<Campaign>(
     `SELECT c.started_at AS "startedAt", c.started_by AS "startedBy", c.every_days AS "everyDays", c.times, c.stopped_at AS "stoppedAt",
-       count(a.asks)::int AS asked, count(*) FILTER (WHERE a.asks >= c.times)::int AS exhausted,
-       count(*) FILTER (WHERE a.why = 'no-way')::int AS unreachable, count(*) FILTER (WHERE p.person_id IS NOT NULL AND a.asks IS NULL)::int AS left
+       count(*) FILTER (WHERE a.asks > 0)::int AS asked, count(*) FILTER (WHERE a.asks >= c.times)::int AS exhausted,
+       count(*) FILTER (WHERE a.why = 'no-way')::int AS unreachable, count(*) FILTER (WHERE p.person_id IS NOT NULL AND coalesce(a.asks, 0) = 0)::int AS left
      FROM contact_campaign c LEFT JOIN person p ON p.organisation_id = c.organisation_id AND ${WANTED}
      LEFT JOIN contact_ask a ON a.organisation_id = p.organisation_id AND a.person_id = p.person_id
      WHERE c.organisation_id = $1 GROUP BY c.organisation_id`,
@@ -53,7 +53,8 @@ export async function beginCampaign(
     [of.organisationId, of.campaignId, of.by, of.everyDays, of.times],
   )
   if (rows.length === 0) return false
-  await sql.query('DELETE FROM contact_ask WHERE organisation_id = $1', [of.organisationId])
+  // When somebody was asked last stays known: stopping and beginning again asks nobody sooner.
+  await sql.query('UPDATE contact_ask SET asks = 0, why = NULL WHERE organisation_id = $1', [of.organisationId])
   return true
 }
 

@@ -102,6 +102,15 @@ export const accessesTo = (sql: Sql, organisationId: Id, mailboxId: Id): Promise
   )
 
 /** How many of somebody's requests wait or are open. */
+export async function countAsked(sql: Sql, organisationId: Id, askerId: Id): Promise<number> {
+  const [row] = await sql.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM mailbox_access
+     WHERE organisation_id = $1 AND asker_id = $2 AND asked_at > now() - interval '1 day'`,
+    [organisationId, askerId],
+  )
+  return row!.n
+}
+
 export async function countGoingOn(sql: Sql, organisationId: Id, askerId: Id): Promise<number> {
   // Two requests of one person, one after the other.
   await sql.query('SELECT FROM person WHERE organisation_id = $1 AND person_id = $2 FOR NO KEY UPDATE', [
@@ -244,7 +253,7 @@ export interface Standing {
   role: number
   kind: number
   disabled: boolean
-  /** younger than the limit: made, or given the role */
+  /** younger than the limit: made, given the role, or its password chosen anew (by a code that somebody kept, it may be) */
   isNew: boolean
   /** who but themselves touched their ways in within the limit */
   touchedBy: string[]
@@ -254,11 +263,13 @@ export interface Standing {
 export async function standingOf(sql: Sql, organisationId: Id, personId: Id, days: number): Promise<Standing | null> {
   const rows = await sql.query<Standing>(
     `SELECT p.name, p.role, p.kind, p.disabled_at IS NOT NULL AS disabled,
-       greatest(p.created_at, p.role_since) > now() - make_interval(days => $3) AS "isNew",
+       greatest(p.created_at, p.role_since) > now() - make_interval(days => $3)
+         OR EXISTS (SELECT FROM audit u WHERE u.organisation_id = $1 AND u.subject = 'person:' || $2::uuid
+           AND u.action = 'password-changed' AND u.at > now() - make_interval(days => $3)) AS "isNew",
        coalesce((SELECT jsonb_agg(DISTINCT u.actor) FROM audit u
          WHERE u.organisation_id = $1 AND u.subject = 'person:' || $2::uuid AND u.actor <> 'person:' || $2::uuid
            AND u.at > now() - make_interval(days => $3)
-           AND u.action IN ('password-set', 'emergency-codes-made', 'second-factor-removed', 'private-address-removed', 'provider-untied')), '[]') AS "touchedBy"
+           AND u.action IN ('password-set', 'emergency-codes-made', 'second-factor-removed', 'passkey-removed', 'private-address-removed', 'provider-untied')), '[]') AS "touchedBy"
      FROM person p WHERE p.organisation_id = $1 AND p.person_id = $2`,
     [organisationId, personId, days],
   )

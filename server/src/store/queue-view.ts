@@ -146,12 +146,16 @@ export async function retryDelivery(sql: Sql, organisationId: Id, deliveryId: Id
   return rows.length === 1
 }
 
+/** What tells somebody of their own account is not an administrator's to take away: it may be about them. */
+const ABOUT_ACCOUNT = `EXISTS (SELECT FROM message m WHERE m.organisation_id = delivery.organisation_id
+  AND m.message_id = delivery.message_id AND m.facts ? 'aboutAccount')`
+
 /** Given up by an admin; never while an attempt runs. */
 export async function cancelDelivery(sql: Sql, organisationId: Id, deliveryId: Id): Promise<boolean> {
   const rows = await sql.query(
     `UPDATE delivery SET state = ${DeliveryState.cancelled}, reason = 'cancelled-by-admin', finished_at = now(), lease = NULL
      WHERE organisation_id = $1 AND delivery_id = $2
-       AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure}) RETURNING 1`,
+       AND state IN (${DeliveryState.ready}, ${DeliveryState.deferred}, ${DeliveryState.unsure}) AND NOT ${ABOUT_ACCOUNT} RETURNING 1`,
     [organisationId, deliveryId],
   )
   return rows.length === 1
@@ -181,7 +185,8 @@ export async function leaveParking(
            dsn_sent = dsn_sent & ${DsnSent.delayed}`
       : `state = ${DeliveryState.cancelled}, reason = 'cancelled-by-admin', finished_at = now()`
   const rows = await sql.query(
-    `UPDATE delivery SET ${set} WHERE organisation_id = $1 AND delivery_id = $2 AND state = ${DeliveryState.parked} RETURNING 1`,
+    `UPDATE delivery SET ${set} WHERE organisation_id = $1 AND delivery_id = $2 AND state = ${DeliveryState.parked}
+       ${how === 'drop' ? `AND NOT ${ABOUT_ACCOUNT}` : ''} RETURNING 1`,
     [organisationId, deliveryId],
   )
   if (rows.length === 1)

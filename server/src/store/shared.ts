@@ -46,7 +46,7 @@ export async function writeMembers(
 export async function endSignIns(sql: Sql, organisationId: Id, mailboxes: readonly Id[]): Promise<void> {
   const ids = uuidArray(mailboxes)
   const shared = `SELECT person_id FROM person WHERE organisation_id = $1 AND person_id = ANY($2::uuid[]) AND kind <> ${PersonKind.person}`
-  for (const table of ['credential', 'session', 'second_factor', 'half_sign_in'])
+  for (const table of ['credential', 'session', 'second_factor', 'half_sign_in', 'passkey'])
     await sql.query(`DELETE FROM ${table} WHERE organisation_id = $1 AND subject_id IN (${shared})`, [
       organisationId,
       ids,

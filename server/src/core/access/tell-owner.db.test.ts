@@ -10,6 +10,7 @@ import { IdentityCheck, Role } from '../../platform/codes.ts'
 import { keysFrom } from '../../platform/keys.ts'
 import { silentLog } from '../../platform/log.ts'
 import { diskBlobStore } from '../../store/blobs/disk-blob-store.ts'
+import { cancelDelivery, leaveParking } from '../../store/queue-view.ts'
 import { privatePlace } from '../directory/index.ts'
 import { issueLetters } from '../letters/index.ts'
 import { createAccountTeller } from '../notices/index.ts'
@@ -95,4 +96,33 @@ test('the mail: who it was in words, at the private address as well, nothing of 
     actor: `person:${id('Mia')}`,
   })
   expect(await told()).toHaveLength(1)
+})
+
+test('somebody with a private address and a telephone is told once and keeps nobody else from being told; no administrator takes it out of the queue', async () => {
+  const keys = keysFrom(Buffer.alloc(32, 7))
+  const contact = (kind: number, sealed: Buffer) =>
+    fresh.db.query(
+      `INSERT INTO private_contact (organisation_id, person_id, kind, sealed, verified_at) VALUES ($1, $2, $3, $4, now())`,
+      [org.organisationId, id('Mia'), kind, sealed],
+    )
+  await contact(1, keys.seal(privatePlace(id('Mia')), Buffer.from('mia.own@home.example')))
+  await contact(2, keys.seal('private_contact.phone:x', Buffer.from('+41791234567')))
+  const [last] = await fresh.db.query<{ id: string }>('SELECT max(message_id::text) AS id FROM message')
+  for (const name of ['Mia', 'Dan'])
+    await access.setPassword(fresh.db, { subjectId: id(name), organisationId: org.organisationId }, 'four grey owls', {
+      ...{ mustChange: true, actor: 'cli:root' },
+    })
+  expect(await createAccountTeller(await privateMail(fresh.db)).run()).toBe(2)
+  const mails = await fresh.db.query<{ to: string; id: string }>(
+    'SELECT recipient AS to, delivery_id AS id FROM delivery WHERE message_id::text > $1 ORDER BY recipient',
+    [last!.id],
+  )
+  expect(mails.map(({ to }) => to)).toEqual(['Dan@corp.test', 'Mia@corp.test', 'mia.own@home.example'])
+  for (const mail of mails) {
+    expect(await cancelDelivery(fresh.db, org.organisationId, mail.id)).toBe(false)
+    await fresh.db.query('UPDATE delivery SET state = 13 WHERE delivery_id = $1', [mail.id])
+    expect(await leaveParking(fresh.db, org.organisationId, mail.id, 'drop')).toBe(false)
+    expect(await leaveParking(fresh.db, org.organisationId, mail.id, 'release')).toBe(true)
+  }
+  await fresh.db.query('DELETE FROM private_contact')
 })

@@ -203,6 +203,21 @@ describe('who is a second person', () => {
     expect(await outcome(approve(await ask({ mailboxId: id('Cleo') }), who()))).toBe(expected)
   })
 
+  test('nor one whose password was just chosen anew: a code that somebody kept longer than the limit lets them in as the second person', async () => {
+    const row = await ask()
+    await appendAudit(fresh.db, {
+      ...{ organisationId: org.organisationId, actor: `person:${id('Ben')}`, subject: `person:${id('Ben')}` },
+      ...{ action: 'password-changed', detail: {} },
+    })
+    expect(await outcome(approve(row))).toBe('not-independent')
+    expect(await outcome(decline(row))).toBe('good')
+  })
+
+  test('thirty requests a day, also of those that were withdrawn', async () => {
+    for (let n = 0; n < 30; n++) await fourEyes.end(which(await ask()), by('Ann'))
+    expect(await outcome(ask())).toBe('rate-limited')
+  })
+
   test('an account that was made, or made an administrator, within the week', async () => {
     const row = await ask()
     for (const column of ['created_at', 'role_since']) {

@@ -26,6 +26,7 @@ export const MINUTES = { least: 15, most: 7 * 24 * 60 }
 const ANSWER_HOURS = 7 * 24
 /** Of one administrator, waiting or open. */
 const MOST_AT_ONCE = 10
+const MOST_A_DAY = 30
 
 export const rolesWith = (ability: Ability): number[] =>
   Object.entries(Role).flatMap(([word, role]) =>
@@ -160,6 +161,8 @@ export function createFourEyes(deps: { db: Database; clock: Clock }): FourEyes {
       throw new WireError('bad-request', 'this is a shared mailbox already: its members read it')
     if ((await store.countGoingOn(sql, organisationId, by.subjectId)) >= MOST_AT_ONCE)
       throw new WireError('rate-limited', `at most ${MOST_AT_ONCE} of your requests may wait or be open at once`)
+    if ((await store.countAsked(sql, organisationId, by.subjectId)) >= MOST_A_DAY)
+      throw new WireError('rate-limited', `at most ${MOST_A_DAY} requests in a day, also those that were withdrawn`)
     return text
   }
 

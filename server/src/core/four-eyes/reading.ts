@@ -9,7 +9,6 @@ import { appendAudit, type AuditAction } from '../audit/index.ts'
 
 /** Messages that are read whole with one call: a mailbox is looked into, not carried away. */
 export const MOST_READ_AT_ONCE = 50
-const LONGEST_SEARCH = 500
 
 export type Reading =
   /** copy ids */
@@ -33,8 +32,7 @@ export async function noteReading(db: Database, lent: Lent, reading: Reading): P
     })
   const mailbox = `person:${lent.mailboxId}`
   await db.transaction(async (sql) => {
-    if (reading.what === 'search')
-      return write(sql, 'mailbox-searched', mailbox, { search: reading.filter.slice(0, LONGEST_SEARCH) })
+    if (reading.what === 'search') return write(sql, 'mailbox-searched', mailbox, { search: reading.filter })
     if (reading.what === 'download')
       return write(sql, 'message-read', `message:${reading.messageId}`, { how: 'download' })
     const owner = { organisationId: lent.organisationId, personId: lent.mailboxId }

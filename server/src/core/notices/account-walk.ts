@@ -49,6 +49,7 @@ export function createAccountTeller(
     const why = await toPrivate({
       ...{ organisationId, organisation, outboundRouteId, messageId: messageIdOf(due, 'private') },
       person: { personId, name, locale, address, domain, privateSealed },
+      isAboutAccount: true,
       ...textOf(due),
     })
     return why ?? 'told'
@@ -59,7 +60,13 @@ export function createAccountTeller(
     if (address === null) return 'none'
     const { subject, lines } = textOf(due)
     const refused = await toOwn({
-      ...{ organisationId, outboundRouteId, messageId: messageIdOf(due, 'mailbox'), direction: Direction.dsn },
+      ...{
+        organisationId,
+        outboundRouteId,
+        messageId: messageIdOf(due, 'mailbox'),
+        direction: Direction.dsn,
+        isAboutAccount: true,
+      },
       ...{ from: organisation, domain: null, to: { name, address }, locale: localeOf(due.locale), subject, lines },
     })
     return refused === null ? 'told' : 'no-way'

@@ -38,6 +38,8 @@ export interface PrivateMail {
   messageId: Id
   subject: string
   lines: readonly string[]
+  /** as in own-mail */
+  isAboutAccount?: boolean
 }
 
 /** Puts a mail to somebody's private address into the queue, once. Throws what is our own passing trouble. */

@@ -44,6 +44,8 @@ export interface OwnMail {
   locale: string
   subject: string
   lines: readonly string[]
+  /** it tells somebody of their own account: no administrator takes it out of the queue */
+  isAboutAccount?: boolean
 }
 
 /** Puts it into the queue, once; why there is no way to the address, else null. Throws what is our own passing trouble. */
@@ -120,7 +122,10 @@ export function createOwnMail(deps: OwnMailDeps): SendOwnMail {
       helo: null,
       tls: null,
       // RFC 6531: only who takes such addresses gets it.
-      facts: /^[\x21-\x7e]+$/.test(to.address) ? {} : { smtputf8: true },
+      facts: {
+        ...(/^[\x21-\x7e]+$/.test(to.address) ? {} : { smtputf8: true }),
+        ...(mail.isAboutAccount ? { aboutAccount: true } : {}),
+      },
       deliveries: routed.deliveries,
       copies: routed.copies,
     })

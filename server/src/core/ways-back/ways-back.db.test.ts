@@ -178,6 +178,10 @@ test('who comes later is asked too; in an outage nobody is; after the end nobody
   expect(await asking().run()).toBe(1)
   expect((await sent()).map(({ to }) => to)).toEqual(['alice@corp.test', 'bob@corp.test'])
   await stopCampaign(fresh.db, { organisationId: org.organisationId, actor: 'cli:test' })
+  // Begun again at once it asks nobody sooner than it would have.
+  await begin()
+  expect(await asking().run()).toBe(0)
+  await stopCampaign(fresh.db, { organisationId: org.organisationId, actor: 'cli:test' })
   await later(30)
   expect(await asking().run()).toBe(0)
   expect(await isAskedForContact(fresh.db, org.organisationId, idOf('Bob'))).toBe(false)

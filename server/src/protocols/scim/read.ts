@@ -22,7 +22,7 @@ export const MOST_TEXT = 4096
 export const MOST_NAME = 300
 export const MOST_VALUES = 100
 export const MOST_MEMBERS = 100_000
-export const MOST_DOC = 65_536
+export const MOST_DOC = 16_384
 
 const invalid = (detail: string): ScimError => new ScimError(400, 'invalidValue', detail)
 

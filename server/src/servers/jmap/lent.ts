@@ -26,14 +26,27 @@ function isWhole(args: Arguments): boolean {
   return !Array.isArray(args['properties']) || texts(args['properties']).some((property) => !LISTED.has(property))
 }
 
-/** A filter that asks for words, and not for a folder or a keyword alone. */
-function isSearch(filter: unknown): boolean {
-  if (!isObject(filter)) return false
+/** What a filter asks for in words, beside folders and keywords; it may be nested as deep as filters may. */
+const WORDS = ['text', 'from', 'to', 'cc', 'bcc', 'subject', 'body', 'header']
+const DEEPEST = 30
+const LONGEST_SEARCH = 2000
+
+function wordsOf(filter: unknown, depth = 0): [string, unknown][] {
+  if (!isObject(filter)) return []
+  if (depth > DEEPEST) throw new MethodError('unsupportedFilter', 'the filter is nested too deep')
   const { operator, conditions } = filter as { operator?: unknown; conditions?: unknown }
-  if (operator !== undefined) return Array.isArray(conditions) && conditions.some(isSearch)
-  return Object.keys(filter).some((key) =>
-    ['text', 'from', 'to', 'cc', 'bcc', 'subject', 'body', 'header'].includes(key),
-  )
+  if (operator !== undefined)
+    return Array.isArray(conditions) ? conditions.flatMap((one) => wordsOf(one, depth + 1)) : []
+  return Object.entries(filter).filter(([key]) => WORDS.includes(key))
+}
+
+/** As it stands in the audit, whole. Null: it asks for no words. */
+function searchOf(filter: unknown): string | null {
+  const words = wordsOf(filter)
+  if (words.length === 0) return null
+  const search = JSON.stringify(words)
+  if (search.length > LONGEST_SEARCH) throw new MethodError('unsupportedFilter', 'here a search is shorter')
+  return search
 }
 
 /** Null: nothing of a message is shown. `created`: what a client may say in place of an id (call.ts, realId). */
@@ -45,9 +58,8 @@ export function readingOf(name: string, args: Arguments, created: ReadonlyMap<st
       throw new MethodError('requestTooLarge', `of this mailbox ${MOST_READ_AT_ONCE} messages at once are read`)
     return { what: 'read', emails }
   }
-  if (name === 'Email/query' && isSearch(args['filter']))
-    return { what: 'search', filter: JSON.stringify(args['filter']) }
-  return null
+  const search = name === 'Email/query' ? searchOf(args['filter']) : null
+  return search === null ? null : { what: 'search', filter: search }
 }
 
 type Deps = Pick<JmapDeps, 'fourEyes' | 'noteReading'>
