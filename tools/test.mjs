@@ -112,6 +112,11 @@ if (built) {
       without: ci ? ['**/queue/body-intake.db.test.ts'] : [],
       wrap: ['--import', 'tsx', 'e2e/peers/with-postgres-15.ts', process.execPath],
     })
+  // Only by name: of those without a database what meets the system, not what only calculates.
+  if (wanted.includes('unit-own'))
+    await suite('unit, whoever runs it', 'unit', {
+      paths: ['platform', 'commands', 'roles', 'clients', 'servers', 'store'].map((room) => `server/src/${room}`),
+    })
   // Only by name: those that start servers and databases of their own, for whom it matters who they are.
   if (wanted.includes('db-own'))
     await suite('db of their own', 'db', {
