@@ -84,7 +84,11 @@ describe.each(users)('$name', ({ uid }) => {
   afterEach(async () => {
     for (const child of children.splice(0)) child.kill('SIGKILL')
     for (const pid of [...postmasters, ...leftovers(join(folder, 'postgres'))])
-      if (isAlive(pid)) process.kill(pid, 'SIGINT')
+      try {
+        process.kill(pid, 'SIGINT')
+      } catch {
+        // it ended by itself meanwhile
+      }
     postmasters.clear()
     await until(() => leftovers(join(folder, 'postgres')).length === 0)
     rmSync(folder, { recursive: true, force: true })
