@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runOf, type DirectoryRun } from './kit/directory-run.ts'
 import { createInstallation, type CliResult, type Installation, type RunningHoldfast } from './kit/holdfast.ts'
 import { applyFile, organisationFile } from './kit/organisation.ts'
 import { openDoor, type CuttingDoor } from './peers/cutting-door.ts'
@@ -12,15 +13,6 @@ import { missing } from './peers/needs.ts'
 import { baseDn, renamed, searchDn, searchPassword, startSlapd, type Slapd } from './peers/slapd.ts'
 
 const names = Array.from({ length: 200 }, (_, i) => `p${String(i).padStart(3, '0')}`)
-
-interface Run {
-  id: string
-  state: string
-  why: string
-  counts: Record<string, number>
-  items: { act: string; name: string; words: string[] }[]
-}
-const runOf = ({ json }: CliResult): Run => (json as { run: Run }).run
 
 describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
   let slapd: Slapd
@@ -100,7 +92,7 @@ describe.skipIf(missing('slapd'))('a directory by LDAP', () => {
     door.cutAfter(Infinity)
     expect((await sync('--apply')).code).not.toBe(0)
     const { json } = await installation.must(['directory', 'runs', '--json'])
-    const [gone, half] = (json as { runs: Run[] }).runs
+    const [gone, half] = (json as { runs: DirectoryRun[] }).runs
     for (const run of [gone!, half!])
       expect(run).toMatchObject({
         state: 'failed',

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectTo } from '../bench/preload.ts'
 import { CredentialKind } from '../server/src/platform/codes.ts'
 import { PIXEL } from '../server/testkit/pixel.ts'
+import { runOf, type DirectoryRun } from './kit/directory-run.ts'
 import { createInstallation, type CliResult, type Installation, type RunningHoldfast } from './kit/holdfast.ts'
 import { applyFile, organisationFile } from './kit/organisation.ts'
 import { HttpError, signIn } from './kit/web.ts'
@@ -33,14 +34,6 @@ const extras: Record<string, string[]> = {
   p015: ['msExchRecipientTypeDetails: 536870912'],
 }
 
-interface Run {
-  id: string
-  state: string
-  why: string
-  counts: Record<string, number>
-  items: { act: string; name: string; words: string[] }[]
-}
-const runOf = ({ json }: CliResult): Run => (json as { run: Run }).run
 const change = (dn: string, ...lines: string[]): string => `dn: ${dn}\nchangetype: modify\n${lines.join('\n')}\n\n`
 
 describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
@@ -113,7 +106,7 @@ describe.skipIf(missing('samba', 'root'))('Active Directory', () => {
 
   test('the list of all comes by the clock, with nested groups in a circle; again there is nothing to do', async () => {
     const brief = await until('the list comes', async () => {
-      const { runs } = (await installation.must(['directory', 'runs', '--json'])).json as { runs: Run[] }
+      const { runs } = (await installation.must(['directory', 'runs', '--json'])).json as { runs: DirectoryRun[] }
       return runs[0]
     })
     const first = runOf(await installation.must(['directory', 'show', brief.id, '--json']))
